@@ -1,0 +1,256 @@
+"""The host seam: what a kind of work tool must offer (``Host`` does I/O, ``Dialect`` is pure) and the values exchanged.
+
+A third host is one folder with the same names as ``jira`` and ``notion`` and one line in ``registry``. This module must
+not know any host by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from connector.domain.model import FieldValue, Item
+from connector.domain.panel import Panel
+from mappings.rules import Selector
+
+JSON = Any  # what json.loads may give; kept as one name so that signatures say "a JSON value"
+
+
+# --- the connection as a host sees it ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """What a host is built from. ``auth`` holds decrypted secrets: never log it, never put it into an error."""
+
+    name: str
+    host: str
+    url: str
+    auth: Mapping[str, str] = field(repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"requests_per_minute": 600, "property_only": true}
+
+
+# --- describing --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One field or property that a mapping can name. ``role`` is what the host recognised by its schema, never by its id."""
+
+    id: str
+    name: str
+    type: str  # the host's own type name, e.g. "number", "com.pyxis...:jsw-story-points", "status"
+    role: str = ""  # "points" | "status" | "checkbox" | "number" | "title" | ""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A Jira project or a Notion data source. For Notion ``parent`` is the database id."""
+
+    id: str
+    key: str
+    name: str
+    parent: str = ""
+    fields: tuple[FieldInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The answer of the connection test: who we are there, what we may do, what there is to map."""
+
+    account: str  # shown to people, e.g. "OKR bot (bot@acme.example)"
+    bot_id: str  # our own account id at the host: echoes are recognised by it
+    scopes: tuple[str, ...] = ()
+    containers: tuple[Container, ...] = ()
+    fields: tuple[FieldInfo, ...] = ()  # fields that hold for the whole connection (Jira)
+    warnings: tuple[str, ...] = ()  # missing scope or permission, in plain words with the mend
+
+
+# --- mappings against the host -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A mapping's names, checked at the host and turned into ids that survive renames. Stored with the mapping as JSON.
+
+    ``refs``: named epic, issue or row → its ref · ``fields``: named field → field ids, tried in this order ·
+    ``containers``: data source ids or project keys · ``titles``: ref → title · ``missing``: what no longer exists.
+    """
+
+    refs: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    containers: tuple[str, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One mapping as the host needs it for reading: its id, selector, resolution and the names of fields it measures."""
+
+    mapping: int
+    selector: Selector
+    resolution: Resolution = Resolution()
+    field_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """One walk over the host. JSON-serialisable, so that a sync resumes after a crash.
+
+    ``members_of``: mapping ids whose membership is decided by the host's answer (JQL); empty when our own rules decide
+    from the item itself. ``spec`` is the host's own business.
+    """
+
+    name: str  # for people and logs: "children of 50 epics", "rows of Deals"
+    spec: Mapping[str, JSON]
+    members_of: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a walk. ``cursor`` is None on the last page. ``refs`` are all refs seen, also when only ids were read."""
+
+    items: tuple[Item, ...]
+    refs: tuple[str, ...]
+    cursor: Mapping[str, JSON] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The answer to ``fetch_items``. ``gone``: deleted, trashed, archived or not shared any more."""
+
+    items: tuple[Item, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment as read from the host."""
+
+    id: str
+    author: str
+    text: str
+    created_at: datetime | None = None
+
+
+class Host(Protocol):
+    """One connection of one host, able to do I/O. Built in the process that uses it; not shared between threads."""
+
+    settings: ConnectionSettings
+    requests: int  # HTTP requests sent so far through this object
+
+    def describe(self) -> Description:
+        """Test the credentials and tell what is there. Raises ``Refused`` when they are not accepted."""
+        ...
+
+    def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
+        """Turn names into ids. ``known`` keeps ids that were resolved before, so that a rename changes nothing.
+
+        Raises ``Refused`` with the host's own words for JQL that does not parse, an unknown epic, field or database.
+        """
+        ...
+
+    def fetch_items(self, refs: Sequence[str], wanted: Sequence[Wanted]) -> Fetched:
+        """Read items strongly (not through a search index), batched where the host can."""
+        ...
+
+    def members(self, wanted: Sequence[Wanted], refs: Sequence[str]) -> Mapping[int, frozenset[str]]:
+        """For mappings whose membership only the host can decide (JQL): which of ``refs`` belong, by mapping id."""
+        ...
+
+    def plan(self, wanted: Sequence[Wanted], *, since: datetime | None = None, ids_only: bool = False) -> Sequence[ListQuery]:
+        """The fewest walks that see every item of ``wanted``. ``since``: only items changed since; ``ids_only``: refs alone."""
+        ...
+
+    def list_items(self, query: ListQuery, cursor: Mapping[str, JSON] | None = None) -> Page:
+        """One page of a walk and the next cursor."""
+        ...
+
+    def write_panel(self, ref: str, panel: Panel, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """Make the host show ``panel`` at ``ref``; edits what ``receipt`` says it wrote before. Returns the new receipt.
+
+        Parts whose digest in the receipt is unchanged are not written; twice is one panel. The receipt's ``written`` counts
+        the writes of this call. Raises ``Gone`` when ``ref`` itself is gone or not shared any more.
+        """
+        ...
+
+    def write_values(self, ref: str, values: Mapping[str, FieldValue]) -> Mapping[str, JSON]:
+        """Write fields or properties of an item by name, only those that differ."""
+        ...
+
+    def fetch_comment(self, ref: str, comment: str) -> Comment | None:
+        """Read one comment, None when it is gone."""
+        ...
+
+    def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
+        """Mention a person where they work (a comment)."""
+        ...
+
+    def close(self) -> None:
+        """Give back network resources."""
+        ...
+
+
+# --- events ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A hint that something may have changed. Never the truth: the item is read again.
+
+    ``kind``: "changed" (created, edited, moved, restored) · "deleted" · "comment" (``comment_id`` is set) ·
+    "scope" (a project, data source or schema changed: ``container`` is listed again, "" means the whole connection).
+    """
+
+    kind: str
+    ref: str = ""
+    parent_refs: tuple[str, ...] = ()  # both parents when a child moved
+    container: str = ""
+    comment_id: str = ""
+    author: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """This is the host, and we leave the event alone on purpose. ``reason`` is short: it becomes a metric label."""
+
+    reason: str
+
+
+class NotThisHost(Exception):
+    """The payload is not of this host at all: the door answers 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The identity of one webhook delivery: ``key`` is the same on all retries, ``event`` is the host's own event name."""
+
+    key: str
+    event: str
+
+
+class Dialect(Protocol):
+    """How a host speaks at the door. Pure: no I/O, no clock. Headers are given with lower-case names."""
+
+    handled: frozenset[str]  # event names that give events
+    ignored: frozenset[str]  # event names left alone on purpose
+
+    def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        """The secret that a set-up request brings (Notion's verification token), None for everything else."""
+        ...
+
+    def signature(self, headers: Mapping[str, str]) -> str | None:
+        """The value of the signature header, None when it is missing."""
+        ...
+
+    def delivery(self, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Who this delivery is. Raises ``NotThisHost`` for anything that this host would never send."""
+        ...
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event] | Ignored:
+        """The events of a delivery. Unknown event names give ``Ignored("unknown event")``. Raises ``NotThisHost``."""
+        ...

@@ -1,0 +1,204 @@
+"""The one way out to a host: address check, budget, time-outs, error translation, request count, log without secrets.
+
+The vendors' client libraries sit on top of it (an adapter for ``requests``, a transport for ``httpx``) with their own
+retries off. It must not know any host; what differs is handed in as a ``Policy``. No redirect is ever followed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+import requests
+import structlog
+from requests.adapters import HTTPAdapter
+
+from connector.errors import Busy, Gone, HostError, Offline, Refused, Uncertain
+from connector.hosts.limits import Allowance, Budget
+
+log = structlog.get_logger(__name__)
+
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 65.0  # seconds; Notion's own server limit is about 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A host's answer, reduced to what error translation needs. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, None when it is none."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What differs between hosts: budgets per request, how the host words its errors, which requests may be repeated."""
+
+    allowances: Callable[[str, str], Sequence[Allowance]]  # (method, path) → budgets
+    explain: Callable[[Answer], tuple[str, str, Mapping[str, Any]]]  # answer → (message, code, details)
+    idempotent: Callable[[str, str], bool] = lambda method, path: method in ("GET", "PUT", "DELETE", "HEAD")
+    committed: Callable[[Answer], tuple[str, ...]] = lambda answer: ()
+
+
+@dataclass
+class Gateway:
+    """The way out for one connection. ``patience``: seconds a call may sleep for budget before it raises ``Busy`` instead."""
+
+    connection: str
+    origins: frozenset[str]  # "https://host:port" of every address that this connection may call
+    policy: Policy
+    budget: Budget
+    allow_private: bool = False
+    patience: float = 2.0
+    requests: int = 0
+    sleep: Callable[[float], None] = time.sleep
+    _checked: dict[str, float] = field(default_factory=dict)
+
+    def exchange(self, method: str, url: str, send: Callable[[], Answer]) -> None:
+        """Run one request through check, budget and translation. Raises a ``HostError`` for everything but success."""
+        parts = urlsplit(url)
+        self._check_address(parts.scheme, parts.hostname or "", parts.port)
+        self._wait_for_budget(method, parts.path)
+        self.requests += 1
+        begun = time.monotonic()
+        repeatable = self.policy.idempotent(method, parts.path)
+        try:
+            answer = send()
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, httpx.TransportError) as error:
+            log.warning("host_silent", connection=self.connection, method=method, path=parts.path, error=type(error).__name__)
+            refused_early = isinstance(error, (requests.ConnectTimeout, httpx.ConnectError, httpx.ConnectTimeout)) or "Connection refused" in str(error)
+            kind = Offline if repeatable or refused_early else Uncertain
+            raise kind(f"{self.connection}: no answer from {parts.hostname} ({type(error).__name__})") from error
+        milliseconds = round((time.monotonic() - begun) * 1000)
+        log.debug("host_call", connection=self.connection, method=method, path=parts.path, status=answer.status, ms=milliseconds)
+        if answer.status >= 300:
+            raise self._error(method, parts.path, answer, repeatable)
+
+    def _wait_for_budget(self, method: str, path: str) -> None:
+        waited = 0.0
+        while wait := self.budget.wait_for(self.policy.allowances(method, path)):
+            if waited + wait > self.patience:
+                raise Busy(f"{self.connection}: our own request budget is used up", retry_after=wait, code="own_budget")
+            pause = wait * random.uniform(1.0, 1.1)  # noqa: S311  # jitter, not a secret
+            self.sleep(pause)
+            waited += pause
+
+    def _check_address(self, scheme: str, host: str, port: int | None) -> None:
+        origin = f"{scheme}://{host}:{port or (443 if scheme == 'https' else 80)}"
+        if origin not in self.origins:
+            raise Refused(f"{self.connection}: {origin} is not an address of this connection", code="address_not_allowed")
+        if self.allow_private or self._checked.get(origin, 0.0) > time.monotonic():
+            return
+        if scheme != "https":
+            raise Refused(f"{self.connection}: {origin} must be https (OKR_ALLOW_PRIVATE_HOSTS=1 lifts this for tests)", code="address_not_allowed")
+        try:
+            addresses = {info[4][0] for info in socket.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)}
+        except OSError as error:
+            raise Offline(f"{self.connection}: the name {host} cannot be resolved") from error
+        for address in addresses:
+            if not ipaddress.ip_address(str(address).partition("%")[0]).is_global:
+                raise Refused(f"{self.connection}: {host} resolves to the private address {address} "
+                              "(OKR_ALLOW_PRIVATE_HOSTS=1 allows that)", code="address_not_allowed")
+        self._checked[origin] = time.monotonic() + 60
+
+    def _error(self, method: str, path: str, answer: Answer, repeatable: bool) -> HostError:
+        message, code, details = self.policy.explain(answer)
+        text = f"{self.connection}: {method} {path} answered {answer.status}: {message}"
+        log.info("host_error", connection=self.connection, method=method, path=path, status=answer.status, code=code)
+        facts: dict[str, Any] = {"status": answer.status, "code": code, "details": details}
+        if answer.status in (429, 529):
+            return Busy(text, retry_after=retry_after(answer.headers), **facts)
+        if answer.status in (404, 410):
+            return Gone(text, **facts) if answer.status == 404 else Refused(text, **facts)
+        if answer.status >= 500 or answer.status in (408, 425):
+            if not repeatable:
+                return Uncertain(text, committed=self.policy.committed(answer), **facts)
+            wait = retry_after(answer.headers)
+            return Busy(text, retry_after=wait, **facts) if wait else Offline(text, **facts)
+        return Refused(text, **facts)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from a ``Retry-After`` header (number or HTTP date), None when missing or unreadable. May be 0.0."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def origin_of(url: str) -> str:
+    """``https://host:port`` of a URL, for ``Gateway.origins``."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+class RequestsAdapter(HTTPAdapter):
+    """Puts a ``requests`` session behind a gateway: mount it for ``https://`` and ``http://``."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(max_retries=0, pool_maxsize=4)
+        self._gateway = gateway
+
+    def send(self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, verify: Any = True,
+             cert: Any = None, proxies: Any = None) -> requests.Response:
+        """Send through the gateway. Raises ``HostError`` for every answer from 300 on."""
+        held: list[requests.Response] = []
+
+        def send_once() -> Answer:
+            response = super(RequestsAdapter, self).send(request, stream=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                                                         verify=verify, cert=cert, proxies=proxies)
+            held.append(response)
+            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+
+        self._gateway.exchange(request.method or "GET", request.url or "", send_once)
+        return held[0]
+
+
+class HttpxTransport(httpx.BaseTransport):
+    """Puts an ``httpx`` client behind a gateway: pass it as ``transport``."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._inner = httpx.HTTPTransport(retries=0, trust_env=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send through the gateway. Raises ``HostError`` for every answer from 300 on."""
+        request.extensions["timeout"] = {"connect": CONNECT_TIMEOUT, "read": READ_TIMEOUT, "write": 30.0, "pool": 5.0}
+        held: list[httpx.Response] = []
+
+        def send_once() -> Answer:
+            response = self._inner.handle_request(request)
+            response.read()
+            held.append(response)
+            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+
+        self._gateway.exchange(request.method, str(request.url), send_once)
+        return held[0]
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._inner.close()

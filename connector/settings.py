@@ -1,0 +1,136 @@
+"""Every environment variable with its meaning; the only module that reads the environment.
+
+A bad value stops the start with one line that names it (``InputError``).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connector.errors import InputError
+
+
+class Settings(BaseSettings):
+    """The settings of one installation. Each field is the environment variable ``OKR_<NAME>`` (``PORT`` has no prefix)."""
+
+    model_config = SettingsConfigDict(env_prefix="OKR_", env_file=".env", extra="ignore", frozen=False, populate_by_name=True)
+
+    data_dir: Path = Field(Path("./var"), description="Folder for the SQLite database, the embedded Redis, keys and logs.")
+    database_url: str = Field("", description="SQLAlchemy URL; default is SQLite in the data folder. Postgres in production.")
+    redis_url: str = Field("", description="redis://, rediss:// or unix:// URL; default is an embedded server in the data folder.")
+    secret_key: str = Field("", description="At least 32 characters; made once in the data folder (mode 600) when unset.")
+    public_url: str = Field("", description="The address under which people and hosts reach this connector, without a final slash.")
+    timezone: str = Field("UTC", description="Time zone of cycles, cadence and printed times, e.g. Europe/Oslo.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or for machines (json).")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    allow_private_hosts: bool = Field(False, description="1 lets a connection's URL be a loopback or private address or plain http.")
+    workers: int = Field(2, ge=1, le=64, description="Worker processes that `worker` and `serve` start.")
+    web_workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means two, or one in the sandbox.")
+    host: str = Field("127.0.0.1", description="Address the web server listens on.")
+    nightly_at: str = Field("02:17", description="Local time of the nightly sync, HH:MM; each connection adds its own minutes.")
+    delivery_days: int = Field(30, ge=1, description="Days for which received deliveries are kept.")
+    port: int = Field(8080, ge=0, le=65535, validation_alias="PORT", description="Port of the web server (variable PORT).")
+    sandbox: bool = Field(False, description="1 serves the two stand-in hosts with a sample organisation; never with real credentials.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not a time zone; use a name such as Europe/Oslo") from error
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if value and not value.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError("must begin with sqlite: or postgresql:")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("nightly_at")
+    @classmethod
+    def _clock_time(cls, value: str) -> str:
+        hours, _, minutes = value.partition(":")
+        if not (hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60):
+            raise ValueError("must be a time such as 02:17")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("must have at least 32 characters")
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'okr.db').absolute()}"
+
+    @property
+    def base_url(self) -> str:
+        """Where links in panels point to: the public URL, else this machine."""
+        return self.public_url or f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
+
+    def resolved_redis_url(self) -> str:
+        """The Redis URL: the setting, else what the running embedded server left in the data folder, else ""."""
+        if self.redis_url:
+            return self.redis_url
+        note = self.data_dir / "redis.url"
+        return note.read_text().strip() if note.exists() else ""
+
+    def resolved_secret_key(self) -> str:
+        """The key that encrypts secrets and signs sessions; made once with mode 600 when none is set."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data_dir / "secret.key"
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        return path.read_text().strip()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment and ``.env``; ``overrides`` win. Raises ``InputError`` naming the bad variable."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "?"
+        variable = name if name == "PORT" else f"OKR_{name.removeprefix('OKR_')}"
+        raise InputError(f"{first['msg'].removeprefix('Value error, ')} (got {first.get('input')!r})"
+                         if name != "SECRET_KEY" else str(first["msg"]), where=variable) from None
