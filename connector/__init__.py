@@ -1,1 +1,1 @@
-
+"""okr-connector: OKR tracking inside Jira and Notion."""

@@ -71,8 +71,15 @@ class Gone(HostError):
 class Busy(HostError):
     """The host asked us to wait: 429, or 503/529 with a wish. ``retry_after`` seconds are a minimum, None when not told."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None, code: str = "",
-                 details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        code: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message, status=status, code=code, details=details)
         self.retry_after = retry_after
 
@@ -87,7 +94,14 @@ class Uncertain(Offline):
     ``committed`` holds ids that the host reported as written (Notion: ``committed_resource_id``, ``committed_child_ids``).
     """
 
-    def __init__(self, message: str, *, committed: tuple[str, ...] = (), status: int | None = None, code: str = "",
-                 details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        committed: tuple[str, ...] = (),
+        status: int | None = None,
+        code: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message, status=status, code=code, details=details)
         self.committed = committed

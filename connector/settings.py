@@ -6,6 +6,7 @@ A bad value stops the start with one line that names it (``InputError``).
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +101,7 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Where links in panels point to: the public URL, else this machine."""
-        return self.public_url or f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
+        return self.public_url or f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104  # compares, binds nothing
 
     def resolved_redis_url(self) -> str:
         """The Redis URL: the setting, else what the running embedded server left in the data folder, else ""."""
@@ -132,5 +133,9 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "?"
         variable = name if name == "PORT" else f"OKR_{name.removeprefix('OKR_')}"
-        raise InputError(f"{first['msg'].removeprefix('Value error, ')} (got {first.get('input')!r})"
-                         if name != "SECRET_KEY" else str(first["msg"]), where=variable) from None
+        message = str(first["msg"]).removeprefix("Value error, ")
+        if variable != "OKR_SECRET_KEY":
+            # A URL may hold a password, and what we print may end in a log.
+            given = re.sub(r"(://[^/@]*:)[^/@]*@", r"\1…@", str(first.get("input")))
+            message += f" (got {given!r})"
+        raise InputError(message, where=variable) from None

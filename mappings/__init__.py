@@ -1,1 +1,1 @@
-
+"""Which items feed which key result, and with what number."""

@@ -1,78 +1,80 @@
 """Which items feed a key result, and with what number. Pure: no framework, store, host or clock.
 
-This module answers "does this item belong, and what does it add?"; it fetches nothing and stores nothing.
+This is the name under which the rest of the product uses the rules; it answers "does this item belong, and what does it
+add?", fetches nothing and stores nothing. Inside: ``terms`` (the words), ``parsing`` with ``selecting`` and ``reading``
+(how people write them), ``membership``, ``measures``, ``pooling`` (several mappings into one value) and ``wording``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from mappings.measures import Counted, Measurement, measure, unmeasured
+from mappings.membership import belongs, doneness, field_names, is_wont_do, matches, unknown_filter
+from mappings.parsing import dump_mapping, parse_mapping, parse_mappings, parse_measure
+from mappings.pooling import Combined, DoubleCounted, Part, check_family, combine, double_counted, family
+from mappings.selecting import notion_id, without_order
+from mappings.terms import (
+    DEFAULT_CREDIT,
+    DEFAULT_WONT_DO_NAMES,
+    FIELD_MEASURES,
+    POINTS,
+    SHARES,
+    Draft,
+    Empty,
+    Measure,
+    MeasureKind,
+    Mode,
+    Of,
+    Resolved,
+    Resolves,
+    Rule,
+    Selector,
+    SelectorKind,
+    WontDo,
+    plain_name,
+)
+from mappings.wording import explain
 
-
-class SelectorKind(StrEnum):
-    """How a mapping picks its items."""
-
-    EPICS = "epics"  # direct children of the named epics (with subtasks when asked)
-    JQL = "jql"  # whatever the host says matches
-    PROJECT = "project"  # all issues of a project
-    ISSUES = "issues"  # the named issues themselves
-    DATABASE = "database"  # rows of a Notion data source, with a property filter
-    ROWS = "rows"  # the named Notion rows themselves
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """Which items feed a mapping. Only the fields of its ``kind`` are set."""
-
-    kind: SelectorKind
-    epics: tuple[str, ...] = ()  # keys as written, e.g. ("ACME-1", "ACME-7")
-    jql: str = ""
-    project: str = ""
-    issues: tuple[str, ...] = ()
-    database: str = ""  # dashed lower-case id
-    data_source: str = ""  # id or name; "" = the only one
-    filter: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)  # property name → any of these values
-    rows: tuple[str, ...] = ()
-    subtasks: bool = False  # Jira: also the children of the children
-
-
-class MeasureKind(StrEnum):
-    """Items → number."""
-
-    DONE_SHARE = "done_share"
-    DONE_COUNT = "done_count"
-    POINTS_SHARE = "points_share"
-    POINTS_DONE = "points_done"
-    COUNT = "count"
-    CREDIT_SHARE = "credit_share"
-    CHECKED_SHARE = "checked_share"
-    SUM = "sum"
-    MEAN = "mean"
-    MIN = "min"
-    MAX = "max"
-    LATEST = "latest"
-
-
-class Of(StrEnum):
-    """Which of the selected items a field measure looks at."""
-
-    DONE = "done"
-    OPEN = "open"
-    ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """What is measured. ``field`` is the name of the number field or checkbox, where the kind needs one."""
-
-    kind: MeasureKind
-    field: str = ""
-    of: Of = Of.ALL
-
-
-class Mode(StrEnum):
-    """How the link counts."""
-
-    VALUE = "value"
-    CONTEXT = "context"
+__all__ = [
+    "DEFAULT_CREDIT",
+    "DEFAULT_WONT_DO_NAMES",
+    "FIELD_MEASURES",
+    "POINTS",
+    "SHARES",
+    "Combined",
+    "Counted",
+    "DoubleCounted",
+    "Draft",
+    "Empty",
+    "Measure",
+    "MeasureKind",
+    "Measurement",
+    "Mode",
+    "Of",
+    "Part",
+    "Resolved",
+    "Resolves",
+    "Rule",
+    "Selector",
+    "SelectorKind",
+    "WontDo",
+    "belongs",
+    "check_family",
+    "combine",
+    "doneness",
+    "double_counted",
+    "dump_mapping",
+    "explain",
+    "family",
+    "field_names",
+    "is_wont_do",
+    "matches",
+    "measure",
+    "notion_id",
+    "parse_mapping",
+    "parse_mappings",
+    "parse_measure",
+    "plain_name",
+    "unknown_filter",
+    "unmeasured",
+    "without_order",
+]

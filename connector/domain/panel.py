@@ -1,11 +1,27 @@
-"""What a panel says, before any markup: one host-neutral value that each host renders and digests by itself."""
+"""What a panel says, before any markup: one host-neutral value that each host renders and digests by itself.
+
+Builders take plain values and the outcome of triage; they must not read a clock, and print times instead of ages, so that the digest
+changes only when the content does.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import UTC, date, datetime, tzinfo
+from enum import Enum
+from typing import Any
 
-from connector.domain.model import DecisionKind, Movement, State
+from connector.domain import wording
+from connector.domain.model import DecisionKind, Definition, Movement, State
+from connector.domain.rhythm import Expected
+from connector.domain.rollup import Rollup, coverage_text
+from connector.domain.scoring import shown_progress
+from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT, FLAG_NO_OWNER_COMMENT, Triage
+from connector.domain.wording import SourceFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +84,110 @@ class Panel:
     objective: ObjectivePanel | None = None
     cycle_end: date | None = None
     as_of: datetime | None = None
+
+
+FLAT_BUT_CONFIDENT = "flat but confident, what makes this safe?"
+
+_CANNOT_TELL = frozenset({State.OVERDUE, State.NO_DATA, State.DATA_LATE})  # a movement would be painted on a number nobody vouches for
+_TRAIL = 5
+
+
+def key_result_panel(
+    *,
+    id: str,
+    title: str,
+    url: str,
+    definition: Definition,
+    current: float | None,
+    raw: float | None,
+    expected: Expected,
+    triage: Triage,
+    zone: tzinfo,
+    movement: Movement | None = None,
+    previous: float | None = None,
+    movement_since: datetime | None = None,
+    confidence_trail: Sequence[int] = (),
+    blocker: str = "",
+    decision: DecisionKind = DecisionKind.NONE,
+    owner: str = "",
+    source: SourceFacts | None = None,
+    mend: str = "",
+) -> KeyResultPanel:
+    """What a panel says about one key result.
+
+    ``previous`` is the value of the check-in at ``movement_since``; ``confidence_trail`` is oldest first, the last five are shown.
+    Movement is "not known" while the value is overdue, missing or late.
+    """
+    known = movement if triage.state not in _CANNOT_TELL else None
+    facts = source or SourceFacts(owner_name=owner)
+    if FLAG_NO_OWNER_COMMENT in triage.flags:
+        facts = replace(facts, unconfirmed=True)
+    return KeyResultPanel(
+        id=id,
+        title=title,
+        url=url,
+        state=triage.state,
+        state_word=wording.STATE_WORDS[triage.state],
+        reason=triage.reason,
+        unit=definition.unit,
+        start=definition.start,
+        target=definition.target,
+        current=current,
+        progress=shown_progress(raw),
+        expected=None if expected.too_early else expected.value,
+        sentence=wording.sentence(definition, current, late=triage.state is State.DATA_LATE),
+        start_text=wording.start_text(definition),
+        target_text=wording.target_text(definition),
+        current_text=wording.current_text(definition, current),
+        movement=known,
+        movement_text=wording.movement_text(definition, known, previous, current, movement_since, zone),
+        confidence=confidence_trail[-1] if confidence_trail else None,
+        confidence_trail=tuple(confidence_trail[-_TRAIL:]),
+        question=FLAT_BUT_CONFIDENT if known is Movement.FLAT and FLAG_FLAT_BUT_CONFIDENT in triage.flags else "",
+        blocker=blocker,
+        decision=decision,
+        owner=owner,
+        source_text=wording.source_text(facts, zone),
+        mend=mend,
+    )
+
+
+def objective_panel(*, id: str, title: str, url: str, rollup: Rollup, state: State) -> ObjectivePanel:
+    """What a panel says about the objective; ``state`` is that of ``rollup.weakest_state``."""
+    return ObjectivePanel(id, title, url, shown_progress(rollup.progress), coverage_text(rollup), state, wording.STATE_WORDS[state])
+
+
+def canonical(panel: Panel | KeyResultPanel | ObjectivePanel) -> dict[str, Any]:
+    """The panel as JSON-ready values: moments in UTC, enums by value, equal numbers written equally (42 and 42.0 are 42).
+
+    Numbers keep twelve digits, so that floating dust is no change. Raises ``ValueError`` for a number that is not finite.
+    """
+    result: dict[str, Any] = _plain(panel)
+    return result
+
+
+def digest(panel: Panel | KeyResultPanel | ObjectivePanel) -> str:
+    """SHA-256 (hex) over the canonical JSON: equal content, equal digest."""
+    text = json.dumps(canonical(panel), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a panel holds a number that is not finite")
+        number = float(f"{value:.12g}")
+        return int(number) if number.is_integer() else number
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(entry) for entry in value]
+    return value

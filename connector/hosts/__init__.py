@@ -1,1 +1,1 @@
-
+"""One folder per kind of work tool, behind one seam."""

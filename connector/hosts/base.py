@@ -142,6 +142,10 @@ class Host(Protocol):
     settings: ConnectionSettings
     requests: int  # HTTP requests sent so far through this object
 
+    def identify(self) -> str:
+        """Our own account id there, by the cheapest call that tests the credentials. Raises ``Refused`` when they are not accepted."""
+        ...
+
     def describe(self) -> Description:
         """Test the credentials and tell what is there. Raises ``Refused`` when they are not accepted."""
         ...

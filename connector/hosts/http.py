@@ -83,7 +83,9 @@ class Gateway:
             answer = send()
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, httpx.TransportError) as error:
             log.warning("host_silent", connection=self.connection, method=method, path=parts.path, error=type(error).__name__)
-            refused_early = isinstance(error, (requests.ConnectTimeout, httpx.ConnectError, httpx.ConnectTimeout)) or "Connection refused" in str(error)
+            refused_early = isinstance(
+                error, (requests.ConnectTimeout, httpx.ConnectError, httpx.ConnectTimeout)
+            ) or "Connection refused" in str(error)
             kind = Offline if repeatable or refused_early else Uncertain
             raise kind(f"{self.connection}: no answer from {parts.hostname} ({type(error).__name__})") from error
         milliseconds = round((time.monotonic() - begun) * 1000)
@@ -107,15 +109,19 @@ class Gateway:
         if self.allow_private or self._checked.get(origin, 0.0) > time.monotonic():
             return
         if scheme != "https":
-            raise Refused(f"{self.connection}: {origin} must be https (OKR_ALLOW_PRIVATE_HOSTS=1 lifts this for tests)", code="address_not_allowed")
+            raise Refused(
+                f"{self.connection}: {origin} must be https (OKR_ALLOW_PRIVATE_HOSTS=1 lifts this for tests)", code="address_not_allowed"
+            )
         try:
             addresses = {info[4][0] for info in socket.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)}
         except OSError as error:
             raise Offline(f"{self.connection}: the name {host} cannot be resolved") from error
         for address in addresses:
             if not ipaddress.ip_address(str(address).partition("%")[0]).is_global:
-                raise Refused(f"{self.connection}: {host} resolves to the private address {address} "
-                              "(OKR_ALLOW_PRIVATE_HOSTS=1 allows that)", code="address_not_allowed")
+                raise Refused(
+                    f"{self.connection}: {host} resolves to the private address {address} (OKR_ALLOW_PRIVATE_HOSTS=1 allows that)",
+                    code="address_not_allowed",
+                )
         self._checked[origin] = time.monotonic() + 60
 
     def _error(self, method: str, path: str, answer: Answer, repeatable: bool) -> HostError:
@@ -163,14 +169,22 @@ class RequestsAdapter(HTTPAdapter):
         super().__init__(max_retries=0, pool_maxsize=4)
         self._gateway = gateway
 
-    def send(self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, verify: Any = True,
-             cert: Any = None, proxies: Any = None) -> requests.Response:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
         """Send through the gateway. Raises ``HostError`` for every answer from 300 on."""
         held: list[requests.Response] = []
 
         def send_once() -> Answer:
-            response = super(RequestsAdapter, self).send(request, stream=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-                                                         verify=verify, cert=cert, proxies=proxies)
+            response = super(RequestsAdapter, self).send(
+                request, stream=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), verify=verify, cert=cert, proxies=proxies
+            )
             held.append(response)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
 

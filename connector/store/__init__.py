@@ -1,1 +1,1 @@
-
+"""The database: tables, sessions, work bookkeeping, reads and the vault."""

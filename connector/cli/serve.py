@@ -1,0 +1,184 @@
+"""The commands that run processes: `serve` (everything on one machine) and its three parts `web`, `worker` and `clock`.
+
+Only wiring stands here; what the processes do is in ``connector.processes``.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import click
+
+from connector import log
+from connector.errors import InputError
+from connector.processes import program, run_clock, run_one_worker, run_web, run_workers
+from connector.settings import Settings, load_settings
+from connector.supervisor import Supervisor
+
+# After this long without an answer from /ready the person is told what is missing (once; we go on trying).
+_PATIENCE = 30.0
+
+
+def _start(**overrides: object) -> Settings:
+    """Read the settings and set up logging, as each of these commands begins."""
+    settings = load_settings(**overrides)
+    log.configure(settings.log_format, settings.log_level)
+    return settings
+
+
+@click.command()
+@click.option("--sandbox", is_flag=True, help="Serve two stand-in hosts with a sample organisation as well; no real credentials.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web server; 0 takes a free one. Wins over the variable PORT.")
+def serve(sandbox: bool, port: int | None) -> None:
+    """Run everything on this machine: web, workers and schedule.
+
+    An embedded Redis-compatible server is started unless OKR_REDIS_URL is set. Ctrl-C stops all of it.
+    """
+    overrides: dict[str, object] = {"sandbox": True, "allow_private_hosts": True} if sandbox else {}
+    if port is not None:
+        overrides["port"] = port
+    from connector.embedded import EmbeddedRedis  # here: `web` must not import ssl before gevent has patched it
+
+    settings = _start(**overrides)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)  # until the supervisor takes over: a stop during the start is a clean one too
+    settings.data_dir = settings.data_dir.absolute()
+    settings.port = claim_port(settings.host, settings.port)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {settings.data_dir}: {error.strerror}", where="OKR_DATA_DIR") from error
+    settings.resolved_secret_key()
+    embedded = None if settings.redis_url else EmbeddedRedis(settings.data_dir)
+    try:
+        if embedded is not None:
+            settings.redis_url = embedded.start()
+        _prepare(settings)
+        env = child_environment(settings)
+        programs = [program(name, name, env=env) for name in ("web", "worker", "clock")]
+        announce = _announcer(settings)
+
+        def tick() -> None:
+            if embedded is not None:
+                embedded.keep_alive()
+            announce()
+
+        Supervisor(programs, tick=tick).run()
+    finally:
+        if embedded is not None:
+            embedded.stop()  # last: workers that finish a job still need it
+
+
+@click.command()
+def web() -> None:
+    """Run the web server alone."""
+    run_web(_start())
+
+
+@click.command()
+@click.option("--single", is_flag=True, hidden=True, help="Be one worker process instead of supervising several.")
+@click.pass_context
+def worker(ctx: click.Context, single: bool) -> None:
+    """Run the background workers alone: OKR_WORKERS processes."""
+    settings = _start()
+    if single:
+        run_one_worker(settings)
+    else:
+        if not settings.resolved_redis_url():
+            raise InputError("the workers need a Redis server: set it, or use `serve`, which brings one", where="OKR_REDIS_URL")
+        ctx.exit(run_workers(settings))
+
+
+@click.command()
+def clock() -> None:
+    """Run the schedule alone; one per installation is enough, more do no harm."""
+    _start()
+    run_clock()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def claim_port(host: str, port: int) -> int:
+    """The port itself when it is free, a free one for 0. Raises ``InputError`` when it is taken or not allowed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: a port that just closed is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise InputError(f"port {port} on {host} is in use; choose another with --port", where="PORT") from None
+            raise InputError(f"cannot listen on {host} port {port}: {error.strerror or error}", where="PORT") from None
+        free: int = probe.getsockname()[1]
+        return free
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """What the children must know beyond our own environment: everything that options or defaults decided here."""
+    env = {"OKR_DATA_DIR": str(settings.data_dir), "OKR_REDIS_URL": settings.redis_url, "PORT": str(settings.port)}
+    if settings.sandbox:
+        env |= {"OKR_SANDBOX": "1", "OKR_ALLOW_PRIVATE_HOSTS": "1"}
+    return env
+
+
+def _prepare(settings: Settings) -> None:
+    """Bring the database up to date and, in the sandbox, fill it. Imported here: `web` and `worker` need neither."""
+    from connector.store.migrate import upgrade
+
+    upgrade(settings)
+    if settings.sandbox:
+        from connector.sandbox.organisation import prepare
+
+        prepare(settings)
+
+
+def _announcer(settings: Settings) -> Callable[[], None]:
+    """A function to be called now and then: says once, on standard output, that the connector is ready."""
+    begun = time.monotonic()
+    state = {"said": False, "complained": False, "next": 0.0}
+
+    def announce() -> None:
+        now = time.monotonic()
+        if state["said"] or now < state["next"]:
+            return
+        state["next"] = now + 0.1
+        ready, answer = ask_ready(settings)
+        if ready:
+            click.echo(f"okr-connector is ready at {settings.base_url}")
+            if settings.sandbox:
+                click.echo(f"Sandbox: {settings.base_url}/sandbox")
+            state["said"] = True
+        elif not state["complained"] and now - begun > _PATIENCE:
+            click.echo(f"still not ready after {_PATIENCE:.0f} seconds: {answer}", err=True)
+            state["complained"] = True
+
+    return announce
+
+
+def ask_ready(settings: Settings) -> tuple[bool, str]:
+    """Whether our own ``GET /ready`` says yes, and what it said."""
+    # The wildcard addresses are for listening only.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.port, timeout=1)
+    try:
+        connection.request("GET", "/ready")
+        response = connection.getresponse()
+        body = response.read(2000).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        return False, "the web server does not answer"
+    finally:
+        connection.close()
+    try:
+        answer = json.dumps(json.loads(body))  # one line
+    except ValueError:
+        answer = body.splitlines()[0] if body else f"status {response.status}"
+    return response.status == 200, answer

@@ -1,0 +1,112 @@
+"""Jira as a host: Jira Cloud with an API token or a service account; Data Center by polling only.
+
+This module names the parts; it makes no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connector.errors import InputError
+from connector.hosts.base import ConnectionSettings
+from connector.hosts.jira.client import JiraClient
+from connector.hosts.jira.host import JiraHost
+from connector.hosts.jira.webhook import JiraDialect
+from connector.hosts.limits import Budget
+
+NAME = "jira"
+TITLE = "Jira"
+
+Host = JiraHost
+dialect = JiraDialect()
+
+_CLOUD_ID = r"^[A-Za-z0-9-]{1,64}$"  # becomes part of a path
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class ApiTokenAuth(_Strict):
+    """A person's or bot's API token, used at the site's own address."""
+
+    email: str = Field(min_length=3, pattern=r"^[^@\s:]+@[^@\s]+$")
+    api_token: str = Field(min_length=1)
+
+
+class ScopedTokenAuth(ApiTokenAuth):
+    """An API token with scopes: only accepted at api.atlassian.com, so the site's cloud id is needed."""
+
+    cloud_id: str = Field(pattern=_CLOUD_ID)
+
+
+class ServiceAccountAuth(_Strict):
+    """OAuth 2.0 client credentials of a service account."""
+
+    cloud_id: str = Field(pattern=_CLOUD_ID)
+    client_id: str = Field(min_length=1)
+    client_secret: str = Field(min_length=1)
+
+
+class DataCenterAuth(_Strict):
+    """A personal access token of Jira Data Center."""
+
+    bearer_token: str = Field(min_length=1)
+
+
+AuthModel = ApiTokenAuth | ScopedTokenAuth | ServiceAccountAuth | DataCenterAuth
+
+
+def check_auth(auth: Mapping[str, object]) -> None:
+    """Check the credentials' shape. Raises ``InputError`` that names the missing or wrong key and never its value."""
+    if not isinstance(auth, Mapping):
+        raise InputError("must be a set of keys such as email and api_token", where="auth")
+    model: type[_Strict]
+    if "bearer_token" in auth:
+        model = DataCenterAuth
+    elif "client_id" in auth or "client_secret" in auth:
+        model = ServiceAccountAuth
+    elif "cloud_id" in auth:
+        model = ScopedTokenAuth
+    else:
+        model = ApiTokenAuth
+    try:
+        model.model_validate(dict(auth))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        keys = ", ".join(model.model_fields)
+        if first["type"] == "missing":
+            raise InputError(f"is missing; Jira needs {keys}", where=f"auth.{name}") from None
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"is not a key of this login; Jira needs {keys}", where=f"auth.{name}") from None
+        raise InputError(f"is not usable: {first['msg'][0].lower()}{first['msg'][1:]}", where=f"auth.{name}") from None
+
+
+def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> JiraHost:
+    """A host for one connection. Raises ``InputError`` for credentials of the wrong shape; makes no request.
+
+    ``instance`` names this installation in the links that are written; ``patience`` is how many seconds a call may wait for budget.
+    """
+    check_auth(settings.auth)
+    client = JiraClient(settings, budget=budget, allow_private=allow_private, patience=patience)
+    return JiraHost(settings, client, instance=instance)
+
+
+__all__ = [
+    "NAME",
+    "TITLE",
+    "ApiTokenAuth",
+    "AuthModel",
+    "DataCenterAuth",
+    "Host",
+    "JiraDialect",
+    "JiraHost",
+    "ScopedTokenAuth",
+    "ServiceAccountAuth",
+    "build",
+    "check_auth",
+    "dialect",
+]

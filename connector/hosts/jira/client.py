@@ -1,0 +1,235 @@
+"""The way to one Jira site: addresses, credentials, budgets and the site's error wording. Knows paths, no issues.
+
+The only importer of atlassian-python-api. Its own retries stay off: they repeat POSTs, sleep for half an hour in a worker
+and lose the headers. What it does here is build addresses, bodies and the login; answers are read without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from atlassian import Jira
+from atlassian.jira import JiraCloud
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from requests.auth import AuthBase
+
+from connector.errors import HostError, Offline, Refused
+from connector.hosts.base import ConnectionSettings
+from connector.hosts.http import Answer, Gateway, Policy, RequestsAdapter, origin_of
+from connector.hosts.limits import Allowance, Budget
+
+# At DEBUG the library logs whole bodies and headers.
+for _name in ("atlassian", "atlassian.rest_client"):
+    logging.getLogger(_name).setLevel(logging.INFO)
+
+CLOUD_API = "https://api.atlassian.com"
+TOKEN_URL = "https://auth.atlassian.com/oauth/token"  # noqa: S105  # an address, no secret
+TOKEN_MARGIN = 120.0  # seconds before its end at which an access token is replaced
+
+# Half of the tenant's burst bucket (GET and POST 100, PUT and DELETE 50 a second): every other app shares it.
+# Reference: https://developer.atlassian.com/cloud/jira/platform/rate-limiting
+RATES: Mapping[str, str] = {"GET": "50 per 1 second", "POST": "50 per 1 second", "PUT": "25 per 1 second", "DELETE": "25 per 1 second"}
+ISSUE_WRITES = "20 per 2 second; 100 per 30 second"
+
+_ISSUE_PATH = re.compile(r"/issue/(?!bulkfetch\b)([^/]+)")
+# POSTs that only read, or that replace by an identity of their own (a remote link by its globalId).
+_REPEATABLE_POST = re.compile(r"/(search/jql|search|issue/bulkfetch|jql/parse|jql/match|permissions/check|remotelink|oauth/token)\Z")
+
+
+def allowances(method: str, path: str) -> Sequence[Allowance]:
+    """The budgets of one request: the method's, and the issue's own for a write."""
+    found = [Allowance(f"method:{method}", RATES.get(method, RATES["POST"]))]
+    issue = _ISSUE_PATH.search(path)
+    if issue and method in ("POST", "PUT", "DELETE"):
+        found.append(Allowance(f"issue:{issue.group(1)}", ISSUE_WRITES))
+    return found
+
+
+def idempotent(method: str, path: str) -> bool:
+    """May this request be sent again when its answer got lost?"""
+    return method in ("GET", "PUT", "DELETE", "HEAD") or (method == "POST" and bool(_REPEATABLE_POST.search(path)))
+
+
+def explain(answer: Answer) -> tuple[str, str, Mapping[str, Any]]:
+    """An error answer as (one sentence, code, details). Jira words errors in ``errorMessages`` and, by field, in ``errors``."""
+    details: dict[str, Any] = {}
+    if reason := answer.headers.get("ratelimit-reason", ""):
+        details["rate_limit_reason"] = reason
+    if trace := answer.headers.get("atl-traceid") or answer.headers.get("x-arequestid"):
+        details["trace"] = trace
+    data = answer.json()
+    words: list[str] = []
+    code = reason
+    if isinstance(data, dict):
+        messages, errors = data.get("errorMessages"), data.get("errors")
+        words += [str(message) for message in messages] if isinstance(messages, list) else []
+        if isinstance(errors, dict):
+            details["errors"] = {str(name): str(text)[:200] for name, text in errors.items()}
+            words += [f"{name}: {text}" for name, text in errors.items()]
+        elif isinstance(errors, list):
+            words += [str(error.get("message", error) if isinstance(error, dict) else error) for error in errors]
+        if isinstance(data.get("error"), str):
+            code = code or data["error"]
+        words = words or [
+            str(data[name]) for name in ("error_description", "errorMessage", "message", "error") if isinstance(data.get(name), str)
+        ]
+    if answer.status == 429:
+        words = words or [f"too many requests{f' ({reason})' if reason else ''}"]
+    sentence = "; ".join(word.strip().rstrip(".") for word in words if word.strip())
+    return (sentence or "no reason given")[:500], code, details
+
+
+class _Bearer(AuthBase):
+    """Puts the current access token on each request of a session."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token()}"
+        return request
+
+
+class JiraClient:
+    """One site, by path. Not shared between threads.
+
+    ``version`` is the REST version ("3", on Data Center "2"); ``cloud`` tells the two apart; ``site`` is the address people use.
+    Every call raises a ``HostError`` for all but success.
+    """
+
+    def __init__(self, settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float) -> None:
+        auth = settings.auth
+        self.site = settings.url.rstrip("/")
+        self.cloud = not auth.get("bearer_token")
+        self.version = "3" if self.cloud else "2"
+        self._connection = settings.name
+        base, self._token_url = _addresses(self.site, auth.get("cloud_id", ""))
+        origins = frozenset({origin_of(base), origin_of(self._token_url)} if auth.get("client_id") else {origin_of(base)})
+        policy = Policy(allowances=allowances, explain=explain, idempotent=idempotent)
+        self.gateway = Gateway(settings.name, origins, policy, budget, allow_private=allow_private, patience=patience)
+        self._session = self._behind_gateway(requests.Session())
+        self._oauth: OAuth2Session | None = None
+        self._token: Mapping[str, Any] = {}
+        self._token_ends = 0.0
+        options: dict[str, Any] = {"session": self._session, "backoff_and_retry": False, "retry_with_header": False}
+        if auth.get("client_id"):
+            method = "client_secret_post"
+            session = OAuth2Session(auth["client_id"], auth["client_secret"], token_endpoint_auth_method=method)  # type: ignore[no-untyped-call]
+            self._oauth = self._behind_gateway(session)
+            self._session.auth = _Bearer(self._access_token)
+            self._api: Jira | JiraCloud = JiraCloud(base, **options)
+        elif self.cloud:
+            self._api = JiraCloud(base, username=auth["email"], password=auth["api_token"], **options)
+        else:
+            self._api = Jira(base, token=auth["bearer_token"], api_version="2", cloud=False, **options)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of the access token, empty for logins that do not tell."""
+        return tuple(str(self._token.get("scope", "")).split())
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer of ``GET /rest/api/<version>/<path>``."""
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: Any, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer of a POST."""
+        return self._call("POST", path, body, params)
+
+    def put(self, path: str, body: Any, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer of a PUT, None when it is empty."""
+        return self._call("PUT", path, body, params)
+
+    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> None:
+        """A DELETE, whose answer is empty."""
+        self._call("DELETE", path, params=params)
+
+    def close(self) -> None:
+        """Give back the sockets."""
+        self._api.close()
+        if self._oauth is not None:
+            self._oauth.close()
+
+    def _call(self, method: str, path: str, body: Any = None, params: Mapping[str, Any] | None = None) -> Any:
+        try:
+            return self._send(method, path, body, params)
+        except Refused as error:
+            if error.status != 401 or self._oauth is None:
+                raise
+            self._token_ends = 0.0  # revoked, or our clock is wrong: one new token, then the refusal counts
+            return self._send(method, path, body, params)
+
+    def _send(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None) -> Any:
+        # advanced_mode: the library hands the answer over unread; the gateway has turned every failure into a HostError before
+        response = self._api.request(
+            method,
+            path=f"rest/api/{self.version}/{path}",
+            json=body,
+            params=dict(params) if params else None,
+            advanced_mode=True,
+            allow_redirects=False,
+        )
+        if not response.content:
+            return None
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise Offline(
+                f"{self._connection}: {method} {path} answered {response.status_code} without JSON (a proxy's or login page?)",
+                status=response.status_code,
+                code="not_json",
+            ) from error
+
+    def _access_token(self) -> str:
+        """The access token, fetched when there is none or its end is near.
+
+        Reference: https://support.atlassian.com/user-management/docs/create-oauth-2-0-credential-for-service-accounts
+        """
+        if self._oauth is not None and time.monotonic() >= self._token_ends:
+            # An odd answer is the site's fault, a refusal parks the connection like a 401 on any call
+            try:
+                token = self._oauth.fetch_token(self._token_url, grant_type="client_credentials")  # type: ignore[no-untyped-call]
+            except OAuthError as error:
+                raise Refused(f"{self._connection}: no access token: {error.error}", status=401, code=str(error.error)) from None
+            except Refused as error:
+                raise Refused(
+                    f"{self._connection}: no access token: {error.message}", status=401, code=error.code, details=error.details
+                ) from None
+            except HostError:
+                raise
+            except ValueError as error:
+                raise Offline(f"{self._connection}: the token address answered without JSON", code="not_json") from error
+            if not isinstance(token, dict) or not token.get("access_token"):
+                raise Offline(f"{self._connection}: the token address answered without a token", code="no_token")
+            self._token = token
+            lasts = float(token.get("expires_in") or 3600)
+            self._token_ends = time.monotonic() + max(lasts - TOKEN_MARGIN, lasts / 2)
+        return str(self._token["access_token"])
+
+    def _behind_gateway(self, session: Any) -> Any:
+        """``session`` with the gateway as its only way out: no proxies, no .netrc, no redirects."""
+        session.trust_env = False
+        adapter = RequestsAdapter(self.gateway)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+
+def _addresses(site: str, cloud_id: str) -> tuple[str, str]:
+    """(base of the REST calls, address of the token endpoint).
+
+    Scoped tokens and service accounts are only accepted at api.atlassian.com. A site outside atlassian.net is a stand-in, which
+    answers the same paths at its own address.
+    """
+    host = urlsplit(site).hostname or ""
+    real = host.endswith(".atlassian.net")
+    base = f"{CLOUD_API if real else site}/ex/jira/{cloud_id}" if cloud_id else site
+    return base, TOKEN_URL if real else f"{site}/oauth/token"

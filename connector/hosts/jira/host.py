@@ -1,0 +1,341 @@
+"""One Jira connection at work: the ``Host`` of the seam. It joins the reader, the walks, the names and the panel's markup.
+
+It keeps nothing between calls but the list of fields, decides no membership that the rules can decide, and never repeats a
+request by itself: errors go up as ``HostError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from connector.domain.model import FieldValue, Item, Unknown
+from connector.domain.panel import Panel
+from connector.errors import Gone, Refused
+from connector.hosts.base import (
+    JSON,
+    Comment,
+    ConnectionSettings,
+    Container,
+    Description,
+    Fetched,
+    ListQuery,
+    Page,
+    Resolution,
+    Wanted,
+)
+from connector.hosts.jira import naming, walks
+from connector.hosts.jira import panel as markup
+from connector.hosts.jira.client import JiraClient
+from connector.hosts.jira.fields import (
+    as_mapping,
+    as_ref,
+    as_sequence,
+    as_text,
+    document,
+    find_fields,
+    plain_text,
+    read_moment,
+    read_value,
+    write_value,
+)
+from connector.hosts.jira.jql import both, chunks, issue_list, strip_order_by
+from connector.hosts.jira.reader import IDS_ONLY, IssueReader
+from connector.hosts.jira.webhook import PROPERTY_KEY
+from mappings.rules import Selector, SelectorKind
+
+FEW_QUERIES = 3  # up to this many JQL mappings are asked one by one with a strong read, more together
+PROJECT_PAGE = 50
+PERMISSION_PROJECTS = 1000  # projects that one permission check may name
+
+# What the bot must be allowed, and the mend in the words of Jira's own settings.
+RIGHTS: Mapping[str, str] = {
+    "BROWSE_PROJECTS": "see",
+    "LINK_ISSUES": "write panels (links) in",
+    "EDIT_ISSUES": "write panels (the property okr) in",
+    "ADD_COMMENTS": "comment in",
+}
+
+
+class JiraHost:
+    """One Jira site. Built in the process that uses it; not shared between threads."""
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        client: JiraClient,
+        *,
+        instance: str = "okr",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings
+        self._client = client
+        self._reader = IssueReader(client)
+        self._instance = instance
+        self._now = now
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far through this object."""
+        return self._client.gateway.requests
+
+    def close(self) -> None:
+        """Give back the sockets."""
+        self._client.close()
+
+    # --- describing ------------------------------------------------------------------------------------------------------
+
+    def describe(self) -> Description:
+        """Who we are, all projects and fields, and which rights are missing where. Raises ``Refused`` for bad credentials."""
+        me = as_mapping(self._client.get("myself"))
+        bot = as_text(me.get("accountId")) or as_text(me.get("key")) or as_text(me.get("name"))
+        email = as_text(me.get("emailAddress")) or self.settings.auth.get("email", "")
+        name = as_text(me.get("displayName")) or bot
+        containers = self._projects()
+        return Description(
+            account=f"{name} ({email})" if email else name,
+            bot_id=bot,
+            scopes=self._client.scopes,
+            containers=containers,
+            fields=self._reader.fields(),
+            warnings=self._missing_rights(containers),
+        )
+
+    def _projects(self) -> tuple[Container, ...]:
+        if not self._client.cloud:
+            return tuple(_container(entry) for entry in as_sequence(self._client.get("project")))
+        found: list[Container] = []
+        while True:
+            answer = as_mapping(self._client.get("project/search", {"startAt": len(found), "maxResults": PROJECT_PAGE, "orderBy": "key"}))
+            values = as_sequence(answer.get("values"))
+            found += [_container(entry) for entry in values]
+            if not values or answer.get("isLast") is not False:
+                return tuple(found)
+
+    def _missing_rights(self, containers: Sequence[Container]) -> tuple[str, ...]:
+        if not containers:
+            return ("the bot sees no project; give it the project permission Browse projects where work is to be measured",)
+        numbers = [int(container.id) for container in containers[:PERMISSION_PROJECTS] if container.id.isdigit()]
+        if not self._client.cloud or not numbers:
+            return ()
+        body = {"projectPermissions": [{"permissions": list(RIGHTS), "projects": numbers}]}
+        try:
+            answer = as_mapping(self._client.post("permissions/check", body))
+        except Refused as error:
+            if error.status == 401:
+                raise
+            return (f"the bot's rights could not be checked: {error.message}",)
+        granted = {
+            as_text(as_mapping(entry).get("permission")): {as_ref(number) for number in as_sequence(as_mapping(entry).get("projects"))}
+            for entry in as_sequence(answer.get("projectPermissions"))
+        }
+        warnings = []
+        for right, use in RIGHTS.items():
+            lacking = [
+                container.key for container in containers if container.id.isdigit() and container.id not in granted.get(right, set())
+            ]
+            if lacking:
+                named = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+                permission = right.replace("_", " ").capitalize()
+                warnings.append(f"the bot may not {use} {named}; give it the project permission {permission} there")
+        return tuple(warnings)
+
+    # --- reading ---------------------------------------------------------------------------------------------------------
+
+    def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
+        """Turn names into ids; see ``naming.resolve``. The field name "" means all story point fields in the site's order."""
+        return naming.resolve(self._client, self._reader, selector, field_names, known)
+
+    def fetch_items(self, refs: Sequence[str], wanted: Sequence[Wanted]) -> Fetched:
+        """Read issues strongly, 100 in a request; ``refs`` may be ids or keys. What Jira does not show us any more is gone."""
+        asked = list(dict.fromkeys(ref for ref in refs if ref))
+        if not asked:
+            return Fetched((), ())
+        fields = self._reader.needed_fields(wanted)
+        ids = {name.upper(): ref for mapping in wanted for name, ref in mapping.resolution.refs.items()}
+        items: dict[str, Item] = {}
+        gone: list[str] = []
+        for ref, issue in self._reader.issues(asked, fields).items():
+            item = self._reader.item(issue, fields, ids) if issue is not None else None
+            if item is None:
+                gone.append(ref)
+            else:
+                items[item.ref] = item
+        return Fetched(tuple(items.values()), tuple(gone))
+
+    def members(self, wanted: Sequence[Wanted], refs: Sequence[str]) -> Mapping[int, frozenset[str]]:
+        """Which of ``refs`` (numeric ids) match each JQL mapping, asked so that the index's lag does not count.
+
+        Raises ``Refused`` with ``details["mapping"]`` for a JQL that Jira does not accept any more.
+        """
+        numbers = [ref for ref in dict.fromkeys(refs) if ref.isascii() and ref.isdigit()]
+        queries = {mapping.mapping: strip_order_by(mapping.selector.jql) for mapping in wanted if mapping.selector.kind is SelectorKind.JQL}
+        if not numbers or not queries:
+            return {mapping: frozenset() for mapping in queries}
+        distinct = list(dict.fromkeys(queries.values()))
+        found: dict[str, set[str]] = {}
+        if len(distinct) > FEW_QUERIES and self._client.cloud:
+            found = self._match(distinct, numbers)
+        for mapping, jql in queries.items():
+            if jql not in found:
+                try:
+                    found[jql] = {ref for part in chunks(numbers) for ref in self._matches(jql, part)}
+                except Refused as error:
+                    if error.status == 400:
+                        raise Refused(error.message, status=400, code="jql", details={**error.details, "mapping": mapping}) from error
+                    raise
+        return {mapping: frozenset(found[jql]) for mapping, jql in queries.items()}
+
+    def _matches(self, jql: str, refs: Sequence[str]) -> set[str]:
+        try:
+            return set(self._reader.matching(both(jql, f"id in ({issue_list(refs)})"), refs)) & set(refs)
+        except Refused as error:
+            if error.status != 400:
+                raise
+        # One id that was deleted a moment ago makes the list an error; the plain JQL has no list
+        return set(self._reader.matching(jql, refs)) & set(refs)
+
+    def _match(self, queries: Sequence[str], refs: Sequence[str]) -> dict[str, set[str]]:
+        """Ask for many JQLs at once. A query with an error is left out, so that it is asked alone and named.
+
+        Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search
+        """
+        found: dict[str, set[str]] = {jql: set() for jql in queries}
+        for part in chunks(refs, 100):
+            answer = as_mapping(self._client.post("jql/match", {"issueIds": [int(ref) for ref in part], "jqls": list(queries)}))
+            matches = as_sequence(answer.get("matches"))
+            for jql, entry in zip(queries, [*matches, *[None] * (len(queries) - len(matches))], strict=False):
+                told = as_mapping(entry)
+                if not told or as_sequence(told.get("errors")):
+                    found.pop(jql, None)
+                elif jql in found:
+                    found[jql] |= {as_ref(number) for number in as_sequence(told.get("matchedIssues"))} & set(part)
+        return found
+
+    def plan(self, wanted: Sequence[Wanted], *, since: datetime | None = None, ids_only: bool = False) -> Sequence[ListQuery]:
+        """The fewest walks that see every item of ``wanted``; see ``walks.plan_walks``.
+
+        The named epics themselves are not part of the walk over their children: ``fetch_items`` reads them.
+        """
+        fields = list(IDS_ONLY) if ids_only else self._reader.needed_fields(wanted)
+        return walks.plan_walks(wanted, fields, cloud=self._client.cloud, since=since)
+
+    def list_items(self, query: ListQuery, cursor: Mapping[str, JSON] | None = None) -> Page:
+        """One page of a walk. Raises ``Refused`` with code ``cursor_expired`` when the walk must begin again."""
+        return walks.walk_page(self._reader, query, cursor, self._now())
+
+    # --- writing ---------------------------------------------------------------------------------------------------------
+
+    def write_panel(self, ref: str, panel: Panel, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """One remote link per key result and the property ``okr``; only what differs from the receipt is written.
+
+        Receipt: ``{"links": {key result id: {"digest", "id"}}, "property": digest, "written": requests of this call}``.
+        A link whose write got lost is written again under the same ``globalId``: Jira keeps one.
+        Raises ``Gone`` when the issue is deleted or not shared any more.
+        """
+        instance = panel.instance or self._instance
+        issue = f"issue/{quote(ref, safe='')}"
+        before = as_mapping(receipt.get("links"))
+        links: dict[str, dict[str, str]] = {}
+        written = 0
+        for key_result in panel.key_results:
+            body = markup.remote_link(instance, key_result)
+            digest = markup.digest(body)
+            old = as_mapping(before.get(key_result.id))
+            identity = as_text(old.get("id"))
+            if old.get("digest") != digest:
+                identity = as_ref(as_mapping(self._client.post(f"{issue}/remotelink", body)).get("id")) or identity
+                written += 1
+            links[key_result.id] = {"digest": digest, "id": identity}
+        for removed in before:
+            if removed not in links:
+                written += self._remove(f"{issue}/remotelink", {"globalId": markup.global_id(instance, removed)})
+        digest = markup.property_digest(panel)
+        if digest != (as_text(receipt.get("property"))):
+            if digest:
+                self._client.put(f"{issue}/properties/{PROPERTY_KEY}", markup.property_value(panel))
+                written += 1
+            else:
+                written += self._remove(f"{issue}/properties/{PROPERTY_KEY}")
+        return {"links": links, "property": digest, "written": written}
+
+    def _remove(self, path: str, params: Mapping[str, str] | None = None) -> int:
+        """Delete something of ours; 0 when it was not there any more."""
+        try:
+            self._client.delete(path, params)
+        except Gone:
+            return 0
+        return 1
+
+    def write_values(self, ref: str, values: Mapping[str, FieldValue]) -> Mapping[str, JSON]:
+        """Write fields by name or id, only those that differ, without mails. ``Unknown`` is never written.
+
+        Receipt: ``{"fields": {name: field id}, "written": [names]}``. Raises ``Refused`` for an unknown field, and when Jira
+        took the request and changed nothing: it does so when the bot may not suppress mails (no project administrator).
+        """
+        infos = self._reader.fields()
+        targets: dict[str, str] = {}
+        for name in values:
+            found = find_fields(infos, name) if name else ()
+            if not found:
+                raise Refused(f"Jira has no field {name!r}", code="unknown_field")
+            targets[name] = found[0]
+        kinds = {info.id: info.type for info in infos}
+        path = f"issue/{quote(ref, safe='')}"
+        query = {"fields": ",".join(dict.fromkeys(targets.values()))}
+        now = as_mapping(as_mapping(self._client.get(path, query)).get("fields")) if targets else {}
+        different = {name: value for name, value in values.items() if not _same(value, now.get(targets[name]))}
+        if different:
+            fields = {targets[name]: write_value(value, kinds[targets[name]], rich=self._client.cloud) for name, value in different.items()}
+            # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues
+            self._client.put(path, {"fields": fields}, {"notifyUsers": "false"})
+            after = as_mapping(as_mapping(self._client.get(path, query)).get("fields"))
+            ignored = [name for name, value in different.items() if not _same(value, after.get(targets[name]))]
+            if ignored:
+                raise Refused(
+                    f"Jira took the edit and did not change {', '.join(ignored)}; make the bot an administrator of the project",
+                    code="edit_ignored",
+                )
+        return {"fields": targets, "written": list(different)}
+
+    # --- comments --------------------------------------------------------------------------------------------------------
+
+    def fetch_comment(self, ref: str, comment: str) -> Comment | None:
+        """Read one comment as plain text, None when it is gone."""
+        try:
+            data = as_mapping(self._client.get(f"issue/{quote(ref, safe='')}/comment/{quote(comment, safe='')}"))
+        except Gone:
+            return None
+        writer = as_mapping(data.get("author"))
+        author = as_text(writer.get("accountId")) or as_text(writer.get("key")) or as_text(writer.get("name"))
+        return Comment(as_ref(data.get("id")) or comment, author, plain_text(data.get("body")), read_moment(data.get("created")))
+
+    def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
+        """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""
+        body: Any = document(text, account) if self._client.cloud else f"[~{account}] {text}"
+        answer = as_mapping(self._client.post(f"issue/{quote(ref, safe='')}/comment", {"body": body}))
+        return {"comment": as_ref(answer.get("id"))}
+
+
+def _container(entry: Any) -> Container:
+    data = as_mapping(entry)
+    key = as_text(data.get("key"))
+    return Container(id=as_ref(data.get("id")), key=key, name=as_text(data.get("name")) or key)
+
+
+def _same(wanted: FieldValue, raw: Any) -> bool:
+    """Is a field already as wanted? What must not be written counts as the same."""
+    if isinstance(wanted, Unknown):
+        return True
+    present = read_value(raw)
+    if wanted in ("", None, ()):
+        return present in ("", None, ())
+    if isinstance(wanted, bool) or isinstance(present, bool):
+        return present is wanted
+    if isinstance(wanted, str) and isinstance(present, str):
+        return wanted.split() == present.split()  # a rich text comes back with other white space
+    if isinstance(wanted, tuple) and isinstance(present, tuple):
+        return sorted(wanted) == sorted(present)
+    return present == wanted

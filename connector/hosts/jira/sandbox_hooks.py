@@ -1,0 +1,89 @@
+"""The stand-in's webhooks: bodies shaped like Jira Cloud's (v2 shape, changelog), signed, sent from a thread, repeated on failure.
+
+It changes nothing in the world and must not be awaited by a request.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import requests
+
+from webhooks.signatures import sign
+
+REPEATED = frozenset({408, 409, 425, 429})  # and every 5xx; nothing else is sent again
+
+
+class WebhookSender:
+    """Sends deliveries in order from one thread, which starts with the first delivery. ``sent`` keeps what was answered."""
+
+    def __init__(self, pauses: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)) -> None:
+        self.url = ""
+        self.secret = ""
+        self.pauses = pauses  # seconds before each repeat; the real host waits 5 to 15 minutes
+        self.sent: list[tuple[str, int | None]] = []  # (event, status or None without an answer)
+        self._queue: queue.Queue[tuple[str, bytes, dict[str, str]]] = queue.Queue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def send(self, body: Mapping[str, Any]) -> None:
+        """Queue one delivery; nothing happens while no URL is set."""
+        if not self.url:
+            return
+        raw = orjson.dumps(body)
+        headers = {
+            "Content-Type": "application/json; charset=UTF-8",
+            "User-Agent": "Atlassian Webhook HTTP Client",
+            "X-Atlassian-Webhook-Identifier": str(uuid.uuid4()),
+            "X-Atlassian-Webhook-Flow": "Primary",
+        }
+        if self.secret:
+            headers["X-Hub-Signature"] = sign(self.secret, raw)
+        self._queue.put((str(body["webhookEvent"]), raw, headers))
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="jira-stand-in-webhooks", daemon=True)
+                self._thread.start()
+
+    def wait(self, seconds: float = 10.0) -> bool:
+        """Wait until everything queued was sent. False when that took too long."""
+        ends = time.monotonic() + seconds
+        while self._queue.unfinished_tasks and time.monotonic() < ends:
+            time.sleep(0.01)
+        return not self._queue.unfinished_tasks
+
+    def _run(self) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while True:
+                try:
+                    event, raw, headers = self._queue.get(timeout=5)
+                except queue.Empty:
+                    with self._lock:
+                        if self._queue.empty():
+                            self._thread = None
+                            return
+                    continue
+                try:
+                    self.sent.append((event, self._deliver(session, raw, headers)))
+                finally:
+                    self._queue.task_done()
+
+    def _deliver(self, session: requests.Session, raw: bytes, headers: dict[str, str]) -> int | None:
+        status: int | None = None
+        for number, pause in enumerate((0.0, *self.pauses)):
+            time.sleep(pause)
+            extra = {"X-Atlassian-Webhook-Retry": str(number)} if number else {}
+            try:
+                status = session.post(self.url, data=raw, headers={**headers, **extra}, timeout=(5, 20), allow_redirects=False).status_code
+            except requests.RequestException:
+                status = None
+            if status is not None and status < 500 and status not in REPEATED:
+                break
+        return status

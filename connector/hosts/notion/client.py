@@ -1,0 +1,202 @@
+"""The one importer of notion-client: a thin transport behind the gateway, with retries off and the API version explicit.
+
+It must not know items, mappings or panels. Everything goes through ``Client.request``: the library's endpoint methods
+drop arguments that they do not know without a word.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import notion_client
+from notion_client.errors import InvalidPathParameterError
+
+from connector.errors import HostError, Offline, Refused
+from connector.hosts.base import ConnectionSettings
+from connector.hosts.http import Answer, Gateway, HttpxTransport, Policy, origin_of
+from connector.hosts.limits import Allowance, Budget
+
+VERSION = "2026-03-11"
+REQUESTS_PER_MINUTE = 180  # every plan below Business; 600 on Business and Enterprise
+PAGE_SIZE = 100
+_LOGGER = logging.getLogger("notion_client.connector")  # without a logger of its own each client adds a handler to a shared one
+_LOGGER.addHandler(logging.NullHandler())
+_EDGE_BLOCK = "edge_block"
+
+
+def allowances(options: Mapping[str, Any]) -> Sequence[Allowance]:
+    """Notion counts requests of a connection per 60-second window. Reference: https://developers.notion.com/reference/request-limits"""
+    told = options.get("requests_per_minute", REQUESTS_PER_MINUTE)
+    number = told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else REQUESTS_PER_MINUTE
+    return (Allowance("all", f"{number}/60 second"),)
+
+
+def explain(answer: Answer) -> tuple[str, str, Mapping[str, Any]]:
+    """Notion's error body as (message, code, details). An answer that is not JSON came from the edge, not from Notion."""
+    body = answer.json()
+    if not isinstance(body, dict) or "message" not in body:
+        return "an answer that is not Notion's (a proxy or the edge of its network)", _EDGE_BLOCK, {}
+    extra = body.get("additional_data")
+    details: dict[str, Any] = {"request_id": str(body.get("request_id") or "")}
+    if isinstance(extra, dict):
+        details["additional_data"] = extra
+    return str(body["message"])[:500], str(body.get("code") or ""), details
+
+
+def committed(answer: Answer) -> tuple[str, ...]:
+    """The ids that a failed write reports as written."""
+    body = answer.json()
+    extra = body.get("additional_data") if isinstance(body, dict) else None
+    if not isinstance(extra, dict):
+        return ()
+    children = extra.get("committed_child_ids")
+    found = [each for each in children if isinstance(each, str)] if isinstance(children, list) else []
+    whole = extra.get("committed_resource_id")
+    return tuple(found) if found else ((whole,) if isinstance(whole, str) else ())
+
+
+def idempotent(method: str, path: str) -> bool:
+    """Reads (queries and search are POST) and writes of the same content may be repeated; appending and commenting may not."""
+    if method == "POST":
+        return path.endswith(("/query", "/search"))
+    if method == "PATCH":
+        return not path.endswith("/children")
+    return method in ("GET", "DELETE")
+
+
+class NotionClient:
+    """The calls we make, each one request. Raises ``HostError`` kinds only. Built and used in one process and thread."""
+
+    def __init__(self, settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float) -> None:
+        base = settings.url.rstrip("/").removesuffix("/v1")
+        limits = allowances(settings.options)
+        policy = Policy(allowances=lambda method, path: limits, explain=explain, idempotent=idempotent, committed=committed)
+        self.gateway = Gateway(settings.name, frozenset({origin_of(base)}), policy, budget, allow_private=allow_private, patience=patience)
+        self._http = httpx.Client(transport=HttpxTransport(self.gateway), trust_env=False, follow_redirects=False)
+        self._api = notion_client.Client(
+            auth=settings.auth.get("token", ""), base_url=base, notion_version=VERSION, retry=False, client=self._http, logger=_LOGGER
+        )
+
+    def close(self) -> None:
+        """Close the connection pool."""
+        self._http.close()
+
+    def call(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """One request to ``/v1/<path>``."""
+        try:
+            answer = self._api.request(path, method, dict(query) if query else None, dict(body) if body is not None else None)
+        except HostError as error:
+            raise _translated(error) from error
+        except InvalidPathParameterError as error:
+            raise Refused(f"{self.gateway.connection}: {path!r} is not a path of the API", code="invalid_path") from error
+        except ValueError as error:  # a 200 whose body is no JSON: something between us and Notion answered
+            raise Offline(f"{self.gateway.connection}: {method} /v1/{path} gave an answer that is not JSON") from error
+        if not isinstance(answer, dict):
+            raise Offline(f"{self.gateway.connection}: {method} /v1/{path} gave an answer that is not an object")
+        return answer
+
+    # Reference: https://developers.notion.com/reference/get-self
+    def me(self) -> dict[str, Any]:
+        """The bot that the token belongs to."""
+        return self.call("GET", "users/me")
+
+    # Reference: https://developers.notion.com/reference/post-search
+    def search_sources(self) -> dict[str, Any]:
+        """The first 100 data sources shared with us. Not exhaustive by contract, so never an inventory."""
+        return self.call("POST", "search", body={"filter": {"property": "object", "value": "data_source"}, "page_size": PAGE_SIZE})
+
+    # Reference: https://developers.notion.com/reference/retrieve-a-database
+    def database(self, ident: str) -> dict[str, Any]:
+        """A database: the container that lists its data sources."""
+        return self.call("GET", f"databases/{ident}")
+
+    # Reference: https://developers.notion.com/reference/retrieve-a-data-source
+    def source(self, ident: str) -> dict[str, Any]:
+        """A data source with its schema."""
+        return self.call("GET", f"data_sources/{ident}")
+
+    # Reference: https://developers.notion.com/reference/query-a-data-source
+    def query(self, ident: str, body: Mapping[str, Any], properties: Sequence[str] = ()) -> dict[str, Any]:
+        """One page of rows. ``properties``: decoded ids; the HTTP client encodes them once."""
+        return self.call("POST", f"data_sources/{ident}/query", query=_filtered(properties), body=body)
+
+    # Reference: https://developers.notion.com/reference/retrieve-a-page
+    def page(self, ident: str, properties: Sequence[str] = ()) -> dict[str, Any]:
+        """A page, with all or some of its properties."""
+        return self.call("GET", f"pages/{ident}", query=_filtered(properties))
+
+    # Reference: https://developers.notion.com/reference/retrieve-a-page-property
+    def property_items(self, page: str, prop: str) -> Iterator[dict[str, Any]]:
+        """All entries of a relation or people property, beyond the 25 that a page object shows."""
+        path = f"pages/{page}/properties/{quote(prop, safe='')}"
+        cursor: str | None = None
+        while True:
+            query: dict[str, Any] = {"page_size": PAGE_SIZE}
+            if cursor:
+                query["start_cursor"] = cursor
+            answer = self.call("GET", path, query=query)
+            yield from (each for each in answer.get("results") or () if isinstance(each, dict))
+            cursor = answer.get("next_cursor")
+            if not answer.get("has_more") or not cursor:
+                return
+
+    # Reference: https://developers.notion.com/reference/patch-page
+    def update_page(self, ident: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Set properties, by id."""
+        return self.call("PATCH", f"pages/{ident}", body={"properties": dict(properties)})
+
+    # Reference: https://developers.notion.com/reference/get-block-children
+    def children(self, ident: str) -> dict[str, Any]:
+        """The first 100 blocks of a page."""
+        return self.call("GET", f"blocks/{ident}/children", query={"page_size": PAGE_SIZE})
+
+    # Reference: https://developers.notion.com/reference/patch-block-children
+    def prepend(self, ident: str, block: Mapping[str, Any]) -> dict[str, Any]:
+        """Put one block at the top of a page. Not repeatable: a repeat would be a second block."""
+        return self.call("PATCH", f"blocks/{ident}/children", body={"position": {"type": "start"}, "children": [dict(block)]})
+
+    # Reference: https://developers.notion.com/reference/retrieve-a-block
+    def block(self, ident: str) -> dict[str, Any]:
+        """One block."""
+        return self.call("GET", f"blocks/{ident}")
+
+    # Reference: https://developers.notion.com/reference/update-a-block
+    def update_block(self, ident: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace a block's content in place."""
+        return self.call("PATCH", f"blocks/{ident}", body=content)
+
+    # Reference: https://developers.notion.com/reference/create-a-comment
+    def create_comment(self, page: str, rich_text: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """A comment on a page. Not repeatable."""
+        return self.call("POST", "comments", body={"parent": {"page_id": page}, "rich_text": list(rich_text)})
+
+    # Reference: https://developers.notion.com/reference/retrieve-comment
+    def comment(self, ident: str) -> dict[str, Any]:
+        """One comment."""
+        return self.call("GET", f"comments/{ident}")
+
+
+def _filtered(properties: Sequence[str]) -> dict[str, Any] | None:
+    return {"filter_properties": list(properties)} if properties else None
+
+
+def _translated(error: HostError) -> HostError:
+    """Corrections that only Notion needs.
+
+    A block by the edge of Notion's network (HTML, 403) says nothing about the token: it must not park the connection.
+    ``public_api_request_blocked`` looks like a rate limit, but waiting does not help.
+    """
+    if isinstance(error, Refused) and error.code == _EDGE_BLOCK and error.status in (401, 403):
+        return Offline(error.message, status=error.status, code=error.code, details=error.details)
+    extra = error.details.get("additional_data")
+    reason = extra.get("rate_limit_reason") if isinstance(extra, dict) else None
+    if error.status in (429, 529) and reason == "public_api_request_blocked":
+        text = f"{error.message}. Notion has blocked this connection: waiting does not help, an admin must ask Notion's support"
+        return Refused(text, status=error.status, code=str(reason), details=error.details)
+    return error

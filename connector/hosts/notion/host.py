@@ -1,0 +1,329 @@
+"""One Notion connection: reading rows, walking data sources, writing panels, comments. All I/O goes through the client.
+
+Built and used in one process and one thread. It must not know the store, services or other hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from connector.domain.model import FieldValue, Item, Unknown
+from connector.domain.panel import Panel
+from connector.errors import Gone, HostError, Refused, Uncertain
+from connector.hosts.base import JSON, Comment, ConnectionSettings, Description, Fetched, ListQuery, Page, Resolution, Wanted
+from connector.hosts.limits import Budget
+from connector.hosts.notion import fields as reading
+from connector.hosts.notion.client import NotionClient
+from connector.hosts.notion.ids import known_id, normalise_id
+from connector.hosts.notion.query import LEAST_PAGE, Window, created_from, edited_from, narrowed, source_filter
+from connector.hosts.notion.resolver import Resolver
+from connector.hosts.notion.schema import Schema, plain_text, read_schema
+from connector.hosts.notion.writer import PanelWriter, encode
+from mappings.rules import Selector, SelectorKind
+
+ROWS_PER_PAGE = 50  # rows of a "rows" walk are read one by one
+_TOO_MANY_PROPERTIES = 100
+
+
+class NotionHost:
+    """See ``connector.hosts.base.Host``."""
+
+    def __init__(
+        self, settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0
+    ) -> None:
+        self.settings = settings
+        self.instance = instance
+        self._client = NotionClient(settings, budget=budget, allow_private=allow_private, patience=patience)
+        self._resolver = Resolver(self._client)
+        self._bot_id = ""
+        self._asked_again: set[tuple[str, str]] = set()
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far."""
+        return self._client.gateway.requests
+
+    @requests.setter
+    def requests(self, number: int) -> None:
+        self._client.gateway.requests = number
+
+    def close(self) -> None:
+        """Close the connection pool."""
+        self._client.close()
+
+    # --- describing and resolving --------------------------------------------------------------------------------------
+
+    def describe(self) -> Description:
+        """Who we are there and which data sources are shared with us. Raises ``Refused`` for a token that is not accepted."""
+        me = self._client.me()
+        bot = me.get("bot") if isinstance(me.get("bot"), dict) else {}
+        self._bot_id = known_id(me.get("id")) or str(me.get("id") or "")
+        workspace = str((bot or {}).get("workspace_name") or "")
+        warnings: list[str] = []
+        if me.get("type") != "bot":
+            warnings.append(
+                "this token acts as a person: our own edits cannot be told from theirs; use the token of an internal connection"
+            )
+        found = self._client.search_sources()
+        results = [each for each in found.get("results") or () if isinstance(each, dict) and each.get("object") == "data_source"]
+        containers = tuple(read_schema(each).container() for each in results if not reading.is_gone(each))
+        if not containers:
+            warnings.append("no database is shared with this connection: open one in Notion, ••• → Connections, and add it")
+        if found.get("has_more"):
+            warnings.append("more than 100 data sources are shared: the list shows the first ones, the others can be mapped by their link")
+        account = f"{me.get('name') or 'bot'}{f' ({workspace})' if workspace else ''}"
+        return Description(account=account, bot_id=self._bot_id, containers=containers, warnings=tuple(warnings))
+
+    def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
+        """Names → ids. The key "" of ``fields`` holds the property that tells whether a row is done. Raises ``Refused``."""
+        return self._resolver.resolve(selector, field_names, known)
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def fetch_items(self, refs: Sequence[str], wanted: Sequence[Wanted]) -> Fetched:
+        """Read pages one by one under the budget; trashed, archived, deleted or unshared ones are gone."""
+        needed = self._needed(wanted)
+        items: list[Item] = []
+        gone: list[str] = []
+        for ref in dict.fromkeys(refs):
+            page = self._page(ref, needed)
+            if page is None:
+                gone.append(ref)
+            else:
+                items.append(self._item(page, _measured(wanted)))
+        return Fetched(tuple(items), tuple(gone))
+
+    def members(self, wanted: Sequence[Wanted], refs: Sequence[str]) -> Mapping[int, frozenset[str]]:
+        """Nothing: membership of Notion rows is decided from the row itself."""
+        return {}
+
+    def plan(self, wanted: Sequence[Wanted], *, since: datetime | None = None, ids_only: bool = False) -> Sequence[ListQuery]:
+        """One walk per data source over all its mappings, and one over all rows that are named one by one.
+
+        With ``since`` only the time is asked for: a row that has just left a mapping's filter must be seen too.
+        """
+        by_source: dict[str, list[Wanted]] = {}
+        rows: dict[str, None] = {}
+        row_wanted: list[Wanted] = []
+        for each in wanted:
+            if each.selector.kind is SelectorKind.ROWS:
+                rows.update(dict.fromkeys(each.resolution.refs.get(text) or normalise_id(text, row=True) for text in each.selector.rows))
+                row_wanted.append(each)
+                continue
+            if not each.resolution.containers:
+                raise Refused(f"mapping {each.mapping} has not been resolved at Notion yet; check it first", code="not_resolved")
+            for source in each.resolution.containers:
+                by_source.setdefault(source, []).append(each)
+        queries = [self._walk(source, of, since, ids_only) for source, of in by_source.items()]
+        if rows:
+            spec = {
+                "kind": "rows",
+                "refs": list(rows),
+                "properties": self._needed(row_wanted),
+                "measured": _measured(row_wanted),
+                "ids_only": ids_only,
+            }
+            queries.append(ListQuery(f"{len(rows)} single rows", spec))
+        return queries
+
+    def _walk(self, source: str, wanted: Sequence[Wanted], since: datetime | None, ids_only: bool) -> ListQuery:
+        schema = self._resolver.schema_or_none(source)
+        name = (
+            schema.name if schema else next((each.resolution.titles[source] for each in wanted if source in each.resolution.titles), source)
+        )
+        filter_ = edited_from(since) if since else source_filter(schema, wanted) if schema else None
+        spec: dict[str, JSON] = {"kind": "source", "source": source, "filter": filter_, "ids_only": ids_only}
+        spec["properties"] = [schema.title_id if schema else "title"] if ids_only else self._needed(wanted)
+        spec["measured"] = [] if ids_only else _measured(wanted)
+        return ListQuery(f"rows of {name}", spec)
+
+    def list_items(self, query: ListQuery, cursor: Mapping[str, JSON] | None = None) -> Page:
+        """One page of a walk. Raises ``Refused`` (``window_too_dense``) when the host cannot list all rows of one minute."""
+        if query.spec["kind"] == "rows":
+            return self._list_rows(query.spec, int((cursor or {}).get("at", 0)))
+        spec, window = query.spec, Window.load(cursor)
+        answer = self._query(spec, window)
+        items: list[Item] = []
+        refs: list[str] = []
+        for page in answer.get("results") or ():
+            if not isinstance(page, dict) or page.get("object") != "page" or not (ref := known_id(page.get("id"))):
+                continue  # a wiki lists data sources among its pages
+            if not window.is_new(ref, str(page.get("created_time"))) or reading.is_gone(page):
+                continue
+            refs.append(ref)
+            if not spec["ids_only"] and "properties" in page:
+                items.append(self._item(page, spec["measured"], spec["source"]))
+        return Page(tuple(items), tuple(refs), window.dump() if window.advance(answer) else None)
+
+    def _query(self, spec: Mapping[str, JSON], window: Window) -> dict[str, Any]:
+        restarted = False
+        while True:
+            filter_ = narrowed(spec["filter"], created_from(window.after)) if window.after else spec["filter"]
+            body: dict[str, Any] = {
+                "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+                "page_size": window.size,
+                "result_type": "page",
+            }
+            if filter_:
+                body["filter"] = filter_
+            if window.cursor:
+                body["start_cursor"] = window.cursor
+            try:
+                return self._client.query(spec["source"], body, spec["properties"])
+            except Refused as error:
+                if error.status == 400 and window.cursor and "cursor" in error.message.lower() and not restarted:
+                    restarted = True  # the session behind the cursor has ended
+                    window.restart()
+                    continue
+                raise
+            except HostError as error:
+                if not _wants_smaller_pages(error) or window.size <= LEAST_PAGE:
+                    raise
+                window.size = max(LEAST_PAGE, window.size // 2)
+
+    def _list_rows(self, spec: Mapping[str, JSON], at: int) -> Page:
+        refs: list[str] = spec["refs"][at : at + ROWS_PER_PAGE]
+        pages = [page for ref in refs if (page := self._page(ref, ["title"] if spec["ids_only"] else spec["properties"])) is not None]
+        found = tuple(known_id(page.get("id")) or str(page.get("id")) for page in pages)
+        items = () if spec["ids_only"] else tuple(self._item(page, spec["measured"]) for page in pages)
+        following = at + ROWS_PER_PAGE
+        return Page(items, found, {"at": following} if following < len(spec["refs"]) else None)
+
+    def _needed(self, wanted: Sequence[Wanted]) -> list[str]:
+        """Decoded ids of the properties to ask for; empty (= all) where rows of several data sources may be asked at once.
+
+        Asking a page for a property of another data source would be an error.
+        """
+        sources = {source for each in wanted for source in each.resolution.containers}
+        if len(sources) != 1 or any(each.selector.kind is SelectorKind.ROWS and not each.resolution.containers for each in wanted):
+            return []
+        schema = self._resolver.schema_or_none(next(iter(sources)))
+        if schema is None:
+            return []
+        ids = dict.fromkeys([schema.title_id, *schema.done_ids])
+        ids.update(dict.fromkeys(ident for each in wanted for group in each.resolution.fields.values() for ident in group))
+        needed = [ident for ident in ids if ident in schema.properties]
+        return needed if len(needed) <= _TOO_MANY_PROPERTIES else []
+
+    def _page(self, ref: str, properties: Sequence[str]) -> dict[str, Any] | None:
+        try:
+            page = self._client.page(ref, properties)
+        except Gone:
+            return None
+        except Refused as error:
+            if error.status != 400 or not properties:
+                raise
+            page = self._client.page(ref)  # a page of another data source does not know these properties
+        return None if reading.is_gone(page) else page
+
+    def _item(self, page: Mapping[str, Any], measured: Sequence[str], source: str = "") -> Item:
+        schema = self._schema_for(page, source or reading.container_of(page))
+        ref = str(page.get("id"))
+        complete = {
+            ident: self._all_entries(ref, ident)
+            for ident, (_, value) in reading.properties_of(page).items()
+            if ident in measured and reading.cut_short(value)
+        }
+        item = reading.read_item(page, schema, complete)
+        # Rows of a query always belong to the data source that was asked, whatever form their parent has.
+        return item if item.container or not source else replace(item, container=source)
+
+    def _schema_for(self, page: Mapping[str, Any], source: str) -> Schema | None:
+        schema = self._resolver.schema_or_none(source)
+        if schema is not None and (option := reading.unknown_option(page, schema)) and (source, option) not in self._asked_again:
+            self._asked_again.add((source, option))  # a status option younger than our copy of the schema; ask once
+            return self._resolver.schema(source, fresh=True)
+        return schema
+
+    def _all_entries(self, page: str, prop: str) -> tuple[str, ...]:
+        found = []
+        for entry in self._client.property_items(page, prop):
+            value = entry.get(str(entry.get("type")))
+            if isinstance(value, dict) and value.get("id"):
+                found.append(known_id(value["id"]) or str(value["id"]))
+        return tuple(found)
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def write_panel(self, ref: str, panel: Panel, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """Show the panel on the page: properties where it has them, and one callout.
+
+        Receipt: ``block``, ``digest``, ``properties`` (digest), ``schema``, ``row``, ``deleted`` (times a person deleted the
+        callout), ``dismissed``, ``property_only``, ``unsure``, ``warnings``, ``written``. Clear ``dismissed`` to show it again.
+        A ``HostError`` carries the receipt to store in ``details["receipt"]``.
+        """
+        writer = PanelWriter(self._client, self._resolver.schema_or_none, self._bot, normalise_id(ref, row=True), receipt)
+        return writer.write(panel, property_only=bool(self.settings.options.get("property_only")))
+
+    def write_values(self, ref: str, values: Mapping[str, FieldValue]) -> Mapping[str, JSON]:
+        """Set properties by name, only those that differ. Raises ``Refused`` for a name or type that cannot be written."""
+        page = self._client.page(ref)
+        if reading.is_gone(page):
+            raise Gone(f"the page {ref} is in the trash", code="in_trash")
+        by_name = {name: (ident, value) for ident, (name, value) in reading.properties_of(page).items()}
+        body: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in by_name:
+                raise Refused(f'the page has no property "{name}"; it has: {", ".join(sorted(by_name))}', code="unknown_property")
+            ident, current = by_name[name]
+            kind = str(current.get("type"))
+            encoded = encode(kind, value)
+            if encoded is None:
+                shown = "an unknown value" if isinstance(value, Unknown) else repr(value)
+                raise Refused(f'"{name}" is a {kind} property, which cannot be set to {shown}', code="not_writable")
+            if reading.field_value(current) != value:
+                body[ident] = encoded
+        if body:
+            self._client.update_page(ref, body)
+        return {"written": len(body)}
+
+    def fetch_comment(self, ref: str, comment: str) -> Comment | None:
+        """Read one comment, None when it is gone."""
+        try:
+            answer = self._client.comment(normalise_id(comment))
+        except Gone:
+            return None
+        author = answer.get("created_by")
+        return Comment(
+            id=known_id(answer.get("id")) or comment,
+            author=(known_id(author.get("id")) or "") if isinstance(author, dict) else "",
+            text=plain_text(answer.get("rich_text")),
+            created_at=reading.moment(answer.get("created_time")),
+        )
+
+    def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
+        """A comment on the page that mentions the person; Notion then tells them."""
+        runs: list[dict[str, Any]] = []
+        if account:
+            runs.append({"type": "mention", "mention": {"type": "user", "user": {"id": normalise_id(account)}}})
+            text = f" {text}"
+        runs += [{"type": "text", "text": {"content": text[at : at + 1000]}} for at in range(0, min(len(text), 50_000), 1000)]
+        return {"comment": str(self._client.create_comment(ref, runs).get("id") or "")}
+
+    def _bot(self) -> str:
+        if not self._bot_id:
+            self._bot_id = known_id(self._client.me().get("id")) or ""
+        return self._bot_id
+
+
+def _measured(wanted: Sequence[Wanted]) -> list[str]:
+    """Ids of properties whose full value counts: those measured and those filtered by."""
+    return list(
+        dict.fromkeys(
+            ident
+            for each in wanted
+            for name in (*each.field_names, *each.selector.filter)
+            for ident in each.resolution.fields.get(name, ())
+        )
+    )
+
+
+def _wants_smaller_pages(error: HostError) -> bool:
+    extra = error.details.get("additional_data")
+    guidance = str(extra.get("retry_guidance") or "") if isinstance(extra, dict) else ""
+    return (
+        isinstance(error, HostError) and not isinstance(error, Uncertain) and (error.status or 0) >= 500 and "page_size" in guidance.lower()
+    )

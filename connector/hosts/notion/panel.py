@@ -1,0 +1,270 @@
+"""A panel as Notion shows it: one callout's rich text, the values of the OKR properties, and digests of both. Pure.
+
+Wording and order are fixed: state and reason / from, to, now / movement and confidence / blocker / ask / source. The icon is
+never the only carrier of the state: the first word says it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.domain.model import DecisionKind, State
+from connector.domain.panel import KeyResultPanel, Panel
+
+MOST_RUNS = 100  # rich-text objects in one block
+MOST_TEXT = 2000  # UTF-16 units in one of them
+STATUS, CURRENT, PROGRESS = "OKR status", "OKR current", "OKR progress"
+
+_MARKS = {
+    State.ON_TRACK: "●",
+    State.AT_RISK: "▲",
+    State.STALLED: "▮▮",
+    State.OVERDUE: "◷",
+    State.NO_DATA: "◌",
+    State.DATA_LATE: "◇",
+    State.CLOSED: "☑",
+}
+# The API takes an emoji as icon and nothing drawn: these come nearest to the shapes of the marks. A callout without an icon
+# gets a light bulb that cannot be taken away again.
+_ICONS = {
+    State.ON_TRACK: "🔵",
+    State.AT_RISK: "🔺",
+    State.STALLED: "⏸️",
+    State.OVERDUE: "⏰",
+    State.NO_DATA: "⚪",
+    State.DATA_LATE: "🔶",
+    State.CLOSED: "☑️",
+}
+_COLOURS = {
+    State.ON_TRACK: "blue_background",
+    State.AT_RISK: "orange_background",
+    State.STALLED: "purple_background",
+    State.CLOSED: "default",
+}
+_BY_URGENCY = (State.AT_RISK, State.STALLED, State.OVERDUE, State.DATA_LATE, State.NO_DATA, State.ON_TRACK, State.CLOSED)
+_CELLS = 20
+_SINCE = re.compile(r"since (\d{1,2} \w{3})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text with one look."""
+
+    text: str
+    bold: bool = False
+    link: str = ""
+
+
+def digest(content: object) -> str:
+    """A stable digest of JSON content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+def callout(panel: Panel) -> dict[str, Any]:
+    """The content of the callout block: ``{"rich_text", "icon", "color"}``, within the API's limits whatever the panel holds."""
+    state = _state(panel)
+    return {
+        "rich_text": _fitting(panel),
+        "icon": {"type": "emoji", "emoji": _ICONS[state] if state else "⚪"},
+        "color": _COLOURS.get(state, "gray_background") if state else "gray_background",
+    }
+
+
+def values(panel: Panel) -> dict[str, str | float | None]:
+    """What the three properties shall hold. None empties one: unknown is never 0.
+
+    Several key results: the objective's state and progress; without an objective the most urgent state and no number.
+    """
+    results, above = panel.key_results, panel.objective
+    if len(results) == 1:
+        only = results[0]
+        return {STATUS: only.state_word, CURRENT: _rounded(only.current, 6), PROGRESS: _rounded(only.progress, 4)}
+    if above is not None:
+        return {STATUS: above.state_word, CURRENT: None, PROGRESS: _rounded(above.progress, 4)}
+    state = _state(panel)
+    word = next((each.state_word for each in results if each.state is state), None)
+    return {STATUS: word, CURRENT: None, PROGRESS: None}
+
+
+def text_of(rich_text: Iterable[Mapping[str, Any]]) -> str:
+    """The plain text of rich text that we made."""
+    return "".join(run["text"]["content"] for run in rich_text)
+
+
+def bar(start_text: str, target_text: str, progress: float, expected: float | None, note: str = "") -> str:
+    """A text bar: filled cells up to ``progress``, a notch at ``expected``; only whole cells are filled."""
+    filled = int(min(max(progress, 0.0), 1.0) * _CELLS + 1e-9)
+    cells = ["█"] * filled + ["░"] * (_CELLS - filled)
+    told = ""
+    if expected is not None:
+        cells[min(int(min(max(expected, 0.0), 1.0) * _CELLS + 0.5), _CELLS - 1)] = "┆"
+        told = f"   (┆ expected today{note})"
+    elif note:
+        told = f"   ({note.removeprefix(', ')})"
+    return f"{start_text} ▕{''.join(cells)}▏ {target_text}{told}"
+
+
+def _state(panel: Panel) -> State | None:
+    if panel.objective is not None:
+        return panel.objective.state
+    states = {each.state for each in panel.key_results}
+    return next((state for state in _BY_URGENCY if state in states), None)
+
+
+def _rounded(number: float | None, decimals: int) -> float | None:
+    return None if number is None else round(number, decimals)
+
+
+def _fitting(panel: Panel) -> list[dict[str, Any]]:
+    """All key results in full if that fits; else the first ones in full and the rest as state, title and sentence."""
+    results = panel.key_results
+    for full in range(len(results), -1, -1):
+        runs = _runs(_lines(panel, full, len(results)))
+        if len(runs) <= MOST_RUNS:
+            return runs
+    shown = len(results)
+    while len(runs := _runs(_lines(panel, 0, shown))) > MOST_RUNS and shown > 0:
+        shown -= max(1, shown // 20)
+    return runs[:MOST_RUNS]
+
+
+def _lines(panel: Panel, full: int, shown: int) -> list[list[Piece]]:
+    results = panel.key_results
+    if not results and panel.objective is None:
+        return [[Piece("No key result is linked here any more.")]]
+    lines = _objective_lines(panel)
+    if len(results) == 1 and full:
+        return [*lines, *_full(results[0])]
+    for place, each in enumerate(results[:shown]):
+        lines += _compact(each) if place < full else [_short(each)]
+    if shown < len(results):
+        lines.append([Piece(f"+{len(results) - shown} more")])
+    elif full < len(results):
+        lines.append(
+            [
+                Piece(f"+{len(results) - full} more with details"),
+                *([Piece(": "), _link("Open objective", panel.objective.url)] if panel.objective else []),
+            ]
+        )
+    return lines
+
+
+def _objective_lines(panel: Panel) -> list[list[Piece]]:
+    above = panel.objective
+    if above is None:
+        return []
+    coverage = f" · {above.coverage}" if above.coverage else ""
+    return [
+        [
+            Piece(f"{_MARKS[above.state]}  "),
+            Piece(above.state_word, bold=True),
+            Piece(" · "),
+            _link(above.title, above.url),
+            Piece(coverage),
+        ]
+    ]
+
+
+def _full(each: KeyResultPanel) -> list[list[Piece]]:
+    """One key result alone: the order that every panel keeps."""
+    lines = [
+        [Piece(f"{_MARKS[each.state]}  "), Piece(each.state_word, bold=True), Piece(f" · {each.reason}" if each.reason else "")],
+        [Piece(f"{each.title}, "), *_sentence(each)],
+    ]
+    if each.progress is not None and each.start_text and each.target_text:
+        lines.append([Piece(bar(each.start_text, each.target_text, each.progress, each.expected, _bar_note(each)))])
+    lines.append([Piece(_movement(each))])
+    if each.question:
+        lines.append([Piece(f"Question: {each.question}")])
+    lines += [[Piece(f"Blocker: {each.blocker or 'none'}")], [Piece(f"Ask: {each.decision.value}")], [Piece(each.source_text)]]
+    update, opened, explained = f"{each.url}#update", each.url, f"{each.url}#explain"
+    if each.mend:
+        lines.append([Piece(f"Mend: {each.mend} · "), _link("Update by hand", update), Piece(" · "), _link("Open key result", opened)])
+    else:
+        lines.append(
+            [_link("Update", update), Piece(" · "), _link("Open key result", opened), Piece(" · "), _link("Explain this number", explained)]
+        )
+    return [line for line in lines if any(piece.text for piece in line)]
+
+
+def _compact(each: KeyResultPanel) -> list[list[Piece]]:
+    """One key result among several, under its objective."""
+    lines = [
+        [Piece(f"{_MARKS[each.state]}  "), Piece(each.state_word, bold=True), Piece(" · "), _link(each.title, each.url)],
+        _sentence(each),
+        [Piece(each.reason)],
+        [Piece(_movement(each))],
+    ]
+    if each.question:
+        lines.append([Piece(f"Question: {each.question}")])
+    lines.append([Piece(f"Blocker: {each.blocker or 'none'} · Ask: {each.decision.value if each.decision else DecisionKind.NONE.value}")])
+    lines.append([Piece(each.source_text)])
+    if each.mend:
+        lines.append([Piece(f"Mend: {each.mend}")])
+    return [line for line in lines if any(piece.text for piece in line)]
+
+
+def _short(each: KeyResultPanel) -> list[Piece]:
+    return [Piece(f"{_MARKS[each.state]}  {each.state_word} · {each.title}, {each.sentence}")]
+
+
+def _sentence(each: KeyResultPanel) -> list[Piece]:
+    """The from-to-now sentence with the value in bold."""
+    if each.current_text and each.current is not None and each.sentence.endswith(each.current_text):
+        return [Piece(each.sentence.removesuffix(each.current_text)), Piece(each.current_text, bold=True)]
+    return [Piece(each.sentence)]
+
+
+def _movement(each: KeyResultPanel) -> str:
+    if each.confidence is None:
+        return f"{each.movement_text} · no confidence given yet"
+    trail = f" ({', '.join(str(number) for number in each.confidence_trail)})" if each.confidence_trail else ""
+    return f"{each.movement_text} · confidence {each.confidence} of 10{trail}"
+
+
+def _bar_note(each: KeyResultPanel) -> str:
+    """A bar drawn from an old value says so."""
+    if each.state is not State.DATA_LATE:
+        return ""
+    found = _SINCE.search(each.reason)
+    return f", bar as of {found.group(1)}" if found else ", bar as of the last reading"
+
+
+def _link(text: str, url: str) -> Piece:
+    """Linked text; plain where the address is none that Notion takes."""
+    return Piece(text, link=url if url.startswith(("https://", "http://")) and len(url) <= MOST_TEXT else "")
+
+
+def _runs(lines: list[list[Piece]]) -> list[dict[str, Any]]:
+    """Lines as rich text: neighbours of one look share a run, runs are cut at the API's limit."""
+    merged: list[Piece] = []
+    for number, line in enumerate(lines):
+        for piece in [Piece("\n")] * (number > 0) + [piece for piece in line if piece.text]:
+            last = merged[-1] if merged else None
+            if last is not None and (last.bold, last.link) == (piece.bold, piece.link):
+                merged[-1] = Piece(last.text + piece.text, last.bold, last.link)
+            else:
+                merged.append(piece)
+    runs: list[dict[str, Any]] = []
+    for piece in merged:
+        for text in _chunks(piece.text):
+            run: dict[str, Any] = {"type": "text", "text": {"content": text, **({"link": {"url": piece.link}} if piece.link else {})}}
+            runs.append({**run, "annotations": {"bold": True}} if piece.bold else run)
+    return runs
+
+
+def _chunks(text: str) -> list[str]:
+    """Pieces of at most 2,000 UTF-16 units: signs beyond the basic plane count twice."""
+    found, begin, units = [], 0, 0
+    for place, sign in enumerate(text):
+        width = 2 if ord(sign) > 0xFFFF else 1
+        if units + width > MOST_TEXT:
+            found.append(text[begin:place])
+            begin, units = place, 0
+        units += width
+    return [*found, text[begin:]]

@@ -1,0 +1,184 @@
+"""What a walk over a data source sends: filters two levels deep at most, and windows around the 10,000-row cap. Pure.
+
+Reference: https://developers.notion.com/guides/data-apis/query-large-data-sources
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+from connector.errors import Refused
+from connector.hosts.base import Wanted
+from connector.hosts.notion.ids import known_id
+from connector.hosts.notion.schema import Schema
+
+CAP = 10_000  # rows that one (filter, sort) gives at most
+LEAST_PAGE = 10
+MOST_TERMS = 50  # more alternatives than this are not sent; our own rules decide anyway
+OVERLAP = timedelta(minutes=2)  # last_edited_time is rounded down to the minute
+
+Filter = dict[str, Any]
+Terms = list[list[Filter]]  # OR of ANDs
+
+
+def created_from(moment: str) -> Filter:
+    """Rows created in that minute or later."""
+    return {"timestamp": "created_time", "created_time": {"on_or_after": moment}}
+
+
+def edited_from(since: datetime) -> Filter:
+    """Rows edited since, with an overlap for the minute rounding."""
+    start = (since.astimezone(UTC) - OVERLAP).replace(second=0, microsecond=0)
+    return {"timestamp": "last_edited_time", "last_edited_time": {"on_or_after": start.strftime("%Y-%m-%dT%H:%M:%S.000Z")}}
+
+
+def source_filter(schema: Schema, wanted: Sequence[Wanted]) -> Filter | None:
+    """One filter that lets through every row that any of the mappings may want, None when it cannot be said.
+
+    A superset is fine (the mapping rules decide), a row too few is not. Alternatives are multiplied out to an OR of ANDs,
+    which needs two levels and lets a window's condition join each AND without a third.
+    """
+    terms: Terms = []
+    for each in wanted:
+        groups: list[list[Filter]] = []
+        for name, values in each.selector.filter.items():
+            ids = each.resolution.fields.get(name, ())
+            leaves = [_leaf(schema, ids[0], value) for value in values] if len(ids) == 1 else []
+            if not leaves or any(leaf is None for leaf in leaves):
+                return None
+            groups.append([leaf for leaf in leaves if leaf is not None])
+        if not groups:
+            return None  # this mapping wants every row
+        size = 1
+        for group in groups:
+            size *= len(group)
+        if len(terms) + size > MOST_TERMS:
+            return None
+        for combination in product(*groups):
+            if list(combination) not in terms:
+                terms.append(list(combination))
+    return _written(terms)
+
+
+def narrowed(filter_: Filter | None, leaf: Filter) -> Filter:
+    """The filter with one more condition, still at most two levels deep."""
+    terms = _terms(filter_)
+    if len(terms) > 1 and all(len(term) == 1 for term in terms):
+        return {"and": [leaf, {"or": [term[0] for term in terms]}]}
+    return _written([[leaf, *term] for term in terms]) or leaf
+
+
+def _terms(filter_: Filter | None) -> Terms:
+    if filter_ is None:
+        return [[]]
+    if "or" in filter_:
+        return [list(each["and"]) if "and" in each else [each] for each in filter_["or"]]
+    return [list(filter_["and"]) if "and" in filter_ else [filter_]]
+
+
+def _written(terms: Terms) -> Filter | None:
+    ands = [term[0] if len(term) == 1 else {"and": term} for term in terms if term]
+    if len(ands) != len(terms) or not ands:
+        return None
+    return ands[0] if len(ands) == 1 else {"or": ands}
+
+
+def _leaf(schema: Schema, ident: str, value: str | float | bool) -> Filter | None:
+    prop = schema.properties.get(ident)
+    if prop is None:
+        return None
+    if prop.type in ("select", "status", "title", "rich_text", "url", "email", "phone_number"):
+        return {"property": ident, prop.type: {"equals": str(value)}} if isinstance(value, str) else None
+    if prop.type == "multi_select":
+        return {"property": ident, "multi_select": {"contains": str(value)}}
+    if prop.type in ("people", "relation"):
+        return {"property": ident, prop.type: {"contains": found}} if (found := known_id(value)) else None
+    if prop.type == "checkbox" and isinstance(value, bool):
+        return {"property": ident, "checkbox": {"equals": value}}
+    if prop.type == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"property": ident, "number": {"equals": value}}
+    return None
+
+
+@dataclass
+class Window:
+    """Where a walk stands. Windows follow ``created_time``, which never changes; ``last_edited_time`` would let rows slip by.
+
+    ``after``: lower edge of this window · ``last``: the minute reached · ``seen``: refs created in that minute (the only rows
+    that a following window can show again) · ``count``: rows of this window · ``capped``: the host said that it stops early.
+    """
+
+    cursor: str | None = None
+    after: str | None = None
+    last: str | None = None
+    seen: set[str] = field(default_factory=set)
+    size: int = 100
+    count: int = 0
+    capped: bool = False
+
+    @classmethod
+    def load(cls, cursor: Mapping[str, Any] | None) -> Window:
+        """From the JSON of an earlier page; None starts a walk."""
+        if not cursor:
+            return cls()
+        return cls(
+            cursor=cursor.get("cursor"),
+            after=cursor.get("after"),
+            last=cursor.get("last"),
+            seen=set(cursor.get("seen") or ()),
+            size=int(cursor.get("size") or 100),
+            count=int(cursor.get("count") or 0),
+            capped=bool(cursor.get("capped")),
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "cursor": self.cursor,
+            "after": self.after,
+            "last": self.last,
+            "seen": sorted(self.seen),
+            "size": self.size,
+            "count": self.count,
+            "capped": self.capped,
+        }
+
+    def is_new(self, ref: str, created: str) -> bool:
+        """Note one row; False when an earlier window has shown it already."""
+        self.count += 1
+        if created == self.last:
+            if ref in self.seen:
+                return False
+            self.seen.add(ref)
+            return True
+        self.last = created
+        self.seen = {ref}
+        return True
+
+    def restart(self) -> None:
+        """Begin again at the minute reached, because the host forgot the cursor."""
+        self.cursor, self.after, self.count, self.capped = None, self.last or self.after, 0, False
+
+    def advance(self, answer: Mapping[str, Any]) -> bool:
+        """Take in the end of a page; True when there is another one. Raises ``Refused`` when a window cannot move on."""
+        status = answer.get("request_status")
+        if isinstance(status, dict) and status.get("type") == "incomplete":
+            self.capped = True
+        following = answer.get("next_cursor")
+        if answer.get("has_more") and isinstance(following, str) and following:
+            self.cursor = following
+            return True
+        if not self.capped and self.count < CAP:
+            return False
+        if self.last == self.after:
+            raise Refused(
+                f"more than {CAP:,} rows were created in the minute {self.last}: Notion cannot list them all; "
+                "split the database or narrow the mapping's filter",
+                code="window_too_dense",
+            )
+        self.restart()
+        return True

@@ -1,0 +1,255 @@
+"""The stand-in's property values: Python values → Notion's shapes, checks of what a request sends, filters. Pure.
+
+Strict where the real API is: what Notion refuses raises ``ApiFault`` here, so that a wrong request fails in tests too.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+MOST = 100  # entries of an array in a request
+CUT = 25  # entries of a relation in a page object
+_READ_ONLY = frozenset({"formula", "rollup", "created_time", "created_by", "last_edited_time", "last_edited_by", "unique_id", "button"})
+
+
+class ApiFault(Exception):  # noqa: N818  # an answer to give, as in "refused"; it never leaves the stand-in
+    """An error answer of the stand-in."""
+
+    def __init__(self, status: int, code: str, message: str, additional: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.additional = status, code, message, additional
+
+
+def invalid(message: str) -> ApiFault:
+    """400 ``validation_error``."""
+    return ApiFault(400, "validation_error", message)
+
+
+def not_found(kind: str, ident: str) -> ApiFault:
+    """404 in the words that do not tell missing from not shared."""
+    message = f"Could not find {kind} with ID: {ident}. Make sure the relevant pages and databases are shared with your connection."
+    return ApiFault(404, "object_not_found", message)
+
+
+def text_runs(text: str) -> list[dict[str, Any]]:
+    """Plain text as a stored rich-text array."""
+    if not text:
+        return []
+    return [{"type": "text", "text": {"content": text, "link": None}, "annotations": _looks(False), "plain_text": text, "href": None}]
+
+
+def _looks(bold: bool) -> dict[str, Any]:
+    return {"bold": bold, "italic": False, "strikethrough": False, "underline": False, "code": False, "color": "default"}
+
+
+def plain(runs: object) -> str:
+    """The text of stored rich text."""
+    return "".join(str(run.get("plain_text", "")) for run in runs) if isinstance(runs, list) else ""
+
+
+def normalised(runs: object) -> list[dict[str, Any]]:
+    """Rich text as the API keeps it: checked against the limits, neighbours of one look merged, ``plain_text`` added."""
+    if not isinstance(runs, list):
+        raise invalid("rich_text should be an array")
+    if len(runs) > MOST:
+        raise invalid(f"rich_text.length should be ≤ {MOST}, instead was {len(runs)}")
+    kept: list[dict[str, Any]] = []
+    for run in runs:
+        if run.get("type", "text") == "mention":
+            kept.append({"type": "mention", "mention": run["mention"], "plain_text": "@Somebody", "href": None})
+            continue
+        text = run.get("text", {})
+        content, link = text.get("content"), text.get("link")
+        if not isinstance(content, str):
+            raise invalid("rich_text[].text.content should be a string")
+        if len(content.encode("utf-16-le")) // 2 > 2000:
+            raise invalid("rich_text[].text.content.length should be ≤ 2000")
+        if link and not str(link.get("url", "")).startswith(("http://", "https://")):
+            raise invalid("Invalid URL for link.")
+        bold = bool(run.get("annotations", {}).get("bold"))
+        if kept and kept[-1]["type"] == "text" and (kept[-1]["annotations"]["bold"], kept[-1]["text"]["link"]) == (bold, link):
+            kept[-1]["text"]["content"] += content
+            kept[-1]["plain_text"] += content
+        else:
+            entry = {"type": "text", "text": {"content": content, "link": link}, "annotations": _looks(bold)}
+            kept.append({**entry, "plain_text": content, "href": link["url"] if link else None})
+    return kept
+
+
+def new_property(name: str, kind: str | Mapping[str, Any]) -> dict[str, Any]:
+    """A property of a schema. ``kind``: a type name, or {"type", "options", "groups": {group name: [option names]}}."""
+    wish: Mapping[str, Any] = {"type": kind} if isinstance(kind, str) else kind
+    of_type = str(wish["type"])
+    ident = "title" if of_type == "title" else str(wish.get("id") or f"{uuid.uuid4().hex[:2]}:{uuid.uuid4().hex[:2]}")
+    settings: dict[str, Any] = {}
+    if of_type in ("select", "multi_select", "status"):
+        names = list(wish.get("options") or [])
+        groups = wish.get("groups") or {}
+        if of_type == "status":
+            groups = groups or {"To-do": ["Not started"], "In progress": ["In progress"], "Complete": ["Done"]}
+            names = [option for options in groups.values() for option in options]
+        settings["options"] = [{"id": uuid.uuid4().hex[:8], "name": option, "color": "default", "description": None} for option in names]
+        if of_type == "status":
+            ids = {option["name"]: option["id"] for option in settings["options"]}
+            settings["groups"] = [
+                {"id": str(uuid.uuid4()), "name": group, "color": "gray", "option_ids": [ids[option] for option in options]}
+                for group, options in groups.items()
+            ]
+    elif of_type == "number":
+        settings["format"] = str(wish.get("format") or "number")
+    return {"id": ident, "name": name, "type": of_type, of_type: settings}
+
+
+def shown_schema(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A schema as the API answers it: by name, ids URL-encoded."""
+    return {each["name"]: {**each, "id": quote(each["id"], safe="")} for each in properties.values()}
+
+
+def stored(prop: Mapping[str, Any], value: Any) -> Any:
+    """A Python value as the inner value of a page property. A dict for formula, rollup and the like is taken as it is."""
+    kind = prop["type"]
+    if kind in ("title", "rich_text"):
+        return text_runs(str(value or ""))
+    if kind in ("select", "status"):
+        return None if value is None else _option(prop, str(value))
+    if kind == "multi_select":
+        return [_option(prop, str(each)) for each in value or ()]
+    if kind in ("people", "relation"):
+        return [{"id": each, **({"object": "user"} if kind == "people" else {})} for each in value or ()]
+    if kind == "date":
+        return {"start": value, "end": None, "time_zone": None} if isinstance(value, str) else value
+    if kind == "checkbox":
+        return bool(value)
+    return value
+
+
+def accepted(prop: Mapping[str, Any], sent: object) -> Any:
+    """The inner value of a property in a request, checked as Notion does."""
+    kind = prop["type"]
+    if kind in _READ_ONLY:
+        raise invalid(f"{prop['name']} is a {kind} property and cannot be written.")
+    if not isinstance(sent, dict) or kind not in sent:
+        raise invalid(f"{prop['name']} is expected to be {kind}.")
+    inner = sent[kind]
+    if kind in ("title", "rich_text"):
+        return normalised(inner)
+    if kind == "number" and inner is not None and (isinstance(inner, bool) or not isinstance(inner, (int, float))):
+        raise invalid(f"body.properties.{prop['name']}.number should be a number or null.")
+    if kind == "checkbox" and not isinstance(inner, bool):
+        raise invalid(f"body.properties.{prop['name']}.checkbox should be a boolean.")
+    if kind in ("select", "status"):
+        return None if inner is None else _option(prop, str(inner.get("name")), may_add=kind == "select")
+    if kind in ("multi_select", "people", "relation"):
+        if len(inner) > MOST:
+            raise invalid(f"body.properties.{prop['name']}.{kind}.length should be ≤ {MOST}")
+        return [_option(prop, str(each["name"]), may_add=True) for each in inner] if kind == "multi_select" else inner
+    return inner
+
+
+def _option(prop: Mapping[str, Any], name: str, *, may_add: bool = False) -> dict[str, Any]:
+    options = prop[prop["type"]]["options"]
+    for option in options:
+        if option["name"] == name:
+            return {"id": option["id"], "name": name, "color": option["color"]}
+    if not may_add:
+        raise invalid(f'{prop["type"].capitalize()} option "{name}" does not exist".')
+    options.append({"id": uuid.uuid4().hex[:8], "name": name, "color": "default", "description": None})
+    return _option(prop, name)
+
+
+def empty(kind: str) -> Any:
+    """The inner value of a property that was never set."""
+    if kind in ("title", "rich_text", "multi_select", "people", "relation", "files"):
+        return []
+    if kind == "checkbox":
+        return False
+    return {} if kind == "button" else {"type": "number", "number": None} if kind in ("formula", "rollup") else None
+
+
+def shown_value(prop: Mapping[str, Any], inner: Any) -> dict[str, Any]:
+    """A property of a page object; relations show their first 25 entries."""
+    kind = prop["type"]
+    answer = {"id": quote(prop["id"], safe=""), "type": kind, kind: inner}
+    if kind == "relation":
+        answer.update({kind: inner[:CUT], "has_more": len(inner) > CUT})
+    if kind == "people":
+        answer[kind] = inner[:CUT]
+    return answer
+
+
+# --- filters -----------------------------------------------------------------------------------------------------------
+
+Row = Mapping[str, Any]
+Test = Callable[[Row], bool]
+
+
+def matcher(filter_: object, properties: Mapping[str, Mapping[str, Any]], depth: int = 0) -> Test:
+    """A test for rows. Raises ``ApiFault`` for what the real API refuses: a third level, unknown properties or operators."""
+    if not isinstance(filter_, dict) or not filter_:
+        raise invalid("body.filter should be an object")
+    for word in ("and", "or"):
+        if word in filter_:
+            if depth >= 2:
+                raise invalid("body.filter nests compound filters more than two levels deep")
+            tests = [matcher(each, properties, depth + 1) for each in filter_[word]]
+            return _all(tests) if word == "and" else _any(tests)
+    if "timestamp" in filter_:
+        if "property" in filter_:
+            raise invalid("body.filter.property should be not present beside timestamp")
+        return _timestamp(str(filter_["timestamp"]), filter_)
+    wanted = filter_.get("property")
+    prop = next((each for each in properties.values() if wanted in (each["id"], each["name"], quote(each["id"], safe=""))), None)
+    if prop is None:
+        raise invalid(f"Could not find property with name or id: {wanted}")
+    kind = prop["type"]
+    condition = filter_.get(kind)
+    if not isinstance(condition, dict) or len(condition) != 1:
+        raise invalid(f"database property {kind} does not match filter {', '.join(set(filter_) - {'property'})}")
+    return _property(prop["id"], kind, *next(iter(condition.items())))
+
+
+def _all(tests: Sequence[Test]) -> Test:
+    return lambda row: all(test(row) for test in tests)
+
+
+def _any(tests: Sequence[Test]) -> Test:
+    return lambda row: any(test(row) for test in tests)
+
+
+def _timestamp(which: str, filter_: Mapping[str, Any]) -> Test:
+    if which not in ("created_time", "last_edited_time") or not isinstance(filter_.get(which), dict):
+        raise invalid("body.filter.timestamp should be created_time or last_edited_time")
+    operator, edge = next(iter(filter_[which].items()))
+    compare: dict[str, Callable[[str], bool]] = {
+        "on_or_after": lambda moment: moment >= edge,
+        "after": lambda moment: moment > edge,
+        "on_or_before": lambda moment: moment <= edge,
+        "before": lambda moment: moment < edge,
+    }
+    if operator not in compare:
+        raise invalid(f"body.filter.{which}.{operator} is not supported here")
+    return lambda row: compare[operator](row[which])
+
+
+def _property(ident: str, kind: str, operator: str, value: Any) -> Test:
+    def plain_value(row: Row) -> Any:
+        inner = row["values"].get(ident)
+        if kind in ("select", "status"):
+            return inner["name"] if inner else None
+        if kind in ("title", "rich_text"):
+            return plain(inner)
+        if kind == "multi_select":
+            return [each["name"] for each in inner or ()]
+        if kind in ("people", "relation"):
+            return [each["id"] for each in inner or ()]
+        return bool(inner) if kind == "checkbox" else inner
+
+    if operator == "equals":
+        options = value if isinstance(value, list) and kind in ("select", "status") else [value]
+        return lambda row: plain_value(row) in options
+    if operator == "contains" and kind in ("multi_select", "people", "relation", "title", "rich_text"):
+        return lambda row: value in (plain_value(row) or ())
+    raise invalid(f"body.filter.{kind}.{operator} is not supported here")

@@ -1,0 +1,48 @@
+"""What a worker runs: ids in, one service call. The runtime is built lazily, once per worker process.
+
+Jobs may be lost, repeated and run twice at a time: the work they look for stands in the database.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from connector.runtime import Runtime, build_runtime
+from connector.services import drain as drains
+from connector.services import sync as syncs
+from connector.settings import load_settings
+
+_runtimes: dict[int, Runtime] = {}
+_lock = threading.Lock()
+
+
+def get_runtime() -> Runtime:
+    """The runtime of this process; a forked child builds its own."""
+    with _lock:
+        runtime = _runtimes.get(os.getpid())
+        if runtime is None:
+            _runtimes.clear()
+            runtime = _runtimes[os.getpid()] = build_runtime(load_settings())
+        return runtime
+
+
+def drain(connection_id: int) -> None:
+    """Work off one connection."""
+    runtime = get_runtime()
+    runtime.queue.started("drain", connection_id)
+    drains.drain(runtime, connection_id)
+
+
+def settle() -> None:
+    """Compute waiting key results; their connections are nudged for the panels."""
+    runtime = get_runtime()
+    runtime.queue.started("settle")
+    drains.settle(runtime)
+
+
+def sync(connection_id: int) -> None:
+    """The nightly sync of one connection."""
+    runtime = get_runtime()
+    runtime.queue.started("sync", connection_id)
+    syncs.sync_connection(runtime, connection_id, trigger="nightly")

@@ -1,0 +1,98 @@
+"""The queue is a nudge: work wanted stands in the database, a job only says "look there". Losing a job loses time, no work.
+
+``RedisQueue`` puts RQ jobs on one queue; ``InlineQueue`` remembers nudges for tests and commands without Redis.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue as RqQueue
+
+log = structlog.get_logger(__name__)
+
+QUEUE_NAME = "okr"
+# Jobs are named by string so that the door need not import what they do; a test resolves each name.
+JOBS = {
+    "drain": "connector.jobs.drain",
+    "settle": "connector.jobs.settle",
+    "sync": "connector.jobs.sync",
+}
+NUDGE_SECONDS = 2  # a nudge that got lost is repeated after this long at the latest
+TIMEOUTS = {"drain": 300, "settle": 300, "sync": 6 * 3600}  # seconds
+
+
+class Queue(Protocol):
+    """What may be asked of a queue. Both calls never raise for an absent Redis: they return False."""
+
+    def nudge(self, job: str, *arguments: int) -> bool:
+        """Ask for a job once; repeated nudges before it starts are one. False when the queue could not be reached."""
+        ...
+
+    def started(self, job: str, *arguments: int) -> None:
+        """Called by a job at its start: from now on a nudge asks for another run."""
+        ...
+
+    def ping(self) -> bool:
+        """True when the queue answers."""
+        ...
+
+
+class RedisQueue:
+    """RQ on Redis. One job per (name, arguments) is waiting at a time."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(url, socket_timeout=3, socket_connect_timeout=1)
+        self._queue = RqQueue(QUEUE_NAME, connection=self._redis)
+
+    def nudge(self, job: str, *arguments: int) -> bool:
+        """See ``Queue.nudge``."""
+        key = _key(job, arguments)
+        try:
+            if self._redis.set(key, "1", nx=True, ex=NUDGE_SECONDS):
+                self._queue.enqueue(JOBS[job], *arguments, job_timeout=TIMEOUTS[job], result_ttl=0, failure_ttl=86_400)
+        except RedisError as error:
+            log.warning("queue_unreachable", job=job, error=type(error).__name__)
+            return False
+        return True
+
+    def started(self, job: str, *arguments: int) -> None:
+        """See ``Queue.started``."""
+        try:
+            self._redis.delete(_key(job, arguments))
+        except RedisError as error:
+            log.warning("queue_unreachable", job=job, error=type(error).__name__)
+
+    def ping(self) -> bool:
+        """See ``Queue.ping``."""
+        try:
+            return bool(self._redis.ping())
+        except RedisError:
+            return False
+
+
+class InlineQueue:
+    """Remembers nudges in order, each once; whoever owns it runs them."""
+
+    def __init__(self) -> None:
+        self.nudges: dict[tuple[str, tuple[int, ...]], None] = {}
+
+    def nudge(self, job: str, *arguments: int) -> bool:
+        """See ``Queue.nudge``."""
+        self.nudges[(job, arguments)] = None
+        return True
+
+    def started(self, job: str, *arguments: int) -> None:
+        """See ``Queue.started``."""
+        self.nudges.pop((job, arguments), None)
+
+    def ping(self) -> bool:
+        """Always there."""
+        return True
+
+
+def _key(job: str, arguments: tuple[int, ...]) -> str:
+    return ":".join(["okr-nudge", job, *map(str, arguments)])

@@ -1,0 +1,95 @@
+"""Everything that a process works with, built once in the process that uses it (a connection must not cross a fork)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from connector.hosts.base import ConnectionSettings, Dialect, Host
+from connector.hosts.limits import Budget
+from connector.hosts.registry import HOSTS
+from connector.queue import InlineQueue, Queue, RedisQueue
+from connector.settings import Settings
+from connector.store.base import Store
+from connector.store.tables import Connection, Counter
+from connector.store.vault import Vault
+
+
+@dataclass
+class Runtime:
+    """Settings, store, vault, queue, hosts and clock of one process.
+
+    ``now()`` is aware UTC; ``epoch()`` the same moment in seconds, for work bookkeeping. Tests replace ``clock``.
+    """
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    queue: Queue
+    clock: Callable[[], float] = time.time
+    redis_url: str = ""
+    _instance: str = ""
+    _budgets: dict[int, Budget] = field(default_factory=dict)
+
+    def epoch(self) -> float:
+        """Now, in seconds since 1970."""
+        return self.clock()
+
+    def now(self) -> datetime:
+        """Now, aware UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    @property
+    def instance(self) -> str:
+        """This installation's stable id: part of what we write into hosts, made once and kept in the database."""
+        if not self._instance:
+            with self.store.write() as session:
+                row = session.scalar(select(Counter).where(Counter.name == "instance"))
+                if row is None:
+                    row = Counter(name="instance", labels=os.urandom(5).hex(), value=1.0)
+                    session.add(row)
+                self._instance = row.labels
+        return self._instance
+
+    def dialect(self, host: str) -> Dialect:
+        """How a kind of host speaks at the door."""
+        dialect: Dialect = HOSTS[host].dialect
+        return dialect
+
+    def connect(self, connection: Connection, *, patience: float = 2.0) -> Host:
+        """A host object for one connection; close it after use. ``patience``: seconds it may sleep for request budget."""
+        settings = ConnectionSettings(
+            connection.name, connection.host, connection.url, self.vault.open(connection.auth), connection.options or {}
+        )
+        return self.connect_with(settings, budget_key=connection.id, patience=patience)
+
+    def connect_with(self, settings: ConnectionSettings, *, budget_key: int = 0, patience: float = 2.0) -> Host:
+        """A host object for settings that need not be stored yet (connection test, ``apply``)."""
+        budget = self._budgets.get(budget_key)
+        if budget is None:
+            budget = self._budgets[budget_key] = Budget(f"{budget_key}-{settings.name}", self.redis_url)
+        host: Host = HOSTS[settings.host].build(
+            settings,
+            budget=budget,
+            allow_private=self.settings.allow_private_hosts or self.settings.sandbox,
+            instance=self.instance,
+            patience=patience,
+        )
+        return host
+
+    def close(self) -> None:
+        """Give back what is held."""
+        self.store.close()
+
+
+def build_runtime(settings: Settings, *, queue: Queue | None = None, clock: Callable[[], float] = time.time) -> Runtime:
+    """Build the runtime of this process. Nothing is called yet: the first use opens connections."""
+    redis_url = settings.resolved_redis_url()
+    if queue is None:
+        queue = RedisQueue(redis_url) if redis_url else InlineQueue()
+    return Runtime(settings, Store(settings.resolved_database_url), Vault(settings.resolved_secret_key()), queue, clock, redis_url)

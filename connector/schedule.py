@@ -1,0 +1,175 @@
+"""The clock: a table of tasks as data, their state in the database, run by whichever process holds the lease.
+
+It survives a Redis outage (nudges fail, the database remembers) and a database outage (it waits and goes on).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+import structlog
+from sqlalchemy import delete, func, select, update
+
+from connector.errors import StoreUnavailable
+from connector.runtime import Runtime, build_runtime
+from connector.services.drain import due_at
+from connector.services.mirror import drop_idle, upsert
+from connector.services.rollup import want_all
+from connector.settings import load_settings
+from connector.store.tables import Connection, Delivery, Item, KeyResult, Run, Task
+from mappings.repository import Router, load_links
+
+log = structlog.get_logger(__name__)
+
+TICK = 0.5  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scheduled task: every so many seconds, or daily at the local ``nightly_at`` when ``every`` is None."""
+
+    name: str
+    every: float | None
+    run: Callable[[Runtime], None]
+    why: str
+
+
+def sweep(runtime: Runtime) -> None:
+    """Nudge whatever is behind: the queue may have lost it, or it was not due when it was last looked at."""
+    now = runtime.epoch()
+    with runtime.store.read() as session:
+        rows = session.execute(
+            select(Connection.id).where(
+                Connection.retired_at.is_(None),
+                Connection.parked_at.is_(None),
+                Connection.paused_until <= now,
+                Connection.lease_until < now,
+            )
+        ).all()
+        behind = [row.id for row in rows if (due := due_at(session, row.id)) is not None and due <= now]
+        rechecks = session.scalars(select(Item.connection_id).where(Item.recheck_at > 0.0, Item.recheck_at <= now).distinct()).all()
+        waiting = session.scalar(
+            select(func.count())
+            .select_from(KeyResult)
+            .where(KeyResult.wanted > KeyResult.done, KeyResult.ready_at <= now, KeyResult.lease_until < now)
+        )
+        halted = session.scalars(
+            select(Run.connection_id).where(Run.status == "running", Run.lease_until > 0.0, Run.lease_until < now)
+        ).all()
+    if waiting:
+        runtime.queue.nudge("settle")
+    for connection_id in sorted({*behind, *rechecks}):
+        runtime.queue.nudge("drain", connection_id)
+    for connection_id in set(halted):
+        runtime.queue.nudge("sync", connection_id)
+
+
+def refresh_states(runtime: Runtime) -> None:
+    """States also change with the calendar: expected progress, overdue check-ins, silent sources, ended cycles."""
+    with runtime.store.write() as session:
+        want_all(session, runtime.epoch())
+    runtime.queue.nudge("settle")
+
+
+def nightly(runtime: Runtime) -> None:
+    """Start the sync of every connection that can be called."""
+    with runtime.store.read() as session:
+        ids = session.scalars(select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None))).all()
+    for connection_id in ids:
+        if not runtime.queue.nudge("sync", connection_id):
+            raise StoreUnavailable("the queue did not take the nightly sync; it is tried again")
+
+
+def prune(runtime: Runtime) -> None:
+    """Forget old deliveries that were worked off, and items that feed nothing any more."""
+    before = runtime.now() - timedelta(days=runtime.settings.delivery_days)
+    with runtime.store.write() as session:
+        session.execute(delete(Delivery).where(Delivery.received_at < before, Delivery.state != "pending"))
+    with runtime.store.read() as session:
+        ids = session.scalars(select(Connection.id)).all()
+    for connection_id in ids:
+        with runtime.store.write() as session:
+            drop_idle(session, connection_id, Router(load_links(session, connection_id=connection_id)))
+
+
+SCHEDULE = (
+    Entry("sweep", 1.0, sweep, "nudge work that the queue lost or that has become due"),
+    Entry("refresh", 3600.0, refresh_states, "states change with the calendar"),
+    Entry("nightly", None, nightly, "repair what webhooks missed"),
+    Entry("prune", 6 * 3600.0, prune, "keep the database small"),
+)
+
+
+def next_due(entry: Entry, runtime: Runtime) -> float:
+    """When a task is due next (epoch seconds)."""
+    if entry.every is not None:
+        return runtime.epoch() + entry.every
+    zone = runtime.settings.zone
+    hours, _, minutes = runtime.settings.nightly_at.partition(":")
+    local = runtime.now().astimezone(zone)
+    moment = datetime.combine(local.date(), time(int(hours), int(minutes)), tzinfo=zone)
+    if moment <= local:
+        moment = datetime.combine(local.date() + timedelta(days=1), time(int(hours), int(minutes)), tzinfo=zone)
+    return moment.timestamp()
+
+
+def prepare(runtime: Runtime) -> None:
+    """Reconcile the stored tasks with the table above: new ones are added, vanished ones removed, the rest left alone."""
+    with runtime.store.write() as session:
+        session.execute(delete(Task).where(Task.name.not_in([entry.name for entry in SCHEDULE])))
+        upsert(
+            session,
+            Task,
+            ["name"],
+            [
+                {"name": entry.name, "due_at": next_due(entry, runtime) if entry.every is None else 0.0, "lease_until": 0.0}
+                for entry in SCHEDULE
+            ],
+        )
+
+
+def tick(runtime: Runtime) -> None:
+    """Run what is due. A task that fails is told in its row and tried again a minute later at the latest."""
+    for entry in SCHEDULE:
+        now = runtime.epoch()
+        if not _take(runtime, entry, now):
+            continue
+        error: str | None = None
+        try:
+            entry.run(runtime)
+        except StoreUnavailable as trouble:
+            error = str(trouble)
+            log.warning("task_failed", task=entry.name, error=error)
+        due = runtime.epoch() + 30 if error else next_due(entry, runtime)
+        with runtime.store.write() as session:
+            session.execute(
+                update(Task).where(Task.name == entry.name).values(due_at=due, lease_until=0.0, last_run_at=runtime.now(), last_error=error)
+            )
+
+
+def _take(runtime: Runtime, entry: Entry, now: float) -> bool:
+    due = (Task.name == entry.name, Task.due_at <= now, Task.lease_until < now)
+    with runtime.store.read() as session:  # a look first: most ticks find nothing due, and a write lock is not free
+        if session.scalar(select(Task.name).where(*due)) is None:
+            return False
+    with runtime.store.write() as session:
+        return session.execute(update(Task).where(*due).values(lease_until=now + 60).returning(Task.name)).first() is not None
+
+
+def run(stop: threading.Event, runtime: Runtime | None = None) -> None:
+    """The clock process: tick until told to stop. A database that does not answer is waited for."""
+    runtime = runtime or build_runtime(load_settings())
+    prepared = False
+    while not stop.wait(TICK if prepared else 0.0):
+        try:
+            if not prepared:
+                prepare(runtime)
+                prepared = True
+            tick(runtime)
+        except StoreUnavailable as error:
+            log.warning("clock_waits", error=str(error))
+            stop.wait(2.0)
+    runtime.close()

@@ -1,0 +1,122 @@
+"""The state of a connection: who drains it, whether it is parked or asked to wait. The one place that decides after an error."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from datetime import datetime
+
+import structlog
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session
+
+from connector.errors import Busy, Gone, HostError, Offline, Refused
+from connector.runtime import Runtime
+from connector.services.counters import count
+from connector.store.tables import Audit, Connection
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 120.0
+BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)  # seconds after the first, second, ... failure in a row
+LEAST_WAIT = 1.0  # seconds after a 429 that says "Retry-After: 0" or nothing
+
+
+def take_lease(runtime: Runtime, connection_id: int) -> str | None:
+    """Become the one who drains this connection; None when somebody else is, or it is parked, paused or retired."""
+    now = runtime.epoch()
+    lease = secrets.token_hex(8)
+    with runtime.store.write() as session:
+        taken = session.execute(
+            update(Connection)
+            .where(
+                Connection.id == connection_id,
+                Connection.lease_until < now,
+                Connection.parked_at.is_(None),
+                Connection.paused_until <= now,
+                Connection.retired_at.is_(None),
+            )
+            .values(lease=lease, lease_until=now + LEASE_SECONDS)
+            .returning(Connection.id)
+        ).first()
+    return lease if taken else None
+
+
+def keep_lease(session: Session, connection_id: int, lease: str, now: float) -> bool:
+    """Renew the lease; False when it was lost."""
+    return (
+        session.execute(
+            update(Connection)
+            .where(Connection.id == connection_id, Connection.lease == lease)
+            .values(lease_until=now + LEASE_SECONDS)
+            .returning(Connection.id)
+        ).first()
+        is not None
+    )
+
+
+def free_lease(runtime: Runtime, connection_id: int, lease: str) -> None:
+    """Let others drain."""
+    with runtime.store.write() as session:
+        session.execute(
+            update(Connection).where(Connection.id == connection_id, Connection.lease == lease).values(lease="", lease_until=0.0)
+        )
+
+
+def succeeded(session: Session, connection_id: int, at: datetime) -> None:
+    """A call to the host worked: forget earlier failures."""
+    session.execute(update(Connection).where(Connection.id == connection_id).values(failures=0, last_success_at=at, paused_until=0.0))
+
+
+def failed(session: Session, connection_id: int, error: HostError, at: datetime, now: float) -> float:
+    """Record what an error means for the whole connection. Returns the moment (epoch seconds) before which nothing is tried.
+
+    401 and 403 park it; 429 waits at least as long as the host asked; silence backs off. Anything else concerns one
+    thing only and leaves the connection alone (returns ``now``).
+    """
+    if isinstance(error, Refused) and error.parks:
+        park(session, connection_id, error.message, at)
+        return now
+    if isinstance(error, (Busy, Offline)):
+        failures = (session.scalar(select(Connection.failures).where(Connection.id == connection_id)) or 0) + 1
+        wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+        if isinstance(error, Busy):
+            # Our own budget is no sign of trouble: wait just as long as it says.
+            own = error.code == "own_budget"
+            wait = error.retry_after or LEAST_WAIT if own else max(wait, error.retry_after or 0.0, LEAST_WAIT)
+            failures -= own
+        until = now + wait * random.uniform(1.0, 1.3)  # noqa: S311  # jitter; never shorter than what the host asked for
+        session.execute(update(Connection).where(Connection.id == connection_id).values(failures=failures, paused_until=until))
+        count(session, "okr_host_waits_total", kind=type(error).__name__.lower())
+        return until
+    return now
+
+
+def park(session: Session, connection_id: int, reason: str, at: datetime) -> None:
+    """Stop calling this connection until an admin mends it; said in status, doctor and on the config page."""
+    parked = session.execute(
+        update(Connection)
+        .where(Connection.id == connection_id, Connection.parked_at.is_(None))
+        .values(parked_at=at, parked_reason=reason[:500])
+        .returning(Connection.name)
+    ).first()
+    if parked:
+        log.warning("connection_parked", connection=parked.name, reason=reason)
+        session.add(Audit(at=at, actor="system", action="park", entity="connection", entity_id=parked.name, after={"reason": reason[:500]}))
+
+
+def unpark(session: Session, connection_id: int, at: datetime, actor: str) -> None:
+    """The credentials work again (checked by a call): go on."""
+    freed = session.execute(
+        update(Connection)
+        .where(and_(Connection.id == connection_id, Connection.parked_at.is_not(None)))
+        .values(parked_at=None, parked_reason=None, failures=0, paused_until=0.0)
+        .returning(Connection.name)
+    ).first()
+    if freed:
+        session.add(Audit(at=at, actor=actor, action="unpark", entity="connection", entity_id=freed.name))
+
+
+def is_item_trouble(error: HostError) -> bool:
+    """True when the error concerns one thing (gone, bad request), not the connection as a whole."""
+    return isinstance(error, Gone) or (isinstance(error, Refused) and not error.parks)

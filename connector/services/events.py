@@ -1,0 +1,108 @@
+"""Stored deliveries become wanted work: parse, mark items dirty, ask for listings. Calls no host and moves no value."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter as Tally
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connector.hosts.base import Event, Ignored, NotThisHost
+from connector.runtime import Runtime
+from connector.services.counters import count
+from connector.services.mirror import mark_dirty
+from connector.store import work
+from connector.store.tables import Connection, Delivery, Mapping
+from mappings.repository import Router, load_links
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What one batch of deliveries led to."""
+
+    deliveries: int
+    items: int
+
+
+def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
+    """Work off up to one batch of stored deliveries of a connection in one transaction."""
+    dialect = runtime.dialect(connection.host)
+    now, moment = runtime.epoch(), runtime.now()
+    refs: set[str] = set()
+    scopes: set[str] = set()
+    tally: Tally[tuple[str, str]] = Tally()
+    with runtime.store.write() as session:
+        rows = session.execute(
+            select(Delivery.id, Delivery.headers, Delivery.body, Delivery.packed, Delivery.event)
+            .where(Delivery.connection_id == connection.id, Delivery.state == "pending")
+            .order_by(Delivery.id)
+            .limit(BATCH)
+        ).all()
+        if not rows:
+            return Handled(0, 0)
+        outcomes: dict[tuple[str, str], list[int]] = {}
+        for row in rows:
+            # Parsed, used and dropped one by one: keeping many parsed trees alive makes the collector slow.
+            body = zlib.decompress(row.body) if row.packed else row.body
+            try:
+                parsed = dialect.parse(row.headers, body)
+            except NotThisHost as error:
+                state, reason = "failed", str(error)[:80] or "not this host"
+            else:
+                state, reason = _sort(parsed, connection.bot_id, refs, scopes)
+            outcomes.setdefault((state, reason), []).append(row.id)
+            tally[(row.event, state if not reason else f"{state}: {reason}")] += 1
+        for (state, reason), ids in outcomes.items():
+            session.execute(
+                update(Delivery)
+                .where(Delivery.id.in_(ids))
+                .values(state=state, reason=reason, handled_at=moment)
+                .execution_options(synchronize_session=False)
+            )
+        for (event, outcome), number in tally.items():
+            count(session, "okr_deliveries_total", number, connection=connection.name, event=event, outcome=outcome)
+        mark_dirty(session, connection.id, refs, now)
+        if refs:
+            _note_change(session, connection.id, now)
+        if scopes:
+            _list_again(session, connection.id, scopes, now)
+    return Handled(len(rows), len(refs))
+
+
+def _sort(parsed: object, bot_id: str, refs: set[str], scopes: set[str]) -> tuple[str, str]:
+    """Fill ``refs`` and ``scopes``; returns the delivery's state and reason."""
+    if isinstance(parsed, Ignored):
+        return "ignored", parsed.reason
+    acted = False
+    for event in parsed:  # type: ignore[attr-defined]  # a sequence of events
+        assert isinstance(event, Event)
+        if event.kind == "scope":
+            scopes.add(event.container)
+            acted = True
+        elif event.kind in ("changed", "deleted"):
+            # Echoes of our own writes are not filtered here: a read that finds nothing changed ends them.
+            refs.update(ref for ref in (event.ref, *event.parent_refs) if ref)
+            acted = acted or bool(event.ref or event.parent_refs)
+    return ("done", "") if acted else ("ignored", "nothing measured")
+
+
+def _note_change(session: Session, connection_id: int, now: float) -> None:
+    """Remember first and last change since the last read: reads are coalesced per connection."""
+    row = session.execute(select(Connection.fetch_first_at, Connection.fetched_at).where(Connection.id == connection_id)).one()
+    values = {"fetch_last_at": now}
+    if row.fetch_first_at <= row.fetched_at:
+        values["fetch_first_at"] = now
+    session.execute(update(Connection).where(Connection.id == connection_id).values(**values))
+
+
+def _list_again(session: Session, connection_id: int, scopes: set[str], now: float) -> None:
+    router = Router(load_links(session, connection_id=connection_id))
+    ids = {link.id for scope in scopes for link in router.in_scope(scope)}
+    work.want(session, Mapping, ids, now, quiet=2.0, longest=10.0, gap=5.0)

@@ -1,0 +1,137 @@
+"""Loads everything that is known about some key results in a few statements, as plain values for the domain rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, union
+from sqlalchemy.orm import Session
+
+from connector.domain.model import CheckInFact, Checkpoint, Cycle, DecisionKind, Definition, Item, Kind, Milestone, PhasedTarget
+from connector.services.mirror import load_item
+from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, Reading
+from connector.store.tables import Cycle as CycleRow
+from connector.store.tables import Item as ItemRow
+from mappings.repository import Link, load_links
+from mappings.rules import SelectorKind
+
+HISTORY = 12  # check-ins that rules may look back on
+
+
+@dataclass
+class Facts:
+    """One key result with its surroundings. Lists are oldest first."""
+
+    row: KeyResult
+    objective: Objective
+    cycle: Cycle
+    owner: Person | None
+    links: list[Link] = field(default_factory=list)
+    items: dict[int, list[Item]] = field(default_factory=dict)  # by mapping
+    epics: dict[int, list[Item]] = field(default_factory=dict)  # by mapping
+    check_ins: list[CheckIn] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    connections: dict[int, Connection] = field(default_factory=dict)
+
+    @property
+    def definition(self) -> Definition:
+        """What the key result promises."""
+        return load_definition(self.row)
+
+
+def load_definition(row: KeyResult) -> Definition:
+    """A stored key result → its definition."""
+    return Definition(
+        Kind(row.kind),
+        row.unit,
+        row.start,
+        row.target,
+        row.low,
+        row.high,
+        row.strict,
+        row.decimals,
+        tuple(Checkpoint(point["value"], point["progress"]) for point in row.checkpoints or ()),
+        tuple(PhasedTarget(date.fromisoformat(point["day"]), point["value"]) for point in row.phased_targets or ()),
+        tuple(Milestone(step["title"], step.get("weight", 1.0), step.get("done", False)) for step in row.milestones or ()),
+    )
+
+
+def check_in_fact(row: CheckIn) -> CheckInFact:
+    """A stored check-in → what triage needs."""
+    # The clock of updates runs from the moment of filing: a number of last week, told today, is a fresh update.
+    return CheckInFact(row.created_at, row.value, row.confidence, row.blocker, DecisionKind(row.decision or "none"))
+
+
+def load_facts(session: Session, ids: Collection[str]) -> dict[str, Facts]:
+    """Facts of the given key results (retired ones are left out)."""
+    rows = session.execute(
+        select(KeyResult, Objective, CycleRow, Person)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(CycleRow, CycleRow.id == Objective.cycle_id)
+        .outerjoin(Person, Person.id == KeyResult.owner_id)
+        .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None))
+    ).all()
+    found = {
+        key_result.id: Facts(key_result, objective, Cycle(cycle.name, cycle.start, cycle.end), owner)
+        for key_result, objective, cycle, owner in rows
+    }
+    if not found:
+        return {}
+    for link in load_links(session, key_results=list(found)):
+        found[link.key_result_id].links.append(link)
+    _load_items(session, found)
+    for row in _last_check_ins(session, list(found)):
+        found[row.key_result_id].check_ins.append(row)
+    for reading in _daily_readings(session, list(found)):
+        found[reading.key_result_id].readings.append(reading)
+    return found
+
+
+def _load_items(session: Session, found: dict[str, Facts]) -> None:
+    links = {link.id: link for facts in found.values() for link in facts.links}
+    for mapping_id, row in session.execute(
+        select(MappingItem.mapping_id, ItemRow)
+        .join(ItemRow, ItemRow.id == MappingItem.item_id)
+        .where(MappingItem.mapping_id.in_(links), ItemRow.gone_at.is_(None))
+        .order_by(MappingItem.mapping_id, ItemRow.id)
+    ):
+        found[links[mapping_id].key_result_id].items.setdefault(mapping_id, []).append(load_item(row))
+    connections = {
+        row.id: row for row in session.scalars(select(Connection).where(Connection.id.in_({link.connection_id for link in links.values()})))
+    }
+    own_status = [link for link in links.values() if link.rule.selector.kind is SelectorKind.EPICS and link.rule.empty == "own_status"]
+    for facts in found.values():
+        facts.connections = {link.connection_id: connections[link.connection_id] for link in facts.links}
+    for link in own_status:
+        refs = list(link.resolved.refs.values())
+        found[link.key_result_id].epics[link.id] = [
+            load_item(row)
+            for row in session.scalars(
+                select(ItemRow).where(ItemRow.connection_id == link.connection_id, ItemRow.ref.in_(refs), ItemRow.gone_at.is_(None))
+            )
+        ]
+
+
+def _last_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:
+    """The last ``HISTORY`` check-ins per key result, oldest first; drafts are none."""
+    number = func.row_number().over(partition_by=CheckIn.key_result_id, order_by=CheckIn.id.desc()).label("number")
+    inner = select(CheckIn.id, number).where(CheckIn.key_result_id.in_(ids), CheckIn.draft.is_(False)).subquery()
+    return list(
+        session.scalars(select(CheckIn).join(inner, inner.c.id == CheckIn.id).where(inner.c.number <= HISTORY).order_by(CheckIn.id))
+    )
+
+
+def _daily_readings(session: Session, ids: Sequence[str]) -> list[Reading]:
+    """The last reading of each day and the last of each kind, oldest first: a busy day must not hide the weeks before it."""
+    last_of_day = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.day)
+    last_of_kind = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.kind)
+    kept = union(last_of_day, last_of_kind).subquery()
+    return list(session.scalars(select(Reading).join(kept, kept.c[0] == Reading.id).order_by(Reading.id)))
+
+
+def cycle_end_moment(cycle: Cycle, zone: Any) -> datetime:
+    """The moment at which the cycle is over: midnight after its last day, in the given zone."""
+    return datetime.combine(cycle.end + timedelta(days=1), time.min, tzinfo=zone)

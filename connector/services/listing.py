@@ -1,0 +1,177 @@
+"""List the items of new or disturbed mappings: resolve names at the host, walk, save, and set the members exactly.
+
+Used after ``apply``, after a change of a whole project or database, and by nothing that is in a hurry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from dataclasses import asdict, replace
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connector.errors import Gone, HostError, Refused
+from connector.hosts.base import Host, ListQuery, Resolution
+from connector.runtime import Runtime
+from connector.services import connections
+from connector.services.items import as_resolution, as_wanted
+from connector.services.mirror import save_items, set_members
+from connector.store import work
+from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem
+from mappings.repository import Link, Router, load_links
+from mappings.rules import SelectorKind, field_names
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 200  # mappings per round: their walks are planned together, so that fifty epics share one query
+
+
+def list_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
+    """List the mappings of this connection that ask for it. False when none was due. Raises ``HostError`` for the connection."""
+    now = runtime.epoch()
+    with runtime.store.write() as session:
+        claims = work.claim(
+            session,
+            Mapping,
+            now,
+            limit=LIMIT,
+            lease_seconds=600,
+            where=[Mapping.connection_id == connection.id, Mapping.retired_at.is_(None)],
+        )
+    if not claims:
+        return False
+    try:
+        broken = resolve_links(runtime, connection.id, host, {claim.id for claim in claims})
+        with runtime.store.read() as session:
+            links = [link for link in load_links(session, connection_id=connection.id) if link.id in {claim.id for claim in claims}]
+        walk(runtime, connection.id, host, [link for link in links if link.id not in broken])
+    except HostError as error:
+        with runtime.store.write() as session:
+            until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch())
+            work.postpone(session, Mapping, claims, ready_at=max(until, runtime.epoch() + 5.0), error=error.message)
+        raise
+    with runtime.store.write() as session:
+        mine = work.finish(session, Mapping, claims, runtime.epoch())
+        work.want(session, KeyResult, {link.key_result_id for link in links if link.id in mine}, runtime.epoch())
+        connections.succeeded(session, connection.id, runtime.now())
+    return True
+
+
+def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[int] | None = None) -> dict[int, str]:
+    """Turn the names of mappings into ids again and store them. Returns the broken ones with the reason, stored too."""
+    with runtime.store.read() as session:
+        links = [link for link in load_links(session, connection_id=connection_id) if only is None or link.id in only]
+    answers: dict[int, Resolution | str] = {}
+    for link in links:
+        try:
+            answers[link.id] = host.resolve(link.rule.selector, field_names(link.rule), as_resolution(link))
+        except (Refused, Gone) as error:
+            if isinstance(error, Refused) and error.parks:
+                raise
+            answers[link.id] = error.message
+    broken: dict[int, str] = {}
+    touched: set[str] = set()
+    with runtime.store.write() as session:
+        for link in links:
+            answer = answers[link.id]
+            reason = answer if isinstance(answer, str) else _all_missing(link, answer)
+            if reason is not None:
+                broken[link.id] = reason
+            if reason != link.broken:
+                touched.add(link.key_result_id)
+            values: dict[str, object] = {"broken": reason}
+            if isinstance(answer, Resolution):
+                values["resolved"] = asdict(answer)
+            session.execute(update(Mapping).where(Mapping.id == link.id).values(**values))
+        work.want(session, KeyResult, touched, runtime.epoch())
+    return broken
+
+
+def _all_missing(link: Link, answer: Resolution) -> str | None:
+    named = (*link.rule.selector.epics, *link.rule.selector.issues, *link.rule.selector.rows)
+    if named and set(named) <= set(answer.missing):
+        return f"{', '.join(named)}: no longer there, or no longer visible to the connector's account"
+    return None
+
+
+def walk(runtime: Runtime, connection_id: int, host: Host, links: list[Link]) -> None:
+    """Walk all items of some mappings and make their members exactly what was seen."""
+    router = Router(links)
+    seen: dict[int, set[str]] = {link.id: set() for link in links}
+    for query in host.plan(as_wanted(links)):
+        walk_query(runtime, connection_id, host, query, router, seen)
+    note_missing_epics(runtime, links, read_epics(runtime, connection_id, host, router))
+    with runtime.store.write() as session:
+        for link in links:
+            set_members(session, link.id, connection_id, seen[link.id])
+            session.execute(update(Mapping).where(Mapping.id == link.id).values(listed_at=runtime.now()))
+
+
+def walk_query(runtime: Runtime, connection_id: int, host: Host, query: ListQuery, router: Router, seen: dict[int, set[str]]) -> None:
+    """One walk, page by page, each saved in its own transaction; adds to ``seen`` which mapping saw which ref."""
+    cursor: Dict[str, object] | None = None
+    while True:
+        page = host.list_items(query, cursor)
+        told = {mapping: frozenset(page.refs) for mapping in query.members_of if mapping in router.links}
+        with runtime.store.write() as session:
+            # All mappings of the connection are asked, not only those listed now: an item may feed others too.
+            everything = Router(load_links(session, connection_id=connection_id))
+            saved = save_items(session, connection_id, page.items, everything, at=runtime.now(), told=told, asked=frozenset())
+            _join_told(seen, told)
+            _join_local(session, connection_id, router, page.refs, seen)
+            work.want(session, KeyResult, saved.key_results, runtime.epoch())
+        if page.cursor is None:
+            return
+        cursor = page.cursor
+
+
+def _join_told(seen: dict[int, set[str]], told: Dict[int, frozenset[str]]) -> None:
+    for mapping, refs in told.items():
+        seen[mapping] |= refs
+
+
+def _join_local(session: Session, connection_id: int, router: Router, refs: tuple[str, ...], seen: dict[int, set[str]]) -> None:
+    """Which of the refs just saved belong to which mapping by our own rules (memberships were renewed by ``save_items``)."""
+    own = [link.id for link in router.links.values() if link.rule.selector.kind is not SelectorKind.JQL]
+    if own and refs:
+        for mapping, ref in session.execute(
+            select(MappingItem.mapping_id, Item.ref)
+            .join(Item, Item.id == MappingItem.item_id)
+            .where(Item.connection_id == connection_id, Item.ref.in_(refs), MappingItem.mapping_id.in_(own))
+        ):
+            seen[mapping].add(ref)
+
+
+def read_epics(runtime: Runtime, connection_id: int, host: Host, router: Router) -> set[str]:
+    """Read the epics themselves: their status counts when they are empty, and panels hang on them. Returns the refs that are gone."""
+    refs = sorted(
+        {ref for link in router.links.values() if link.rule.selector.kind is SelectorKind.EPICS for ref in link.resolved.refs.values()}
+    )
+    wanted = as_wanted(list(router.links.values()))
+    missing: set[str] = set()
+    for start in range(0, len(refs), 100):
+        fetched = host.fetch_items(refs[start : start + 100], wanted)
+        missing.update(fetched.gone)
+        with runtime.store.write() as session:
+            everything = Router(load_links(session, connection_id=connection_id))
+            saved = save_items(session, connection_id, fetched.items, everything, at=runtime.now(), told={}, asked=frozenset())
+            work.want(session, KeyResult, saved.key_results, runtime.epoch())
+    return missing
+
+
+def note_missing_epics(runtime: Runtime, links: list[Link], missing: set[str]) -> None:
+    """Mark mappings whose epics are gone: all of them gone breaks the mapping, some of them is said with the number."""
+    with runtime.store.write() as session:
+        for link in links:
+            if link.rule.selector.kind is not SelectorKind.EPICS:
+                continue
+            gone = tuple(sorted(name for name, ref in link.resolved.refs.items() if ref in missing))
+            if gone == tuple(sorted(link.resolved.missing)):
+                continue
+            resolution = replace(as_resolution(link), missing=gone)
+            session.execute(
+                update(Mapping).where(Mapping.id == link.id).values(resolved=asdict(resolution), broken=_all_missing(link, resolution))
+            )
+            work.want(session, KeyResult, [link.key_result_id], runtime.epoch())

@@ -1,0 +1,355 @@
+"""The nightly sync of one connection: sees every mapped item, repairs the mirror, and can go on where it stopped.
+
+Small sites are walked in full. Large ones are asked what changed since the last run, and only for the ids of the rest; once a
+week they are walked in full too, because some changes (a status moved to another category) touch no item. What a walk does
+not show any more is read directly before it counts as gone: search indexes lag.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from connector.errors import Conflict, HostError, Refused
+from connector.hosts.base import Host, ListQuery, Wanted
+from connector.runtime import Runtime
+from connector.services import connections
+from connector.services.items import as_wanted
+from connector.services.listing import note_missing_epics, read_epics, resolve_links
+from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
+from connector.services.patience import patiently
+from connector.store import work
+from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Panel, Run
+from mappings.repository import Link, Router, load_links
+from mappings.rules import SelectorKind
+
+log = structlog.get_logger(__name__)
+
+SMALL_PAGES = 25  # up to this many pages a full walk costs so little that nothing else is worth thinking about
+FULL_EVERY = timedelta(days=7)
+OVERLAP = timedelta(minutes=15)  # index lag, clock skew and minute rounding
+LEASE_SECONDS = 300.0
+RESUME_AFTER = 300.0  # seconds after which a run that met an error is taken up again
+
+Progress = Callable[[Run, str, int], None]  # (run, what is being read, estimate of all items)
+
+
+@dataclass
+class _Sync:
+    """What one running sync carries along."""
+
+    runtime: Runtime
+    connection: Connection
+    host: Host
+    run: Run
+    links: list[Link]
+    progress: Progress | None
+    estimate: int = 0
+    counted: int = 0  # requests of this process already in the run's record
+
+
+def sync_connection(
+    runtime: Runtime, connection_id: int, *, trigger: str = "nightly", full: bool = False, progress: Progress | None = None
+) -> Run:
+    """Sync one connection. Returns the finished run.
+
+    Raises ``Conflict`` when a sync of it is running, ``HostError`` when the host stopped it: the run is kept and the next
+    call goes on from its cursor.
+    """
+    with runtime.store.read() as session:
+        connection = session.get_one(Connection, connection_id)
+    run = _take_run(runtime, connection, trigger, full)
+    host = runtime.connect(connection, patience=90.0)
+    try:
+        if connection.parked_at:
+            host.identify()  # raises while the credentials are still refused
+            with runtime.store.write() as session:
+                connections.unpark(session, connection_id, runtime.now(), "sync")
+        _run(runtime, connection, host, run, progress)
+    except HostError as error:
+        _stop(runtime, connection, host, run, error)
+        raise
+    finally:
+        host.close()
+    log.info(
+        "sync_finished",
+        connection=connection.name,
+        kind=run.kind,
+        seen=run.seen,
+        changed=run.changed,
+        repaired=run.repaired,
+        gone=run.gone,
+        requests=run.requests,
+    )
+    return run
+
+
+def _take_run(runtime: Runtime, connection: Connection, trigger: str, full: bool) -> Run:
+    now = runtime.epoch()
+    lease = secrets.token_hex(8)
+    with runtime.store.write() as session:
+        unfinished = session.scalar(select(Run).where(Run.connection_id == connection.id, Run.status == "running").order_by(Run.id.desc()))
+        if unfinished is not None and unfinished.lease_until > now and unfinished.error is None:
+            raise Conflict(f"a sync of {connection.name} is running since {unfinished.started_at:%H:%M:%S} UTC")
+        if unfinished is not None and not (full and unfinished.kind != "full"):
+            unfinished.lease, unfinished.lease_until, unfinished.error = lease, now + LEASE_SECONDS, None
+            return unfinished
+        if unfinished is not None:
+            unfinished.status = "superseded"
+        pages, chunks = _size(session, connection.id)
+        old = connection.last_full_at is None or runtime.now() - connection.last_full_at > FULL_EVERY
+        kind = "full" if full or old or pages + chunks <= SMALL_PAGES else "changes"
+        run = Run(
+            connection_id=connection.id,
+            kind=kind,
+            trigger=trigger,
+            started_at=runtime.now(),
+            lease=lease,
+            lease_until=now + LEASE_SECONDS,
+            seen=0,
+            changed=0,
+            repaired=0,
+            gone=0,
+            requests=0,
+            written=0,
+        )
+        session.add(run)
+    return run
+
+
+def _size(session: Session, connection_id: int) -> tuple[int, int]:
+    """Pages of items and lists of epics that a full walk would cost."""
+    items = session.scalar(select(func.count()).select_from(Item).where(Item.connection_id == connection_id, Item.gone_at.is_(None))) or 0
+    epics = {
+        ref
+        for link in load_links(session, connection_id=connection_id)
+        if link.rule.selector.kind is SelectorKind.EPICS
+        for ref in link.resolved.refs.values()
+    }
+    return -(-items // 100), -(-len(epics) // 50)
+
+
+def _run(runtime: Runtime, connection: Connection, host: Host, run: Run, progress: Progress | None) -> None:
+    if run.cursor is None:
+        _resolve(runtime, connection, host)
+    with runtime.store.read() as session:
+        links = [link for link in load_links(session, connection_id=connection.id) if not link.broken]
+        wanted = _with_containers(session, as_wanted(links))
+        estimate = (
+            session.scalar(select(func.count()).select_from(Item).where(Item.connection_id == connection.id, Item.gone_at.is_(None))) or 0
+        )
+    state = _Sync(runtime, connection, host, run, links, progress, estimate)
+    if run.cursor is None:
+        run.cursor = {"walks": [asdict(query) | {"ids_only": ids_only} for query, ids_only in _plan(state, wanted)], "at": 0, "page": None}
+    walks = run.cursor["walks"]
+    while run.cursor["at"] < len(walks):
+        stored = dict(walks[run.cursor["at"]])
+        ids_only = stored.pop("ids_only")
+        _walk(state, ListQuery(stored["name"], stored["spec"], tuple(stored["members_of"])), ids_only=ids_only)
+    _finish(state)
+
+
+def _resolve(runtime: Runtime, connection: Connection, host: Host) -> None:
+    """Ask again for names that are unknown or broken, and for databases (their options and properties change)."""
+    with runtime.store.read() as session:
+        only = {
+            link.id
+            for link in load_links(session, connection_id=connection.id)
+            if link.broken
+            or not (link.resolved.refs or link.resolved.fields or link.resolved.containers)
+            or link.rule.selector.kind in (SelectorKind.DATABASE, SelectorKind.ROWS)
+        }
+    if only:
+        patiently(lambda: resolve_links(runtime, connection.id, host, only))
+
+
+def _with_containers(session: Session, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Tell the host in which projects the known children live: with very many epics it may ask by project."""
+    found: dict[int, set[str]] = {}
+    for mapping, container in session.execute(
+        select(MappingItem.mapping_id, Item.container)
+        .join(Item, Item.id == MappingItem.item_id)
+        .where(MappingItem.mapping_id.in_([entry.mapping for entry in wanted]))
+        .distinct()
+    ):
+        found.setdefault(mapping, set()).add(container)
+    return [
+        replace(entry, resolution=replace(entry.resolution, containers=tuple(sorted(found.get(entry.mapping, set())))))
+        if entry.selector.kind is SelectorKind.EPICS
+        else entry
+        for entry in wanted
+    ]
+
+
+def _plan(state: _Sync, wanted: Sequence[Wanted]) -> list[tuple[ListQuery, bool]]:
+    since = state.connection.last_sync_at
+    if state.run.kind == "full" or since is None:
+        return [(query, False) for query in state.host.plan(wanted)]
+    changed = state.host.plan(wanted, since=since - OVERLAP)
+    return [(replace(query, members_of=()), False) for query in changed] + [
+        (query, True) for query in state.host.plan(wanted, ids_only=True)
+    ]
+
+
+def _walk(state: _Sync, query: ListQuery, *, ids_only: bool) -> None:
+    """One walk from the run's cursor on. A walk that decides memberships begins anew after a crash: it must be seen whole."""
+    run, runtime = state.run, state.runtime
+    assert run.cursor is not None
+    members: set[str] = set()
+    page_cursor = None if query.members_of else run.cursor["page"]
+    while True:
+        read_at = runtime.epoch()
+        try:
+            page = patiently(lambda at=page_cursor: state.host.list_items(query, at))  # type: ignore[misc]
+        except Refused as error:
+            if error.code != "cursor_expired" or page_cursor is None:
+                raise
+            page_cursor = None
+            continue
+        members.update(page.refs)
+        with runtime.store.write() as session:
+            router = Router(load_links(session, connection_id=state.connection.id))
+            told = {mapping: frozenset(page.refs) for mapping in query.members_of if mapping in router.links}
+            if not ids_only:
+                saved = save_items(
+                    session, state.connection.id, page.items, router, at=runtime.now(), told=told, asked=frozenset(), read_at=read_at
+                )
+                run.seen += saved.seen
+                run.changed += saved.changed
+                work.want(session, KeyResult, saved.key_results, runtime.epoch())
+            _touch(session, state, page.refs)
+            if page.cursor is None and query.members_of:
+                _renew_members(session, state, query, members, router)
+            run.cursor = {**run.cursor, "page": page.cursor, "at": run.cursor["at"] + (page.cursor is None)}
+            _save_run(session, state)
+        if state.progress:
+            state.progress(run, query.name, state.estimate)
+        if page.cursor is None:
+            return
+        page_cursor = page.cursor
+
+
+def _touch(session: Session, state: _Sync, refs: Sequence[str]) -> None:
+    """Note that these items were seen in this run."""
+    for start in range(0, len(refs), 500):
+        session.execute(
+            update(Item)
+            .where(Item.connection_id == state.connection.id, Item.ref.in_(refs[start : start + 500]))
+            .values(seen_at=state.runtime.now())
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _renew_members(session: Session, state: _Sync, query: ListQuery, members: set[str], router: Router) -> None:
+    """The host decided who belongs (JQL): make it exactly so. New members that the mirror lacks are read by the drain."""
+    known: set[str] = set()
+    ordered = sorted(members)
+    for start in range(0, len(ordered), 500):
+        known.update(
+            session.scalars(select(Item.ref).where(Item.connection_id == state.connection.id, Item.ref.in_(ordered[start : start + 500])))
+        )
+    mark_dirty(session, state.connection.id, members - known, state.runtime.epoch())
+    for mapping in query.members_of:
+        if mapping in router.links and set_members(session, mapping, state.connection.id, members):
+            state.run.changed += 1
+            work.want(session, KeyResult, [router.links[mapping].key_result_id], state.runtime.epoch())
+
+
+def _finish(state: _Sync) -> None:
+    """What no walk showed is read directly; then the run is closed."""
+    runtime, run, connection = state.runtime, state.run, state.connection
+    with runtime.store.read() as session:
+        router = Router(load_links(session, connection_id=connection.id))
+        unseen = list(
+            session.scalars(
+                select(Item.ref).where(
+                    Item.connection_id == connection.id,
+                    Item.gone_at.is_(None),
+                    Item.seen_at < run.started_at,
+                    select(MappingItem.item_id).where(MappingItem.item_id == Item.id).exists(),
+                )
+            )
+        )
+    wanted = as_wanted(state.links)
+    for start in range(0, len(unseen), 100):
+        part = unseen[start : start + 100]
+        read_at = runtime.epoch()
+        fetched = patiently(lambda refs=part: state.host.fetch_items(refs, wanted))  # type: ignore[misc]
+        with runtime.store.write() as session:
+            saved = save_items(session, connection.id, fetched.items, router, at=runtime.now(), told={}, asked=frozenset(), read_at=read_at)
+            gone = mark_gone(session, connection.id, fetched.gone, router, at=runtime.now())
+            run.changed += saved.changed + gone.gone
+            run.gone += gone.gone
+            work.want(session, KeyResult, saved.key_results | gone.key_results, runtime.epoch())
+            _touch(session, state, [item.ref for item in fetched.items])
+            _save_run(session, state)
+    missing = patiently(lambda: read_epics(runtime, connection.id, state.host, Router(state.links)))
+    note_missing_epics(runtime, state.links, missing)
+    with runtime.store.write() as session:
+        run.status, run.finished_at, run.repaired, run.cursor, run.lease_until = "done", runtime.now(), run.changed, None, 0.0
+        _save_run(session, state)
+        values: dict[str, Any] = {"last_sync_at": run.started_at}
+        if run.kind == "full":
+            values["last_full_at"] = run.started_at
+            session.execute(update(Mapping).where(Mapping.id.in_([link.id for link in state.links])).values(listed_at=runtime.now()))
+        session.execute(update(Connection).where(Connection.id == connection.id).values(**values))
+        connections.succeeded(session, connection.id, runtime.now())
+        # Ages and silent sources are judged anew, also where no number moved.
+        work.want(session, KeyResult, {link.key_result_id for link in state.links}, runtime.epoch())
+    runtime.queue.nudge("settle")
+    runtime.queue.nudge("drain", connection.id)
+
+
+def count_written(runtime: Runtime, run: Run) -> int:
+    """How many panels of the connection were written since the run began; kept in the run's record."""
+    with runtime.store.write() as session:
+        run.written = (
+            session.scalar(
+                select(func.count()).select_from(Panel).where(Panel.connection_id == run.connection_id, Panel.written_at >= run.started_at)
+            )
+            or 0
+        )
+        session.execute(update(Run).where(Run.id == run.id).values(written=run.written))
+    return run.written
+
+
+def _save_run(session: Session, state: _Sync) -> None:
+    run = state.run
+    run.requests += state.host.requests - state.counted
+    state.counted = state.host.requests
+    if run.status == "running":
+        run.lease_until = state.runtime.epoch() + LEASE_SECONDS
+    session.execute(
+        update(Run)
+        .where(Run.id == run.id, Run.lease == run.lease)
+        .values(
+            {
+                name: getattr(run, name)
+                for name in ("status", "finished_at", "cursor", "seen", "changed", "repaired", "gone", "requests", "lease_until")
+            }
+        )
+    )
+
+
+def _stop(runtime: Runtime, connection: Connection, host: Host, run: Run, error: HostError) -> None:
+    """Keep the run's cursor and say why it stopped; the sweeper takes it up again, unless the connection is parked."""
+    with runtime.store.write() as session:
+        now = runtime.epoch()
+        until = connections.failed(session, connection.id, error, runtime.now(), now)
+        final = isinstance(error, Refused)
+        session.execute(
+            update(Run)
+            .where(Run.id == run.id, Run.lease == run.lease)
+            .values(
+                error=error.message[:500],
+                lease_until=0.0 if final else max(until, now + RESUME_AFTER),
+                **({"status": "failed", "finished_at": runtime.now()} if final else {}),
+            )
+        )

@@ -1,0 +1,99 @@
+"""API tokens: made, listed, checked and revoked. Only a SHA-256 of each is kept; the token itself is shown once.
+
+A token is 256 random bits, so its plain digest cannot be guessed back and finding it by digest tells a guesser nothing.
+Must not log or return a stored token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.errors import InputError, NotFound
+from connector.runtime import Runtime
+from connector.store.tables import ApiToken, Audit
+
+ROLES = ("admin", "lead", "champion", "member", "viewer")
+DEFAULT_ROLE = "member"
+PREFIX = "okr_"  # lets people, and secret scanners, tell what a found token is
+SEEN_EVERY = timedelta(minutes=1)  # how exactly last_used_at is kept: no write for each request
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What may be shown of a stored token."""
+
+    name: str
+    role: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def create(runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, actor: str = "admin") -> str:
+    """Make a token and return it: the only time that it can be seen. Raises ``InputError`` for a bad or taken name or role."""
+    if not _NAME.fullmatch(name):
+        raise InputError("must have 1 to 80 letters, digits, spaces or . _ @ + - and begin with a letter or digit", where="name")
+    if role not in ROLES:
+        raise InputError(f"{role!r} is not a role; choose {', '.join(ROLES)}", where="role")
+    token = PREFIX + secrets.token_urlsafe(32)
+    taken = InputError(f"a token called {name!r} exists already (a revoked one keeps its name); choose another name", where="name")
+    try:
+        with runtime.store.write() as session:
+            if session.scalar(select(ApiToken.id).where(ApiToken.name == name)) is not None:
+                raise taken
+            session.add(ApiToken(name=name, role=role, digest=_digest(token), created_at=runtime.now()))
+            session.add(
+                Audit(at=runtime.now(), actor=actor, action="create", entity="token", entity_id=name, before=None, after={"role": role})
+            )
+    except IntegrityError as error:  # two at the same moment
+        raise taken from error
+    return token
+
+
+def verify(runtime: Runtime, token: str) -> tuple[str, str] | None:
+    """(name, role) of a valid token, None for an unknown or revoked one. Notes the use, at most once a minute."""
+    if not token.startswith(PREFIX):
+        return None
+    with runtime.store.read() as session:
+        row = session.scalar(select(ApiToken).where(ApiToken.digest == _digest(token), ApiToken.revoked_at.is_(None)))
+    if row is None:
+        return None
+    now = runtime.now()
+    if row.last_used_at is None or now - row.last_used_at >= SEEN_EVERY:
+        with runtime.store.write() as session:
+            session.execute(update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now))
+    return row.name, row.role
+
+
+def list_tokens(runtime: Runtime) -> list[TokenInfo]:
+    """All tokens by name, revoked ones too; never their digest."""
+    with runtime.store.read() as session:
+        rows = session.scalars(select(ApiToken).order_by(ApiToken.name)).all()
+    return [TokenInfo(row.name, row.role, row.created_at, row.last_used_at, row.revoked_at) for row in rows]
+
+
+def revoke(runtime: Runtime, name: str, *, actor: str = "admin") -> None:
+    """End a token at once. Raises ``NotFound`` when there is none of that name that still works."""
+    with runtime.store.write() as session:
+        ended = session.execute(
+            update(ApiToken)
+            .where(ApiToken.name == name, ApiToken.revoked_at.is_(None))
+            .values(revoked_at=runtime.now())
+            .returning(ApiToken.id)
+        ).first()
+        if ended is None:
+            raise NotFound(f"no token called {name!r} is in use; `okr-connector token list` shows all")
+        session.add(Audit(at=runtime.now(), actor=actor, action="revoke", entity="token", entity_id=name, before=None, after=None))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

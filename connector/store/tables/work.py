@@ -1,0 +1,167 @@
+"""Connections and what comes from them: items (the mirror), mappings, deliveries, sync runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from connector.store.base import Base, Json, Moment
+from connector.store.tables.columns import Wanted, due_index
+
+
+class Connection(Base):
+    """One Jira site or one Notion workspace. ``auth`` and the webhook secrets are sealed by the vault.
+
+    ``lease``: one worker at a time drains a connection, so that writes to one page never race. ``paused_until``: the host
+    asked us to wait. ``parked_at``: 401 or 403; no call is made until an admin mends it.
+    """
+
+    __tablename__ = "connections"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    host: Mapped[str]
+    url: Mapped[str]
+    auth: Mapped[str]
+    webhook_secret: Mapped[str | None]
+    previous_webhook_secret: Mapped[str | None]
+    previous_secret_until: Mapped[datetime | None] = mapped_column(Moment)
+    armed_until: Mapped[datetime | None] = mapped_column(Moment)
+    options: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    bot_id: Mapped[str] = mapped_column(default="", server_default="")
+    account: Mapped[str] = mapped_column(default="", server_default="")
+    parked_at: Mapped[datetime | None] = mapped_column(Moment)
+    parked_reason: Mapped[str | None]
+    paused_until: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    lease_until: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    lease: Mapped[str] = mapped_column(default="", server_default="")
+    fetch_first_at: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    fetch_last_at: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    fetched_at: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    last_event_at: Mapped[datetime | None] = mapped_column(Moment)
+    last_success_at: Mapped[datetime | None] = mapped_column(Moment)
+    last_sync_at: Mapped[datetime | None] = mapped_column(Moment)
+    last_full_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    retired_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Item(Wanted, Base):
+    """One Jira issue or Notion row as last seen. ``fields`` holds only what a mapping measures, by field id.
+
+    ``gone_at``: deleted, trashed, archived or out of reach. ``recheck_at``: read again then (search indexes lag).
+    """
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "ref"),
+        Index("ix_items_connection_key", "connection_id", "key"),
+        due_index("items", "connection_id", "ready_at"),
+        Index("ix_items_recheck", "recheck_at", sqlite_where=text("recheck_at > 0"), postgresql_where=text("recheck_at > 0")),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    ref: Mapped[str]
+    key: Mapped[str] = mapped_column(default="", server_default="")
+    title: Mapped[str] = mapped_column(default="", server_default="")
+    url: Mapped[str] = mapped_column(default="", server_default="")
+    kind: Mapped[str] = mapped_column(default="", server_default="")
+    container: Mapped[str] = mapped_column(default="", server_default="")
+    parents: Mapped[list[str]] = mapped_column(Json, default=list)
+    category: Mapped[str] = mapped_column(default="undefined", server_default="undefined")
+    status: Mapped[str | None]
+    resolution: Mapped[str | None]
+    fields: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    created_at: Mapped[datetime | None] = mapped_column(Moment)
+    updated_at: Mapped[datetime | None] = mapped_column(Moment)
+    seen_at: Mapped[datetime | None] = mapped_column(Moment)
+    gone_at: Mapped[datetime | None] = mapped_column(Moment)
+    recheck_at: Mapped[float] = mapped_column(default=0.0, server_default="0")
+
+
+class Mapping(Wanted, Base):
+    """Which items feed a key result, what is measured and how it counts. ``wanted`` > ``done``: list its items (again).
+
+    ``resolved``: names turned into ids by the host. ``broken``: why its source cannot be read now, in words for an admin.
+    """
+
+    __tablename__ = "mappings"
+    __table_args__ = (due_index("mappings", "connection_id", "ready_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_result_id: Mapped[str] = mapped_column(ForeignKey("key_results.id"), index=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    position: Mapped[int] = mapped_column(default=0)
+    rule: Mapped[dict[str, Any]] = mapped_column(Json)
+    mode: Mapped[str] = mapped_column(default="value")
+    resolved: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    broken: Mapped[str | None]
+    listed_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    retired_at: Mapped[datetime | None] = mapped_column(Moment)
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+
+
+class MappingItem(Base):
+    """An item that belongs to a mapping now."""
+
+    __tablename__ = "mapping_items"
+    __table_args__ = (Index("ix_mapping_items_item_id", "item_id"),)
+    mapping_id: Mapped[int] = mapped_column(ForeignKey("mappings.id", ondelete="CASCADE"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Delivery(Base):
+    """One received webhook, stored before it was answered. ``body`` is kept as it came (zlib when that is smaller)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "key"),
+        Index(
+            "ix_deliveries_pending",
+            "connection_id",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_deliveries_received_at", "received_at"),
+        Index("ix_deliveries_body_hash", "connection_id", "body_hash"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    key: Mapped[str]
+    event: Mapped[str] = mapped_column(default="")
+    body_hash: Mapped[str] = mapped_column(default="")
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    packed: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(default="pending")
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    handled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Run(Base):
+    """One sync of one connection. ``cursor`` says where to go on after a crash; counts are what the run record shows."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_connection_id_id", "connection_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    trigger: Mapped[str] = mapped_column(default="nightly")
+    status: Mapped[str] = mapped_column(default="running")
+    started_at: Mapped[datetime] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    cursor: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    seen: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    repaired: Mapped[int] = mapped_column(default=0)
+    gone: Mapped[int] = mapped_column(default=0)
+    requests: Mapped[int] = mapped_column(default=0)
+    written: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    lease_until: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    lease: Mapped[str] = mapped_column(default="", server_default="")

@@ -1,0 +1,133 @@
+"""Stored mappings as rules, and the routing table: which mappings might an item feed? Reads the store; calls no host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connector.domain.model import Item
+from connector.store.tables import Connection, KeyResult
+from connector.store.tables import Mapping as MappingRow
+from mappings.parsing import parse_mapping
+from mappings.rules import Rule, SelectorKind, belongs
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Names turned into ids by the host, as stored with the mapping (same shape as ``hosts.base.Resolution``)."""
+
+    refs: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    containers: tuple[str, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """One active mapping, ready to be asked. Equal only to itself, so that it can stand in sets."""
+
+    id: int
+    key_result_id: str
+    connection_id: int
+    rule: Rule
+    resolved: Resolution
+    broken: str | None
+    listed: bool
+
+
+def load_resolved(data: dict[str, Any] | None) -> Resolution:
+    """Stored JSON → ``Resolution``; None gives an empty one."""
+    data = data or {}
+    return Resolution(
+        data.get("refs", {}),
+        {name: tuple(ids) for name, ids in data.get("fields", {}).items()},
+        tuple(data.get("containers", ())),
+        data.get("titles", {}),
+        tuple(data.get("missing", ())),
+    )
+
+
+def load_links(session: Session, *, connection_id: int | None = None, key_results: Iterable[str] | None = None) -> list[Link]:
+    """The active mappings of a connection or of some key results, in their order."""
+    query = (
+        select(MappingRow, Connection.host, Connection.name)
+        .join(Connection, Connection.id == MappingRow.connection_id)
+        .join(KeyResult, KeyResult.id == MappingRow.key_result_id)
+        .where(MappingRow.retired_at.is_(None), KeyResult.retired_at.is_(None))
+        .order_by(MappingRow.key_result_id, MappingRow.position, MappingRow.id)
+    )
+    if connection_id is not None:
+        query = query.where(MappingRow.connection_id == connection_id)
+    if key_results is not None:
+        query = query.where(MappingRow.key_result_id.in_(list(key_results)))
+    return [to_link(row, host, name) for row, host, name in session.execute(query)]
+
+
+def to_link(row: MappingRow, host: str, connection: str) -> Link:
+    """A stored mapping → its link."""
+    draft = parse_mapping({**row.rule, "connection": connection}, where=f"mapping {row.id}", host=host)
+    rule = draft.rule(id=row.id, key_result=row.key_result_id, connection=connection)
+    return Link(row.id, row.key_result_id, row.connection_id, rule, load_resolved(row.resolved), row.broken, row.listed_at is not None)
+
+
+class Router:
+    """Finds the mappings that an item feeds without asking every mapping: by parent, container, ref, or the host's word."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self.links = {link.id: link for link in links}
+        self._by_parent: dict[str, list[Link]] = {}
+        self._by_container: dict[str, list[Link]] = {}
+        self._by_ref: dict[str, list[Link]] = {}
+        self.jql: list[Link] = []
+        self.with_subtasks = False
+        for link in links:
+            selector = link.rule.selector
+            if selector.kind is SelectorKind.EPICS:
+                self.with_subtasks = self.with_subtasks or selector.subtasks
+                for ref in link.resolved.refs.values():
+                    self._by_parent.setdefault(ref, []).append(link)
+            elif selector.kind is SelectorKind.PROJECT:
+                for container in {selector.project, *link.resolved.containers}:
+                    self._by_container.setdefault(container, []).append(link)
+            elif selector.kind is SelectorKind.DATABASE:
+                for container in link.resolved.containers:
+                    self._by_container.setdefault(container, []).append(link)
+            elif selector.kind is SelectorKind.JQL:
+                self.jql.append(link)
+            else:
+                for ref in link.resolved.refs.values():
+                    self._by_ref.setdefault(ref, []).append(link)
+
+    def feeding(self, item: Item, told: Mapping[int, bool], ancestors: tuple[str, ...] = ()) -> dict[int, Link]:
+        """The mappings to which ``item`` belongs now. ``told``: the host's word for JQL mappings (absent = not asked)."""
+        candidates = [link for parent in (*item.parents, *ancestors) for link in self._by_parent.get(parent, ())]
+        candidates += self._by_container.get(item.container, [])
+        candidates += self._by_ref.get(item.ref, [])
+        found = {link.id: link for link in candidates if belongs(link.rule, link.resolved, item, told=None, ancestors=ancestors)}
+        found.update({link.id: link for link in self.jql if told.get(link.id)})
+        return found
+
+    def as_epic(self, ref: str) -> list[Link]:
+        """The mappings that name this item as an epic (it is watched, though it is nobody's member)."""
+        return self._by_parent.get(ref, [])
+
+    def in_scope(self, container: str) -> list[Link]:
+        """The mappings to list again after a change of a whole container; "" means all of the connection."""
+        if not container:
+            return list(self.links.values())
+        return [link for link in self.links.values() if self._touches(link, container)]
+
+    @staticmethod
+    def _touches(link: Link, container: str) -> bool:
+        selector = link.rule.selector
+        if selector.kind is SelectorKind.JQL:
+            return True
+        if selector.kind in (SelectorKind.PROJECT, SelectorKind.DATABASE):
+            return container in {selector.project, selector.database, *link.resolved.containers}
+        keys = (*selector.epics, *selector.issues)
+        return any(key.startswith(f"{container}-") for key in keys) or container in link.resolved.containers

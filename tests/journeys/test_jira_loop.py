@@ -1,0 +1,219 @@
+"""A Jira event moves a key result and its panel: real client, real HTTP to the stand-in, real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.hosts.jira.sandbox import JiraSandbox
+from connector.services import sync as syncs
+from connector.services.drain import drain
+from tests.support.standin import running
+from tests.support.world import Company, company
+
+AUTH = {"email": "bot@acme.example", "api_token": "sandbox-token"}
+
+
+class Site:
+    """The company, a Jira site with two epics of four children, and a key result fed by the first."""
+
+    def __init__(self, people: Company, sandbox: JiraSandbox, url: str) -> None:
+        self.company, self.sandbox, self.url = people, sandbox, url
+        self.connection = people.connection("acme-jira", "jira", url, AUTH)
+        self.epics = [sandbox.add_issue("ACME", f"Epic {number}", type="Epic") for number in (1, 2)]
+        self.children = {epic: [sandbox.add_issue("ACME", f"Story {number} of {epic}", parent=epic) for number in range(4)] for epic in self.epics}
+        people.objective()
+
+    def ref(self, key: str) -> str:
+        issue = self.sandbox.world.find(key)
+        assert issue is not None
+        return str(issue["id"])
+
+    def event(self, key: str, ref: str = "", **more: Any) -> None:
+        self.company.deliver(self.connection, {"timestamp": 1, "webhookEvent": "jira:issue_updated",
+                                               "issue": {"id": ref or self.ref(key), "key": key}, **more})
+
+    def close(self, key: str) -> None:
+        self.sandbox.set_status(key, "done")
+        self.event(key)
+
+    def work(self) -> None:
+        self.company.work(self.connection)
+
+    def links(self, epic: str) -> dict[str, Any]:
+        issue = self.sandbox.world.find(epic)
+        assert issue is not None
+        return {name: link["body"]["object"] for name, link in issue["links"].items()}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    sandbox = JiraSandbox()
+    with running(sandbox) as url, company(tmp_path) as people:
+        yield Site(people, sandbox, url)
+
+
+def test_closing_a_child_moves_the_value_and_the_panel(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    assert site.company.row("kr-setup").current == 0.0
+    [link] = site.links(site.epics[0]).values()
+    assert "now 0" in link["summary"]
+
+    site.close(site.children[site.epics[0]][0])
+    site.work()
+
+    row = site.company.row("kr-setup")
+    assert (row.current, row.progress) == (25.0, 0.25)
+    assert row.source is not None
+    assert (row.source["items"], row.source["done"], row.source["total"], row.source["connection"]) == (4, 1, 4, "acme-jira")
+    [link] = site.links(site.epics[0]).values()
+    assert "now 25" in link["summary"]
+    readings = site.company.readings("kr-setup")
+    assert [(reading.value, reading.previous) for reading in readings] == [(0.0, None), (25.0, 0.0)]
+    assert readings[-1].source["explanation"] == ["1 of 4 items done → 25\u00a0%"]
+
+
+def test_an_event_without_a_change_writes_nothing(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    site.sandbox.forget_log()
+    site.event(site.children[site.epics[0]][0])
+    site.work()
+    assert [method for method, path, _ in site.sandbox.log if method == "PUT" or "remotelink" in path] == []
+    assert len(site.company.readings("kr-setup")) == 1
+
+
+def test_a_move_changes_old_and_new_parent(site: Site) -> None:
+    one, two = site.epics
+    for name, epic in (("kr-one", one), ("kr-two", two)):
+        site.company.key_result(name, unit="", target=10.0)
+        site.company.mapping(name, site.connection, select={"epics": [epic]}, measure="count")
+    site.work()
+    child = site.children[one][0]
+    site.sandbox.move(child, two)
+    site.event(child)
+    site.work()
+    assert (site.company.row("kr-one").current, site.company.row("kr-two").current) == (3.0, 5.0)
+
+
+def test_a_deleted_child_leaves_and_an_epic_without_children_is_unknown(site: Site) -> None:
+    epic = site.epics[0]
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [epic]}, measure="done_share")
+    site.work()
+    refs = {child: site.ref(child) for child in site.children[epic]}
+    for child, ref in refs.items():
+        site.sandbox.delete(child)
+        site.event(child, ref)
+    site.work()
+    row = site.company.row("kr-setup")
+    assert (row.current, row.progress, row.state) == (None, None, "no_data")
+
+
+def test_a_new_child_that_no_listing_has_seen_counts(site: Site) -> None:
+    site.company.key_result("kr-setup", unit="", target=10.0)
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="count")
+    site.work()
+    child = site.sandbox.add_issue("ACME", "One more", parent=site.epics[0])
+    site.event(child)
+    site.work()
+    assert site.company.row("kr-setup").current == 5.0
+
+
+def test_jql_membership_is_asked_strongly_while_the_index_lags(site: Site) -> None:
+    site.company.key_result("kr-labelled", unit="", target=10.0)
+    site.company.mapping("kr-labelled", site.connection, select={"jql": "project = ACME AND labels = onboarding ORDER BY created DESC"}, measure="count")
+    site.work()
+    assert site.company.row("kr-labelled").current == 0.0
+    site.sandbox.index_lag = 3600
+    child = site.children[site.epics[0]][0]
+    site.sandbox.set_field(child, "labels", ["onboarding"])
+    site.event(child)
+    site.work()
+    assert site.company.row("kr-labelled").current == 1.0
+
+
+def test_a_refused_token_parks_the_connection_and_no_further_call_is_made(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    site.sandbox.fail(status=401, times=1000)
+    site.close(site.children[site.epics[0]][0])
+    site.work()
+    site.sandbox.forget_log()
+    site.event(site.children[site.epics[0]][1])
+    site.work()
+    assert site.sandbox.log == []
+    row = site.company.row("kr-setup")
+    assert row.current == 0.0
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "0"}, {}, {"Retry-After": "2"}])
+def test_a_busy_host_is_left_alone_and_the_work_is_done_later(site: Site, headers: dict[str, str]) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    site.sandbox.fail(status=429, times=1, headers=headers)
+    site.close(site.children[site.epics[0]][0])
+    site.work()
+    assert site.company.row("kr-setup").current == 0.0
+    site.sandbox.forget_log()
+    site.work()
+    assert site.sandbox.log == []  # not before the wait is over
+    site.company.clock.ahead += 6
+    site.work()
+    assert site.company.row("kr-setup").current == 25.0
+
+
+def test_sync_repairs_what_no_webhook_told_and_the_second_run_writes_nothing(site: Site) -> None:
+    epic = site.epics[0]
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [epic]}, measure="done_share")
+    site.work()
+    site.sandbox.set_status(site.children[epic][0], "done")
+    site.sandbox.delete(site.children[epic][1])
+    run = syncs.sync_connection(site.company.runtime, site.connection, trigger="test")
+    site.company.work(site.connection)
+    assert (run.status, run.repaired, run.gone) == ("done", 2, 1)
+    assert site.company.row("kr-setup").current == pytest.approx(100 / 3)
+    site.company.clock.ahead += 5
+    site.work()
+
+    site.sandbox.forget_log()
+    second = syncs.sync_connection(site.company.runtime, site.connection, trigger="test")
+    site.company.work(site.connection)
+    assert (second.seen, second.changed, second.repaired, second.gone) == (3, 0, 0, 0)
+    assert syncs.count_written(site.company.runtime, second) == 0
+    assert site.sandbox.writes == 0
+
+
+def test_a_closed_cycle_is_frozen_but_the_event_is_stored(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    site.company.clock.ahead += 60 * 86_400
+    site.close(site.children[site.epics[0]][0])
+    site.work()
+    row = site.company.row("kr-setup")
+    assert (row.current, row.state) == (0.0, "closed")
+
+
+def test_a_worker_that_dies_with_the_lease_is_replaced(site: Site) -> None:
+    from connector.services import connections
+
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    assert connections.take_lease(site.company.runtime, site.connection) is not None  # and is never given back
+    site.close(site.children[site.epics[0]][0])
+    drain(site.company.runtime, site.connection)
+    assert site.company.row("kr-setup").current == 0.0
+    site.company.clock.ahead += connections.LEASE_SECONDS + 1
+    site.work()
+    assert site.company.row("kr-setup").current == 25.0
