@@ -8,10 +8,16 @@ from __future__ import annotations
 import os
 import threading
 
+import structlog
+
+from connector.errors import Conflict, HostError
 from connector.runtime import Runtime, build_runtime
 from connector.services import drain as drains
+from connector.services import listing
 from connector.services import sync as syncs
 from connector.settings import load_settings
+
+log = structlog.get_logger(__name__)
 
 _runtimes: dict[int, Runtime] = {}
 _lock = threading.Lock()
@@ -41,8 +47,20 @@ def settle() -> None:
     drains.settle(runtime)
 
 
+def list_mappings(connection_id: int) -> None:
+    """List the items of new or disturbed mappings."""
+    runtime = get_runtime()
+    runtime.queue.started("list", connection_id)
+    listing.list_all(runtime, connection_id)
+
+
 def sync(connection_id: int) -> None:
     """The nightly sync of one connection."""
     runtime = get_runtime()
     runtime.queue.started("sync", connection_id)
-    syncs.sync_connection(runtime, connection_id, trigger="nightly")
+    try:
+        syncs.sync_connection(runtime, connection_id, trigger="nightly")
+    except Conflict as error:
+        log.info("sync_left_to_another", reason=str(error))
+    except HostError as error:
+        log.warning("sync_stopped", connection=connection_id, error=error.message)  # the run keeps its cursor and is taken up again

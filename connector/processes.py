@@ -13,6 +13,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,11 +30,13 @@ log = structlog.get_logger(__name__)
 
 # A stop of `serve` waits ten seconds; workers below it must be through before.
 _WORKER_GRACE = 8.0
+# Variable between `serve` and `web` alone, no setting: the file that must be gone before the application is built.
+HOLD = "OKR_HOLD_FILE"
 
 
-def program(name: str, *arguments: str, env: dict[str, str] | None = None) -> Program:
+def program(name: str, *arguments: str, env: dict[str, str] | None = None, when: Callable[[], bool] | None = None) -> Program:
     """One command of ours as a child process: the same interpreter, the same installation."""
-    return Program(name, [sys.executable, "-m", "connector", *arguments], env or {})
+    return Program(name, [sys.executable, "-m", "connector", *arguments], env or {}, when)
 
 
 def run_web(settings: Settings) -> None:
@@ -45,16 +49,16 @@ def run_web(settings: Settings) -> None:
 
     settings.resolved_secret_key()  # made here once, so that two web processes do not make two
 
-    class Lines(Logger):  # type: ignore[misc]  # gunicorn has no types
+    class Lines(Logger):
         """Gunicorn's own lines through our one handler, so that they have its form and its redaction."""
 
         def setup(self, cfg: Any) -> None:
             """Undo what gunicorn sets up beyond the level."""
-            super().setup(cfg)
+            super().setup(cfg)  # type: ignore[no-untyped-call]
             self.error_log.handlers.clear()
             self.error_log.propagate = True
 
-    class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    class WebServer(BaseApplication):
         """Gunicorn with our settings and no configuration file or command line of its own."""
 
         def init(self, parser: Any, opts: Any, args: Any) -> None:
@@ -62,6 +66,7 @@ def run_web(settings: Settings) -> None:
 
         def load_config(self) -> None:
             """Set what differs from gunicorn's defaults."""
+            assert self.cfg is not None
             for name, value in gunicorn_options(settings).items():
                 self.cfg.set(name, value)
             self.cfg.set("logger_class", Lines)
@@ -71,9 +76,17 @@ def run_web(settings: Settings) -> None:
             from connector.app import create_app
             from connector.runtime import build_runtime
 
+            _wait_while_held()
             return create_app(build_runtime(settings))
 
-    WebServer().run()
+    WebServer().run()  # type: ignore[no-untyped-call]
+
+
+def _wait_while_held() -> None:
+    """Wait until `serve` has prepared the database: it removes the file named by HOLD. The imports before took longer than that."""
+    path = os.environ.get(HOLD)
+    while path and Path(path).exists():
+        time.sleep(0.02)
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
@@ -102,13 +115,14 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
 
 
 def run_workers(settings: Settings) -> int:
-    """Keep ``settings.workers`` worker processes alive until told to stop; returns the exit code."""
+    """Keep ``settings.workers`` worker processes and one for slow jobs alive until told to stop; returns the exit code."""
     programs = [program(f"worker-{number}", "worker", "--single") for number in range(1, settings.workers + 1)]
+    programs.append(program("worker-slow", "worker", "--single", "--slow"))
     return Supervisor(programs, grace=_WORKER_GRACE).run()
 
 
-def run_one_worker(settings: Settings) -> None:
-    """Run jobs from our one queue in this process until SIGTERM or SIGINT (the job at hand is finished first).
+def run_one_worker(settings: Settings, *, slow: bool = False) -> None:
+    """Run jobs from one queue in this process until SIGTERM or SIGINT (the job at hand is finished first).
 
     Returns also when Redis stays away in a way RQ gives up on: whoever supervises starts it again. Raises ``InputError`` without a URL.
 
@@ -118,7 +132,7 @@ def run_one_worker(settings: Settings) -> None:
     from redis import Redis
     from rq import SimpleWorker
 
-    from connector.queue import QUEUE_NAME
+    from connector.queue import QUEUE_NAME, SLOW_QUEUE_NAME
 
     url = settings.resolved_redis_url()
     if not url:
@@ -133,7 +147,8 @@ def run_one_worker(settings: Settings) -> None:
     importlib.import_module("connector.jobs")  # here, not in the first job: it takes a second
     connection = Redis.from_url(url, socket_connect_timeout=2)
     _wait_for_redis(connection)
-    worker = Worker([QUEUE_NAME], connection=connection, worker_ttl=30, maintenance_interval=30, job_monitoring_interval=5)
+    queue = SLOW_QUEUE_NAME if slow else QUEUE_NAME
+    worker = Worker([queue], connection=connection, worker_ttl=30, maintenance_interval=30, job_monitoring_interval=5)
     # Without a level RQ sets its loggers to INFO: a line per job and per cleaning.
     worker.work(logging_level="DEBUG" if settings.log_level == "debug" else "WARNING")
 

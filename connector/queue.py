@@ -14,15 +14,20 @@ from rq import Queue as RqQueue
 
 log = structlog.get_logger(__name__)
 
+# Two queues, each with workers of its own: an hour of syncing must not keep a webhook waiting.
 QUEUE_NAME = "okr"
+SLOW_QUEUE_NAME = "okr-slow"
 # Jobs are named by string so that the door need not import what they do; a test resolves each name.
 JOBS = {
     "drain": "connector.jobs.drain",
     "settle": "connector.jobs.settle",
+    "list": "connector.jobs.list_mappings",
     "sync": "connector.jobs.sync",
 }
-NUDGE_SECONDS = 2  # a nudge that got lost is repeated after this long at the latest
-TIMEOUTS = {"drain": 300, "settle": 300, "sync": 6 * 3600}  # seconds
+SLOW = frozenset({"list", "sync"})
+# A nudge that got lost is repeated after this long. Slow jobs may wait for hours; they must not pile up meanwhile.
+NUDGE_SECONDS = {"drain": 2, "settle": 2, "list": 60, "sync": 60}
+TIMEOUTS = {"drain": 300, "settle": 300, "list": 3 * 3600, "sync": 6 * 3600}  # seconds
 
 
 class Queue(Protocol):
@@ -40,6 +45,10 @@ class Queue(Protocol):
         """True when the queue answers."""
         ...
 
+    def waiting(self) -> int | None:
+        """How many jobs wait to be started; None when the queue does not answer."""
+        ...
+
 
 class RedisQueue:
     """RQ on Redis. One job per (name, arguments) is waiting at a time."""
@@ -47,13 +56,15 @@ class RedisQueue:
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, socket_timeout=3, socket_connect_timeout=1)
         self._queue = RqQueue(QUEUE_NAME, connection=self._redis)
+        self._slow = RqQueue(SLOW_QUEUE_NAME, connection=self._redis)
 
     def nudge(self, job: str, *arguments: int) -> bool:
         """See ``Queue.nudge``."""
         key = _key(job, arguments)
         try:
-            if self._redis.set(key, "1", nx=True, ex=NUDGE_SECONDS):
-                self._queue.enqueue(JOBS[job], *arguments, job_timeout=TIMEOUTS[job], result_ttl=0, failure_ttl=86_400)
+            if self._redis.set(key, "1", nx=True, ex=NUDGE_SECONDS[job]):
+                queue = self._slow if job in SLOW else self._queue
+                queue.enqueue(JOBS[job], *arguments, job_timeout=TIMEOUTS[job], result_ttl=0, failure_ttl=86_400)
         except RedisError as error:
             log.warning("queue_unreachable", job=job, error=type(error).__name__)
             return False
@@ -72,6 +83,13 @@ class RedisQueue:
             return bool(self._redis.ping())
         except RedisError:
             return False
+
+    def waiting(self) -> int | None:
+        """See ``Queue.waiting``."""
+        try:
+            return int(self._queue.count)
+        except RedisError:
+            return None
 
 
 class InlineQueue:
@@ -92,6 +110,10 @@ class InlineQueue:
     def ping(self) -> bool:
         """Always there."""
         return True
+
+    def waiting(self) -> int | None:
+        """The nudges that nobody has run yet."""
+        return len(self.nudges)
 
 
 def _key(job: str, arguments: tuple[int, ...]) -> str:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
-from connector.services.drain import due_at
+from connector.services.drain import agenda
 from connector.services.mirror import drop_idle, upsert
 from connector.services.rollup import want_all
 from connector.settings import load_settings
-from connector.store.tables import Connection, Delivery, Item, KeyResult, Run, Task
+from connector.store import work
+from connector.store.tables import Connection, Delivery, KeyResult, Mapping, Run, Task
 from mappings.repository import Router, load_links
 
 log = structlog.get_logger(__name__)
@@ -40,30 +41,36 @@ class Entry:
 def sweep(runtime: Runtime) -> None:
     """Nudge whatever is behind: the queue may have lost it, or it was not due when it was last looked at."""
     now = runtime.epoch()
+    callable_now = (Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_until <= now)
     with runtime.store.read() as session:
-        rows = session.execute(
-            select(Connection.id).where(
-                Connection.retired_at.is_(None),
-                Connection.parked_at.is_(None),
-                Connection.paused_until <= now,
-                Connection.lease_until < now,
+        free = session.scalars(select(Connection.id).where(*callable_now, Connection.lease_until < now)).all()
+        behind = [row for row in free if (due := agenda(session, row).due_at) is not None and due <= now]
+        listings = session.scalars(
+            select(Mapping.connection_id)
+            .join(Connection, Connection.id == Mapping.connection_id)
+            .where(
+                *callable_now,
+                Mapping.wanted > Mapping.done,
+                Mapping.ready_at <= now,
+                Mapping.lease_until < now,
+                Mapping.retired_at.is_(None),
             )
+            .distinct()
         ).all()
-        behind = [row.id for row in rows if (due := due_at(session, row.id)) is not None and due <= now]
-        rechecks = session.scalars(select(Item.connection_id).where(Item.recheck_at > 0.0, Item.recheck_at <= now).distinct()).all()
-        waiting = session.scalar(
-            select(func.count())
-            .select_from(KeyResult)
-            .where(KeyResult.wanted > KeyResult.done, KeyResult.ready_at <= now, KeyResult.lease_until < now)
-        )
+        values = work.next_due(session, KeyResult)
         halted = session.scalars(
-            select(Run.connection_id).where(Run.status == "running", Run.lease_until > 0.0, Run.lease_until < now)
+            select(Run.connection_id)
+            .join(Connection, Connection.id == Run.connection_id)
+            .where(*callable_now, Run.status == "running", Run.lease_until > 0.0, Run.lease_until < now)
+            .distinct()
         ).all()
-    if waiting:
+    if values is not None and values <= now:
         runtime.queue.nudge("settle")
-    for connection_id in sorted({*behind, *rechecks}):
+    for connection_id in behind:
         runtime.queue.nudge("drain", connection_id)
-    for connection_id in set(halted):
+    for connection_id in listings:
+        runtime.queue.nudge("list", connection_id)
+    for connection_id in halted:
         runtime.queue.nudge("sync", connection_id)
 
 

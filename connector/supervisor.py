@@ -33,11 +33,12 @@ _spawned: set[int] = set()  # every process that `spawn` started; any other chil
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One child: its name in log lines, its command, and the variables it gets on top of ours."""
+    """One child: its name in log lines, its command, and the variables it gets on top of ours. It waits until ``when`` says yes."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    when: Callable[[], bool] | None = None
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str] | None = None, *, output: int | None = None) -> subprocess.Popen[bytes]:
@@ -144,62 +145,14 @@ class Supervisor:
         """Ask ``run`` to stop everything and return; safe in a signal handler and in ``tick``."""
         self._stop_signals += 1
 
-    def run(self) -> int:
-        """Start all programs and keep them running; returns 0 once everything that was started has ended."""
-        waker, wakened = socket.socketpair()
-        waker.setblocking(False)
-        wakened.setblocking(False)
-        former_fd = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-        handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # only to wake the loop
-        if _libc is not None:
-            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of our children become ours, so that we can end them
-        try:
-            while not self._stop_signals:
-                self._reap()
-                self._start_due()
-                if self._tick is not None:
-                    self._tick()
-                self._wait(wakened, 0.2)
-        finally:
-            self._stop_all(wakened)
-            signal.set_wakeup_fd(former_fd)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            waker.close()
-            wakened.close()
-        return 0
-
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop()
-
-    @staticmethod
-    def _wait(wakened: socket.socket, seconds: float) -> None:
-        if select.select([wakened], [], [], seconds)[0]:
-            with suppress(BlockingIOError):
-                wakened.recv(4096)
-
-    def _start_due(self) -> None:
+    def start_due(self) -> None:
+        """Start what may run and does not. ``run`` calls it; call it earlier to give the programs a head start."""
         now = time.monotonic()
         for child in self._children:
-            if child.process is None and now >= child.start_at:
+            if child.process is None and now >= child.start_at and (child.program.when is None or child.program.when()):
                 child.start(now)
 
-    def _reap(self) -> None:
-        now = time.monotonic()
-        for child in self._children:
-            if child.process is not None and child.process.poll() is not None:
-                child.died(now)
-        self._reap_orphans()
-
-    def _reap_orphans(self) -> None:
-        """Collect ended processes that became ours because their parent died; never those a ``Popen`` still waits for."""
-        ours = {child.process.pid for child in self._children if child.process is not None}
-        with suppress(ChildProcessError):
-            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None and ended.si_pid not in ours:
-                os.waitpid(ended.si_pid, 0)
-
-    def _stop_all(self, wakened: socket.socket) -> None:
+    def end(self, wakened: socket.socket | None = None) -> None:
         """SIGTERM, then grace, then SIGKILL for each program with everything below it. Other children of ours stay untouched."""
         running = [child.process for child in self._children if child.process is not None]
         below = {pid for process in running for pid in descendants(process.pid)}
@@ -223,7 +176,60 @@ class Supervisor:
             below.update([orphan, *descendants(orphan)])
         for pid in below.intersection(descendants(os.getpid())):
             _signal(pid, signal.SIGKILL)
+        for child in self._children:
+            child.process = None
         self._reap_orphans()
+
+    def run(self) -> int:
+        """Start all programs and keep them running; returns 0 once everything that was started has ended."""
+        waker, wakened = socket.socketpair()
+        waker.setblocking(False)
+        wakened.setblocking(False)
+        former_fd = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # only to wake the loop
+        if _libc is not None:
+            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of our children become ours, so that we can end them
+        try:
+            while not self._stop_signals:
+                self._reap()
+                self.start_due()
+                if self._tick is not None:
+                    self._tick()
+                self._wait(wakened, 0.2)
+        finally:
+            self.end(wakened)
+            signal.set_wakeup_fd(former_fd)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            waker.close()
+            wakened.close()
+        return 0
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    @staticmethod
+    def _wait(wakened: socket.socket | None, seconds: float) -> None:
+        if wakened is None:
+            time.sleep(seconds)
+        elif select.select([wakened], [], [], seconds)[0]:
+            with suppress(BlockingIOError):
+                wakened.recv(4096)
+
+    def _reap(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is not None and child.process.poll() is not None:
+                child.died(now)
+        self._reap_orphans()
+
+    def _reap_orphans(self) -> None:
+        """Collect ended processes that became ours because their parent died; never those a ``Popen`` still waits for."""
+        ours = {child.process.pid for child in self._children if child.process is not None}
+        with suppress(ChildProcessError):
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None and ended.si_pid not in ours:
+                os.waitpid(ended.si_pid, 0)
 
 
 def _signal(pid: int, number: int) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+import orjson
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Item
@@ -52,10 +54,26 @@ def load_resolved(data: dict[str, Any] | None) -> Resolution:
     )
 
 
-def load_links(session: Session, *, connection_id: int | None = None, key_results: Iterable[str] | None = None) -> list[Link]:
-    """The active mappings of a connection or of some key results, in their order."""
+def load_links(
+    session: Session, *, connection_id: int | None = None, key_results: Iterable[str] | None = None, naming: str | None = None
+) -> list[Link]:
+    """The active mappings of a connection or of some key results, in their order.
+
+    ``naming``: only those whose resolved names lead to this ref (others whose stored text contains it may slip in).
+    Asked on every page of a walk: the rows are read each time, but a row that did not change is not parsed again.
+    """
     query = (
-        select(MappingRow, Connection.host, Connection.name)
+        select(
+            MappingRow.id,
+            MappingRow.key_result_id,
+            MappingRow.connection_id,
+            type_coerce(MappingRow.rule, Text),
+            type_coerce(MappingRow.resolved, Text).label("resolved"),
+            MappingRow.broken,
+            MappingRow.listed_at.is_not(None),
+            Connection.host,
+            Connection.name,
+        )
         .join(Connection, Connection.id == MappingRow.connection_id)
         .join(KeyResult, KeyResult.id == MappingRow.key_result_id)
         .where(MappingRow.retired_at.is_(None), KeyResult.retired_at.is_(None))
@@ -65,14 +83,39 @@ def load_links(session: Session, *, connection_id: int | None = None, key_result
         query = query.where(MappingRow.connection_id == connection_id)
     if key_results is not None:
         query = query.where(MappingRow.key_result_id.in_(list(key_results)))
-    return [to_link(row, host, name) for row, host, name in session.execute(query)]
+    if naming is not None:
+        query = query.where(type_coerce(MappingRow.resolved, Text).contains(f'"{naming}"', autoescape=True))
+    return [_link(*row) for row in session.execute(query)]
 
 
-def to_link(row: MappingRow, host: str, connection: str) -> Link:
-    """A stored mapping → its link."""
-    draft = parse_mapping({**row.rule, "connection": connection}, where=f"mapping {row.id}", host=host)
-    rule = draft.rule(id=row.id, key_result=row.key_result_id, connection=connection)
-    return Link(row.id, row.key_result_id, row.connection_id, rule, load_resolved(row.resolved), row.broken, row.listed_at is not None)
+def load_router(session: Session, connection_id: int) -> Router:
+    """The router over a connection's active mappings; the same object while none of them changed. Do not change it."""
+    return _router(tuple(load_links(session, connection_id=connection_id)))
+
+
+@lru_cache(maxsize=10_000)
+def _link(
+    id: int,
+    key_result_id: str,
+    connection_id: int,
+    rule: str,
+    resolved: str | None,
+    broken: str | None,
+    listed: bool,
+    host: str,
+    connection: str,
+) -> Link:
+    """A stored mapping → its link. Everything that a link is made of is in the arguments, so an old answer is never a stale one."""
+    draft = parse_mapping({**orjson.loads(rule), "connection": connection}, where=f"mapping {id}", host=host)
+    return Link(
+        id,
+        key_result_id,
+        connection_id,
+        draft.rule(id=id, key_result=key_result_id, connection=connection),
+        load_resolved(orjson.loads(resolved) if resolved else None),
+        broken,
+        bool(listed),
+    )
 
 
 class Router:
@@ -131,3 +174,8 @@ class Router:
             return container in {selector.project, selector.database, *link.resolved.containers}
         keys = (*selector.epics, *selector.issues)
         return any(key.startswith(f"{container}-") for key in keys) or container in link.resolved.containers
+
+
+@lru_cache(maxsize=8)
+def _router(links: tuple[Link, ...]) -> Router:
+    return Router(links)

@@ -38,7 +38,11 @@ def test_every_pure_part_of_mappings_is_held_to_it() -> None:
 
 @pytest.mark.parametrize("folder", ["connector", "webhooks", "mappings", "tests", "bench"])
 def test_no_file_is_too_long_to_read(folder: str) -> None:
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in (ROOT / folder).rglob("*.py")}
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in (ROOT / folder).rglob("*.py")
+        if path.parent.name != "versions"  # migrations are written by Alembic and never edited again
+    }
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 

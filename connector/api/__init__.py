@@ -1,1 +1,13 @@
+"""The HTTP API: thin handlers under ``/api/v1``, and the OpenAPI document generated from them. Attribute ``blueprint``.
 
+Expects the runtime in ``app.extensions["runtime"]``. Decides nothing by itself: services and reads do.
+"""
+
+from __future__ import annotations
+
+from connector.api.handlers import TABLE
+from connector.api.routing import make_blueprint
+
+blueprint = make_blueprint(TABLE)
+
+__all__ = ["blueprint"]

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "check-in": Entry("connector.cli.checkin:check_in", "File an update for a key result."),
     "export": Entry("connector.cli.exchange:export", "Write key results as CSV, XLSX, JSON or PPTX."),
     "import": Entry("connector.cli.exchange:import_", "Read key results from a file."),
+    "replay": Entry("connector.cli.replay:replay", "Work stored webhooks off once more."),
     "doctor": Entry("connector.cli.doctor:doctor", "Check the installation and name the mend for each fault."),
     "token": Entry("connector.cli.token:token", "Make API tokens."),
     "db": Entry("connector.cli.db:db", "Database migrations."),

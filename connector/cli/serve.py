@@ -11,19 +11,24 @@ import json
 import signal
 import socket
 import time
-from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from connector import log
 from connector.errors import InputError
-from connector.processes import program, run_clock, run_one_worker, run_web, run_workers
+from connector.processes import HOLD, program, run_clock, run_one_worker, run_web, run_workers
 from connector.settings import Settings, load_settings
 from connector.supervisor import Supervisor
 
+if TYPE_CHECKING:
+    from connector.embedded import EmbeddedRedis
+
 # After this long without an answer from /ready the person is told what is missing (once; we go on trying).
 _PATIENCE = 30.0
+# Workers and clock wait for the web server no longer than this, whatever is wrong with it.
+_HEAD_START = 10.0
 
 
 def _start(**overrides: object) -> Settings:
@@ -57,21 +62,30 @@ def serve(sandbox: bool, port: int | None) -> None:
         raise InputError(f"cannot make the folder {settings.data_dir}: {error.strerror}", where="OKR_DATA_DIR") from error
     settings.resolved_secret_key()
     embedded = None if settings.redis_url else EmbeddedRedis(settings.data_dir)
+    if embedded is not None:
+        settings.redis_url = embedded.start()
+    hold = settings.data_dir / "starting"
+    hold.touch()
+    ready = Readiness(settings)
+    env = child_environment(settings)
+    # Importing is most of a start. So the web process begins at once, while the database is prepared here, and the others only when
+    # it is through: all at the same time would take each of them far longer.
+    supervisor = Supervisor(
+        [
+            program("web", "web", env=env | {HOLD: str(hold)}),
+            program("worker", "worker", env=env, when=ready.others_may_start),
+            program("clock", "clock", env=env, when=ready.others_may_start),
+        ],
+        tick=lambda: _tick(embedded, ready),
+    )
     try:
-        if embedded is not None:
-            settings.redis_url = embedded.start()
+        supervisor.start_due()
         _prepare(settings)
-        env = child_environment(settings)
-        programs = [program(name, name, env=env) for name in ("web", "worker", "clock")]
-        announce = _announcer(settings)
-
-        def tick() -> None:
-            if embedded is not None:
-                embedded.keep_alive()
-            announce()
-
-        Supervisor(programs, tick=tick).run()
+        hold.unlink()
+        supervisor.run()
     finally:
+        supervisor.end()
+        hold.unlink(missing_ok=True)
         if embedded is not None:
             embedded.stop()  # last: workers that finish a job still need it
 
@@ -84,12 +98,13 @@ def web() -> None:
 
 @click.command()
 @click.option("--single", is_flag=True, hidden=True, help="Be one worker process instead of supervising several.")
+@click.option("--slow", is_flag=True, hidden=True, help="With --single: take listings and syncs instead of webhooks.")
 @click.pass_context
-def worker(ctx: click.Context, single: bool) -> None:
-    """Run the background workers alone: OKR_WORKERS processes."""
+def worker(ctx: click.Context, single: bool, slow: bool) -> None:
+    """Run the background workers alone: OKR_WORKERS processes for webhooks and one for listings and syncs."""
     settings = _start()
     if single:
-        run_one_worker(settings)
+        run_one_worker(settings, slow=slow)
     else:
         if not settings.resolved_redis_url():
             raise InputError("the workers need a Redis server: set it, or use `serve`, which brings one", where="OKR_REDIS_URL")
@@ -141,27 +156,37 @@ def _prepare(settings: Settings) -> None:
         prepare(settings)
 
 
-def _announcer(settings: Settings) -> Callable[[], None]:
-    """A function to be called now and then: says once, on standard output, that the connector is ready."""
-    begun = time.monotonic()
-    state = {"said": False, "complained": False, "next": 0.0}
+def _tick(embedded: EmbeddedRedis | None, ready: Readiness) -> None:
+    if embedded is not None:
+        embedded.keep_alive()
+    ready.look()
 
-    def announce() -> None:
-        now = time.monotonic()
-        if state["said"] or now < state["next"]:
+
+class Readiness:
+    """Whether the web server said that it is ready; says so itself, once, on standard output."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._begun = time.monotonic()
+        self._ready = False
+        self._complained = False
+
+    def others_may_start(self) -> bool:
+        """True once the web server is ready, or has had its head start."""
+        return self._ready or time.monotonic() - self._begun > _HEAD_START
+
+    def look(self) -> None:
+        """Ask the web server, unless it has said yes before."""
+        if self._ready:
             return
-        state["next"] = now + 0.1
-        ready, answer = ask_ready(settings)
-        if ready:
-            click.echo(f"okr-connector is ready at {settings.base_url}")
-            if settings.sandbox:
-                click.echo(f"Sandbox: {settings.base_url}/sandbox")
-            state["said"] = True
-        elif not state["complained"] and now - begun > _PATIENCE:
+        self._ready, answer = ask_ready(self._settings)
+        if self._ready:
+            click.echo(f"okr-connector is ready at {self._settings.base_url}")
+            if self._settings.sandbox:
+                click.echo(f"Sandbox: {self._settings.base_url}/sandbox")
+        elif not self._complained and time.monotonic() - self._begun > _PATIENCE:
             click.echo(f"still not ready after {_PATIENCE:.0f} seconds: {answer}", err=True)
-            state["complained"] = True
-
-    return announce
+            self._complained = True
 
 
 def ask_ready(settings: Settings) -> tuple[bool, str]:

@@ -231,10 +231,14 @@ class NotThisHost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The identity of one webhook delivery: ``key`` is the same on all retries, ``event`` is the host's own event name."""
+    """The identity of one webhook delivery: ``key`` is the same on all retries, ``event`` is the host's own event name.
+
+    ``at``: when it happened, as the signed body says; None when it does not say.
+    """
 
     key: str
     event: str
+    at: datetime | None = None
 
 
 class Dialect(Protocol):
@@ -242,6 +246,7 @@ class Dialect(Protocol):
 
     handled: frozenset[str]  # event names that give events
     ignored: frozenset[str]  # event names left alone on purpose
+    kept_headers: frozenset[str]  # the headers worth storing with a delivery; never a signature
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """The secret that a set-up request brings (Notion's verification token), None for everything else."""

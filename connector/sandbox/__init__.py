@@ -1,1 +1,37 @@
+"""The sandbox: both stand-ins inside the web process, with pages to move work by hand. Never beside real credentials.
 
+``install`` is called by the application in sandbox mode only; ``organisation.prepare`` must have filled the data folder before.
+"""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from connector.runtime import Runtime
+
+
+def install(app: Flask, runtime: Runtime) -> None:
+    """Mount the stand-ins at ``/sandbox/jira`` and ``/sandbox/notion`` and add the pages. Call it once per process."""
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+    from connector.sandbox.pages import blueprint
+    from connector.sandbox.standins import Standins
+
+    standins = Standins(runtime.settings)
+    app.extensions["standins"] = standins
+    app.register_blueprint(blueprint)
+
+    def told(name: str) -> None:
+        feed = app.extensions.get("feed")  # made by the first page that listens
+        if feed is not None:
+            feed.announce([name])
+
+    standins.on_change = told
+    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]  # the documented way to wrap a Flask application
+        app.wsgi_app, {"/sandbox/jira": standins.jira_app, "/sandbox/notion": standins.notion}
+    )
+    atexit.register(standins.close)

@@ -1,11 +1,13 @@
-"""One connection's work, in the order that keeps people waiting least: deliveries, reads, values, panels, listings.
+"""One connection's work, in the order that keeps people waiting least: deliveries, reads, values, panels.
 
-The loop ends when nothing is due; what is due a moment later is waited for, what is due later is left to the sweeper.
+The loop ends when nothing is due; what is due a moment later is waited for, what is due later is left to the sweeper. Listings
+and syncs are no part of it: they take long and run beside it.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import astuple, dataclass
 
 import structlog
 from sqlalchemy import func, select
@@ -17,15 +19,44 @@ from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.events import handle_deliveries
 from connector.services.items import fetch_dirty, fetch_due_at
-from connector.services.listing import list_dirty
 from connector.services.panels import write_due
 from connector.services.rollup import roll_up_dirty
-from connector.store.tables import Connection, Delivery, KeyResult, Mapping, Panel
+from connector.store import work
+from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Panel
 
 log = structlog.get_logger(__name__)
 
 LINGER = 1.0  # seconds for which a worker waits for work that is due soon, before it serves others
 STEP = 0.03
+KEEP_EVERY = 10.0  # seconds between renewals of the lease
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """When each kind of work of a connection is due (epoch seconds); None where nothing waits."""
+
+    deliveries: float | None
+    reads: float | None
+    values: float | None
+    panels: float | None
+
+    @property
+    def due_at(self) -> float | None:
+        """When the first of it is due."""
+        return min((moment for moment in astuple(self) if moment is not None), default=None)
+
+
+def agenda(session: Session, connection_id: int) -> Agenda:
+    """What waits for a connection; values are computed for whichever connection asked."""
+    pending = session.scalar(select(Delivery.id).where(Delivery.connection_id == connection_id, Delivery.state == "pending").limit(1))
+    again = session.scalar(select(func.min(Item.recheck_at)).where(Item.connection_id == connection_id, Item.recheck_at > 0.0))
+    reads = [moment for moment in (fetch_due_at(session, connection_id), again) if moment is not None]
+    return Agenda(
+        0.0 if pending is not None else None,
+        min(reads, default=None),
+        work.next_due(session, KeyResult),
+        work.next_due(session, Panel, Panel.connection_id == connection_id),
+    )
 
 
 def drain(runtime: Runtime, connection_id: int) -> None:
@@ -43,9 +74,15 @@ def drain(runtime: Runtime, connection_id: int) -> None:
             connections.free_lease(runtime, connection_id, lease)
         # Whoever came while we held the lease went away again: look once more before going.
         with runtime.store.read() as session:
-            due = due_at(session, connection_id)
-            row = session.get(Connection, connection_id)
-        if due is None or row is None or row.parked_at or max(due, row.paused_until) > runtime.epoch():
+            due = agenda(session, connection_id).due_at
+            row = session.get_one(Connection, connection_id)
+            listing = work.next_due(session, Mapping, Mapping.connection_id == connection_id, Mapping.retired_at.is_(None))
+        if row.parked_at or row.paused_until > runtime.epoch():
+            settle(runtime)  # values still follow what is known: a broken source must show
+            return
+        if listing is not None and listing <= runtime.epoch():
+            runtime.queue.nudge("list", connection_id)
+        if due is None or due > runtime.epoch():
             return
 
 
@@ -60,42 +97,41 @@ def _loop(runtime: Runtime, connection_id: int, lease: str) -> None:
         connection = session.get_one(Connection, connection_id)
     host: Host | None = None
     waited_since: float | None = None
+    kept_at = runtime.epoch()
     try:
         while True:
-            worked = handle_deliveries(runtime, connection).deliveries > 0
-            host = host or runtime.connect(connection)
-            worked = fetch_dirty(runtime, connection, host) or worked
-            worked = roll_up_dirty(runtime) > 0 or worked
-            worked = write_due(runtime, connection, host) > 0 or worked
-            if not worked:
-                worked = list_dirty(runtime, connection, host)
-            with runtime.store.write() as session:
-                if not connections.keep_lease(session, connection_id, lease, runtime.epoch()):
-                    log.warning("lease_lost", connection=connection.name)
-                    return
-                due = None if worked else due_at(session, connection_id)
-            if worked:
+            # One look decides: an idle pass must not take the write lock, or it would make the door wait.
+            with runtime.store.read() as session:
+                waiting = agenda(session, connection_id)
+            now = runtime.epoch()
+            if now - kept_at > KEEP_EVERY:
+                with runtime.store.write() as session:
+                    if not connections.keep_lease(session, connection_id, lease, now):
+                        log.warning("lease_lost", connection=connection.name)
+                        return
+                kept_at = now
+            if waiting.due_at is not None and waiting.due_at <= now:
+                host = host or runtime.connect(connection)
+                _work(runtime, connection, host, waiting, now)
                 waited_since = None
                 continue
-            now = runtime.epoch()
             waited_since = waited_since or now
-            if due is None or due > now + LINGER or now - waited_since > LINGER:
+            if waiting.due_at is None or waiting.due_at > now + LINGER or now - waited_since > LINGER:
                 return
-            time.sleep(max(0.001, min(STEP, due - now)))
+            time.sleep(max(0.001, min(STEP, waiting.due_at - now)))
     finally:
         if host is not None:
             host.close()
 
 
-def due_at(session: Session, connection_id: int) -> float | None:
-    """When the next work of a connection is due (epoch seconds); None when nothing waits."""
-    if session.scalar(select(Delivery.id).where(Delivery.connection_id == connection_id, Delivery.state == "pending").limit(1)):
-        return 0.0
-    moments = [fetch_due_at(session, connection_id)]
-    for table in (Panel, Mapping):
-        query = select(func.min(table.ready_at)).where(table.connection_id == connection_id, table.wanted > table.done)
-        if table is Mapping:
-            query = query.where(Mapping.retired_at.is_(None))
-        moments.append(session.scalar(query))
-    moments.append(session.scalar(select(func.min(KeyResult.ready_at)).where(KeyResult.wanted > KeyResult.done)))
-    return min((moment for moment in moments if moment is not None), default=None)
+def _work(runtime: Runtime, connection: Connection, host: Host, waiting: Agenda, now: float) -> None:
+    """Do what is due; each step also does what the step before it made due."""
+    handled = waiting.deliveries is not None and handle_deliveries(runtime, connection).deliveries > 0
+    read = (handled or _is_due(waiting.reads, now)) and fetch_dirty(runtime, connection, host)
+    computed = (read or _is_due(waiting.values, now)) and roll_up_dirty(runtime) > 0
+    if computed or _is_due(waiting.panels, now):
+        write_due(runtime, connection, host)
+
+
+def _is_due(moment: float | None, now: float) -> bool:
+    return moment is not None and moment <= now

@@ -16,7 +16,7 @@ from connector.services.counters import count
 from connector.services.mirror import mark_dirty
 from connector.store import work
 from connector.store.tables import Connection, Delivery, Mapping
-from mappings.repository import Router, load_links
+from mappings.repository import load_router
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +103,6 @@ def _note_change(session: Session, connection_id: int, now: float) -> None:
 
 
 def _list_again(session: Session, connection_id: int, scopes: set[str], now: float) -> None:
-    router = Router(load_links(session, connection_id=connection_id))
+    router = load_router(session, connection_id)
     ids = {link.id for scope in scopes for link in router.in_scope(scope)}
     work.want(session, Mapping, ids, now, quiet=2.0, longest=10.0, gap=5.0)

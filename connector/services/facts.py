@@ -11,7 +11,7 @@ from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from connector.domain.model import CheckInFact, Checkpoint, Cycle, DecisionKind, Definition, Item, Kind, Milestone, PhasedTarget
-from connector.services.mirror import load_item
+from connector.services.mirror import ITEM_COLUMNS, item_of
 from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, Reading
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
@@ -65,8 +65,11 @@ def check_in_fact(row: CheckIn) -> CheckInFact:
     return CheckInFact(row.created_at, row.value, row.confidence, row.blocker, DecisionKind(row.decision or "none"))
 
 
-def load_facts(session: Session, ids: Collection[str]) -> dict[str, Facts]:
-    """Facts of the given key results (retired ones are left out)."""
+def load_facts(session: Session, ids: Collection[str], *, computing: bool = True) -> dict[str, Facts]:
+    """Facts of the given key results (retired ones are left out).
+
+    ``computing=False`` leaves out items and readings, by far the most: enough to show what was computed before.
+    """
     rows = session.execute(
         select(KeyResult, Objective, CycleRow, Person)
         .join(Objective, Objective.id == KeyResult.objective_id)
@@ -82,35 +85,41 @@ def load_facts(session: Session, ids: Collection[str]) -> dict[str, Facts]:
         return {}
     for link in load_links(session, key_results=list(found)):
         found[link.key_result_id].links.append(link)
-    _load_items(session, found)
+    _load_connections(session, found)
     for row in _last_check_ins(session, list(found)):
         found[row.key_result_id].check_ins.append(row)
-    for reading in _daily_readings(session, list(found)):
-        found[reading.key_result_id].readings.append(reading)
+    if computing:
+        _load_items(session, found)
+        for reading in _daily_readings(session, list(found)):
+            found[reading.key_result_id].readings.append(reading)
     return found
+
+
+def _load_connections(session: Session, found: dict[str, Facts]) -> None:
+    needed = {link.connection_id for facts in found.values() for link in facts.links}
+    connections = {row.id: row for row in session.scalars(select(Connection).where(Connection.id.in_(needed)))}
+    for facts in found.values():
+        facts.connections = {link.connection_id: connections[link.connection_id] for link in facts.links}
 
 
 def _load_items(session: Session, found: dict[str, Facts]) -> None:
     links = {link.id: link for facts in found.values() for link in facts.links}
-    for mapping_id, row in session.execute(
-        select(MappingItem.mapping_id, ItemRow)
+    query = (
+        select(MappingItem.mapping_id, *ITEM_COLUMNS)
         .join(ItemRow, ItemRow.id == MappingItem.item_id)
         .where(MappingItem.mapping_id.in_(links), ItemRow.gone_at.is_(None))
         .order_by(MappingItem.mapping_id, ItemRow.id)
-    ):
-        found[links[mapping_id].key_result_id].items.setdefault(mapping_id, []).append(load_item(row))
-    connections = {
-        row.id: row for row in session.scalars(select(Connection).where(Connection.id.in_({link.connection_id for link in links.values()})))
-    }
+    )
+    # Plain columns, not rows of the ORM: with hundreds of thousands of items that is most of a recomputation's time.
+    for mapping_id, *columns in session.execute(query):
+        found[links[mapping_id].key_result_id].items.setdefault(mapping_id, []).append(item_of(*columns))
     own_status = [link for link in links.values() if link.rule.selector.kind is SelectorKind.EPICS and link.rule.empty == "own_status"]
-    for facts in found.values():
-        facts.connections = {link.connection_id: connections[link.connection_id] for link in facts.links}
     for link in own_status:
         refs = list(link.resolved.refs.values())
         found[link.key_result_id].epics[link.id] = [
-            load_item(row)
-            for row in session.scalars(
-                select(ItemRow).where(ItemRow.connection_id == link.connection_id, ItemRow.ref.in_(refs), ItemRow.gone_at.is_(None))
+            item_of(*row)
+            for row in session.execute(
+                select(*ITEM_COLUMNS).where(ItemRow.connection_id == link.connection_id, ItemRow.ref.in_(refs), ItemRow.gone_at.is_(None))
             )
         ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connector.errors import Gone, HostError, Refused
@@ -18,7 +18,7 @@ from connector.services.connections import failed, succeeded
 from connector.services.mirror import Saved, mark_gone, save_items
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem
-from mappings.repository import Link, Router, load_links
+from mappings.repository import Link, Router, load_router
 from mappings.rules import field_names
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ def as_resolution(link: Link) -> Resolution:
 
 def fetch_due_at(session: Session, connection_id: int) -> float | None:
     """When the next read of dirty items may start (epoch seconds); None when nothing waits."""
-    ready = session.scalar(select(func.min(Item.ready_at)).where(Item.connection_id == connection_id, Item.wanted > Item.done))
+    ready = work.next_due(session, Item, Item.connection_id == connection_id)
     if ready is None:
         return None
     row = session.execute(
@@ -50,7 +50,7 @@ def fetch_due_at(session: Session, connection_id: int) -> float | None:
     settled: float = (
         row.fetch_first_at if row.fetch_first_at > row.fetched_at + REST else min(row.fetch_last_at + QUIET, row.fetch_first_at + LONGEST)
     )
-    return max(float(ready), settled)
+    return max(ready, settled)
 
 
 def fetch_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
@@ -66,10 +66,8 @@ def fetch_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
     if not claims:
         return False
     with runtime.store.read() as session:
-        router = Router(load_links(session, connection_id=connection.id))
-        refs = {
-            item_id: ref for item_id, ref in session.execute(select(Item.id, Item.ref).where(Item.id.in_([claim.id for claim in claims])))
-        }
+        router = load_router(session, connection.id)
+        refs = dict(iter(session.execute(select(Item.id, Item.ref).where(Item.id.in_([claim.id for claim in claims])))))
     links = [link for link in router.links.values() if link.listed or link.resolved.fields or link.resolved.refs]
     try:
         fetched = host.fetch_items([refs[claim.id] for claim in claims if claim.id in refs], as_wanted(links))

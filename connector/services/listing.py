@@ -1,10 +1,12 @@
 """List the items of new or disturbed mappings: resolve names at the host, walk, save, and set the members exactly.
 
-Used after ``apply``, after a change of a whole project or database, and by nothing that is in a hurry.
+Used after ``apply``, after a change of a whole project or database, and by nothing that is in a hurry: it runs beside the drain
+of the same connection, and what the drain read since a page was asked for is newer and stays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import asdict, replace
 
@@ -17,15 +19,35 @@ from connector.hosts.base import Host, ListQuery, Resolution
 from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.items import as_resolution, as_wanted
-from connector.services.mirror import save_items, set_members
+from connector.services.mirror import mark_gone, save_items, set_members
+from connector.services.overlaps import warn_overlaps
+from connector.services.patience import patiently
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem
-from mappings.repository import Link, Router, load_links
+from mappings.repository import Link, Router, load_links, load_router
 from mappings.rules import SelectorKind, field_names
 
 log = structlog.get_logger(__name__)
 
+LEASE_SECONDS = 180.0  # renewed with every page
 LIMIT = 200  # mappings per round: their walks are planned together, so that fifty epics share one query
+
+
+def list_all(runtime: Runtime, connection_id: int) -> None:
+    """List everything that asks for it, then let the drain write the panels. Host errors are recorded, not raised."""
+    with runtime.store.read() as session:
+        connection = session.get_one(Connection, connection_id)
+    if connection.parked_at or connection.retired_at or connection.paused_until > runtime.epoch():
+        return
+    host = runtime.connect(connection, patience=90.0)
+    try:
+        while list_dirty(runtime, connection, host):
+            runtime.queue.nudge("settle")
+    except HostError as error:
+        log.warning("listing_stopped", connection=connection.name, error=type(error).__name__, message=error.message)
+    finally:
+        host.close()
+    runtime.queue.nudge("settle")
 
 
 def list_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
@@ -37,16 +59,16 @@ def list_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
             Mapping,
             now,
             limit=LIMIT,
-            lease_seconds=600,
+            lease_seconds=LEASE_SECONDS,
             where=[Mapping.connection_id == connection.id, Mapping.retired_at.is_(None)],
         )
     if not claims:
         return False
     try:
-        broken = resolve_links(runtime, connection.id, host, {claim.id for claim in claims})
+        broken = patiently(lambda: resolve_links(runtime, connection.id, host, {claim.id for claim in claims}))
         with runtime.store.read() as session:
             links = [link for link in load_links(session, connection_id=connection.id) if link.id in {claim.id for claim in claims}]
-        walk(runtime, connection.id, host, [link for link in links if link.id not in broken])
+        walk(runtime, connection.id, host, [link for link in links if link.id not in broken], claims)
     except HostError as error:
         with runtime.store.write() as session:
             until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch())
@@ -56,6 +78,7 @@ def list_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
         mine = work.finish(session, Mapping, claims, runtime.epoch())
         work.want(session, KeyResult, {link.key_result_id for link in links if link.id in mine}, runtime.epoch())
         connections.succeeded(session, connection.id, runtime.now())
+        warn_overlaps(session, connection.id, runtime.now())
     return True
 
 
@@ -76,7 +99,7 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
     with runtime.store.write() as session:
         for link in links:
             answer = answers[link.id]
-            reason = answer if isinstance(answer, str) else _all_missing(link, answer)
+            reason = answer if isinstance(answer, str) else _why_broken(link, answer)
             if reason is not None:
                 broken[link.id] = reason
             if reason != link.broken:
@@ -89,36 +112,54 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
     return broken
 
 
-def _all_missing(link: Link, answer: Resolution) -> str | None:
+def _why_broken(link: Link, answer: Resolution) -> str | None:
+    """What a mapping lost so much of that its number would be wrong: everything it names, or a field that it measures."""
+    missing = set(answer.missing)
     named = (*link.rule.selector.epics, *link.rule.selector.issues, *link.rule.selector.rows)
-    if named and set(named) <= set(answer.missing):
+    if named and set(named) <= missing:
         return f"{', '.join(named)}: no longer there, or no longer visible to the connector's account"
+    fields = [name for name in (*field_names(link.rule), *link.rule.selector.filter) if name in missing]
+    if fields:
+        return f"the field {fields[0]!r} no longer exists at the host; choose another one in the mapping"
     return None
 
 
-def walk(runtime: Runtime, connection_id: int, host: Host, links: list[Link]) -> None:
+def walk(runtime: Runtime, connection_id: int, host: Host, links: list[Link], claims: Sequence[work.Claim] = ()) -> None:
     """Walk all items of some mappings and make their members exactly what was seen."""
     router = Router(links)
     seen: dict[int, set[str]] = {link.id: set() for link in links}
+    begun_at = runtime.epoch()
     for query in host.plan(as_wanted(links)):
-        walk_query(runtime, connection_id, host, query, router, seen)
-    note_missing_epics(runtime, links, read_epics(runtime, connection_id, host, router))
+        walk_query(runtime, connection_id, host, query, router, seen, claims)
+    note_missing_epics(runtime, links, patiently(lambda: read_epics(runtime, connection_id, host, router)))
     with runtime.store.write() as session:
         for link in links:
-            set_members(session, link.id, connection_id, seen[link.id])
+            set_members(session, link.id, connection_id, seen[link.id], begun_at=begun_at)
             session.execute(update(Mapping).where(Mapping.id == link.id).values(listed_at=runtime.now()))
 
 
-def walk_query(runtime: Runtime, connection_id: int, host: Host, query: ListQuery, router: Router, seen: dict[int, set[str]]) -> None:
+def walk_query(
+    runtime: Runtime,
+    connection_id: int,
+    host: Host,
+    query: ListQuery,
+    router: Router,
+    seen: dict[int, set[str]],
+    claims: Sequence[work.Claim],
+) -> None:
     """One walk, page by page, each saved in its own transaction; adds to ``seen`` which mapping saw which ref."""
     cursor: Dict[str, object] | None = None
     while True:
-        page = host.list_items(query, cursor)
+        read_at = runtime.epoch()
+        page = patiently(lambda at=cursor: host.list_items(query, at))  # type: ignore[misc]
         told = {mapping: frozenset(page.refs) for mapping in query.members_of if mapping in router.links}
         with runtime.store.write() as session:
+            work.renew(session, Mapping, claims, runtime.epoch() + LEASE_SECONDS)
             # All mappings of the connection are asked, not only those listed now: an item may feed others too.
-            everything = Router(load_links(session, connection_id=connection_id))
-            saved = save_items(session, connection_id, page.items, everything, at=runtime.now(), told=told, asked=frozenset())
+            everything = load_router(session, connection_id)
+            saved = save_items(
+                session, connection_id, page.items, everything, at=runtime.now(), told=told, asked=frozenset(), read_at=read_at
+            )
             _join_told(seen, told)
             _join_local(session, connection_id, router, page.refs, seen)
             work.want(session, KeyResult, saved.key_results, runtime.epoch())
@@ -144,20 +185,27 @@ def _join_local(session: Session, connection_id: int, router: Router, refs: tupl
             seen[mapping].add(ref)
 
 
-def read_epics(runtime: Runtime, connection_id: int, host: Host, router: Router) -> set[str]:
-    """Read the epics themselves: their status counts when they are empty, and panels hang on them. Returns the refs that are gone."""
-    refs = sorted(
-        {ref for link in router.links.values() if link.rule.selector.kind is SelectorKind.EPICS for ref in link.resolved.refs.values()}
-    )
+def epic_refs(links: Iterable[Link]) -> set[str]:
+    """Refs of all epics that some mappings name."""
+    return {ref for link in links if link.rule.selector.kind is SelectorKind.EPICS for ref in link.resolved.refs.values()}
+
+
+def read_epics(runtime: Runtime, connection_id: int, host: Host, router: Router, only: Collection[str] | None = None) -> set[str]:
+    """Read the epics themselves: their status counts when they are empty, and panels hang on them. Returns the refs that are gone.
+
+    ``only``: not all epics of ``router`` but these.
+    """
+    refs = sorted(epic_refs(router.links.values()) if only is None else only)
     wanted = as_wanted(list(router.links.values()))
     missing: set[str] = set()
     for start in range(0, len(refs), 100):
         fetched = host.fetch_items(refs[start : start + 100], wanted)
         missing.update(fetched.gone)
         with runtime.store.write() as session:
-            everything = Router(load_links(session, connection_id=connection_id))
+            everything = load_router(session, connection_id)
             saved = save_items(session, connection_id, fetched.items, everything, at=runtime.now(), told={}, asked=frozenset())
-            work.want(session, KeyResult, saved.key_results, runtime.epoch())
+            gone = mark_gone(session, connection_id, fetched.gone, everything, at=runtime.now())
+            work.want(session, KeyResult, saved.key_results | gone.key_results, runtime.epoch())
     return missing
 
 
@@ -172,6 +220,6 @@ def note_missing_epics(runtime: Runtime, links: list[Link], missing: set[str]) -
                 continue
             resolution = replace(as_resolution(link), missing=gone)
             session.execute(
-                update(Mapping).where(Mapping.id == link.id).values(resolved=asdict(resolution), broken=_all_missing(link, resolution))
+                update(Mapping).where(Mapping.id == link.id).values(resolved=asdict(resolution), broken=_why_broken(link, resolution))
             )
             work.want(session, KeyResult, [link.key_result_id], runtime.epoch())

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+import orjson
+from sqlalchemy import Table, Text, bindparam, delete, insert, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
+from connector.store.base import Json
 from connector.store.tables import Item as ItemRow
 from connector.store.tables import MappingItem
 from mappings.repository import Link, Router
@@ -52,22 +55,56 @@ def load_value(value: Any) -> FieldValue:
     return value  # type: ignore[no-any-return]  # what dump_value stored
 
 
-def load_item(row: ItemRow) -> Item:
-    """A stored row → the value that rules work on."""
+# What an ``Item`` is made of, in its order; JSON as the stored text, which ``item_of`` reads faster than the column type can.
+ITEM_COLUMNS = (
+    ItemRow.ref,
+    ItemRow.key,
+    ItemRow.title,
+    ItemRow.url,
+    ItemRow.kind,
+    ItemRow.container,
+    type_coerce(ItemRow.parents, Text),
+    ItemRow.category,
+    ItemRow.status,
+    ItemRow.resolution,
+    type_coerce(ItemRow.fields, Text),
+    ItemRow.created_at,
+    ItemRow.updated_at,
+)
+_CATEGORIES = {category.value: category for category in Category}
+_NO_FIELDS: Mapping[str, FieldValue] = MappingProxyType({})
+
+
+def item_of(
+    ref: str,
+    key: str,
+    title: str,
+    url: str,
+    kind: str,
+    container: str,
+    parents: str,
+    category: str,
+    status: str | None,
+    resolution: str | None,
+    fields: str,
+    created_at: datetime | None,
+    updated_at: datetime | None,
+) -> Item:
+    """The columns ``ITEM_COLUMNS`` of a stored row → the value that rules work on."""
     return Item(
-        row.ref,
-        row.key,
-        row.title,
-        row.url,
-        row.kind,
-        row.container,
-        tuple(row.parents),
-        Category(row.category),
-        row.status,
-        row.resolution,
-        {name: load_value(value) for name, value in row.fields.items()},
-        row.created_at,
-        row.updated_at,
+        ref,
+        key,
+        title,
+        url,
+        kind,
+        container,
+        tuple(orjson.loads(parents)) if parents != "[]" else (),
+        _CATEGORIES[category],
+        status,
+        resolution,
+        {name: load_value(value) for name, value in orjson.loads(fields).items()} if fields != "{}" else _NO_FIELDS,
+        created_at,
+        updated_at,
     )
 
 
@@ -149,9 +186,12 @@ def _save_chunk(
     read_at: float | None,
 ) -> None:
     by_ref = {item.ref: item for item in items}
-    rows = {row.ref: row for row in session.scalars(select(ItemRow).where(ItemRow.connection_id == connection_id, ItemRow.ref.in_(by_ref)))}
+    rows = {
+        row.ref: row for row in session.execute(select(*_COMPARED).where(ItemRow.connection_id == connection_id, ItemRow.ref.in_(by_ref)))
+    }
     before = _memberships(session, [row.id for row in rows.values()])
     ancestors = _ancestors(session, connection_id, items) if router.with_subtasks else {}
+    unasked = {link.id for link in router.jql if link.id not in asked}
     fresh: list[tuple[dict[str, Any], dict[int, Link]]] = []
     joins: list[dict[str, int]] = []
     updates: list[dict[str, Any]] = []
@@ -159,51 +199,62 @@ def _save_chunk(
         row = rows.get(ref)
         belongs_to = router.feeding(item, {mapping: ref in refs for mapping, refs in told.items()}, ancestors.get(ref, ()))
         watched = router.as_epic(ref)
-        values = _columns(item)
         if row is None:
             if belongs_to or watched:
-                fresh.append(({"connection_id": connection_id, "ref": ref, "seen_at": at, **values}, belongs_to))
+                fresh.append(({"connection_id": connection_id, "ref": ref, "seen_at": at, **_columns(item)}, belongs_to))
                 saved.changed += 1
                 saved.key_results.update(link.key_result_id for link in (*belongs_to.values(), *watched))
             continue
         if read_at is not None and (row.served_at > read_at or _is_older(item, row)):
             continue
         was = before.get(row.id, set())
-        unasked = {link.id for link in router.jql if link.id not in asked}
         now_in = set(belongs_to) | (was & unasked)
-        material = row.gone_at is not None or row.seen_at is None or any(getattr(row, name) != values[name] for name in MATERIAL)
+        material = row.gone_at is not None or row.seen_at is None or _material(item) != tuple(row[-len(MATERIAL) :])
         saved.changed += material or was != now_in
         if material or was != now_in or row.updated_at != item.updated_at:
             touched = {router.links[mapping] for mapping in was | now_in if mapping in router.links}
             saved.key_results.update(link.key_result_id for link in (*touched, *watched))
         if material or row.updated_at != item.updated_at or row.title != item.title or row.url != item.url:
-            updates.append({"row_id": row.id, "seen_at": at, "gone_at": None, **values})
+            updates.append({"row_id": row.id, "seen_at": at, "gone_at": None, **_columns(item)})
         if was - now_in:
             session.execute(delete(MappingItem).where(MappingItem.item_id == row.id, MappingItem.mapping_id.in_(was - now_in)))
         joins += [{"mapping_id": mapping, "item_id": row.id} for mapping in now_in - was]
+    # Tables, not mapped classes: the ORM's bookkeeping per row is several times the cost of the row itself.
     if updates:
         session.connection().execute(_UPDATE, updates)
     if fresh:
-        ids = session.execute(insert(ItemRow).returning(ItemRow.id, ItemRow.ref), [values for values, _ in fresh]).all()
-        id_of = {ref: item_id for item_id, ref in ids}
+        made = session.connection().execute(insert(_TABLE).returning(_TABLE.c.id, _TABLE.c.ref), [values for values, _ in fresh])
+        id_of = {ref: item_id for item_id, ref in made}
         joins += [{"mapping_id": mapping, "item_id": id_of[values["ref"]]} for values, belongs_to in fresh for mapping in belongs_to]
     if joins:
-        session.execute(insert(MappingItem), joins)
+        session.connection().execute(insert(_JOINS), joins)
 
 
-def set_members(session: Session, mapping_id: int, connection_id: int, refs: Iterable[str]) -> bool:
-    """Make the members of one mapping exactly ``refs`` (rows that exist). True when something changed."""
+def set_members(session: Session, mapping_id: int, connection_id: int, refs: Iterable[str], *, begun_at: float) -> bool:
+    """Make the members of one mapping exactly ``refs`` (rows that exist). True when something changed.
+
+    ``begun_at``: when the walk that saw them began (epoch seconds); items read strongly since then are newer and keep their place.
+    """
     wanted: set[int] = set()
     ordered = list(refs)
     for start in range(0, len(ordered), CHUNK):
         wanted.update(
             session.scalars(
                 select(ItemRow.id).where(
-                    ItemRow.connection_id == connection_id, ItemRow.ref.in_(ordered[start : start + CHUNK]), ItemRow.gone_at.is_(None)
+                    ItemRow.connection_id == connection_id,
+                    ItemRow.ref.in_(ordered[start : start + CHUNK]),
+                    ItemRow.gone_at.is_(None),
+                    ItemRow.served_at <= begun_at,
                 )
             )
         )
-    have = set(session.scalars(select(MappingItem.item_id).where(MappingItem.mapping_id == mapping_id)))
+    have = set(
+        session.scalars(
+            select(MappingItem.item_id)
+            .join(ItemRow, ItemRow.id == MappingItem.item_id)
+            .where(MappingItem.mapping_id == mapping_id, ItemRow.served_at <= begun_at)
+        )
+    )
     lost, new = sorted(have - wanted), sorted(wanted - have)
     for start in range(0, len(lost), CHUNK):
         session.execute(
@@ -254,7 +305,20 @@ def drop_idle(session: Session, connection_id: int, router: Router) -> int:
     return len(ids)
 
 
-def _is_older(item: Item, row: ItemRow) -> bool:
+def _material(item: Item) -> tuple[Any, ...]:
+    """What of an item can move a number, in the order and shape of the last columns of ``_COMPARED``."""
+    fields = {name: dump_value(value) for name, value in item.fields.items()}
+    return (
+        item.key, item.kind, item.container, _text(list(item.parents)), item.category.value, item.status, item.resolution, _text(fields)
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    """JSON as the column type stores it: equal values are equal text."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _is_older(item: Item, row: Any) -> bool:
     """True when the walk told an older state than we have (search indexes lag)."""
     return item.updated_at is not None and row.updated_at is not None and row.gone_at is None and item.updated_at < row.updated_at
 
@@ -297,6 +361,11 @@ def _columns(item: Item) -> dict[str, Any]:
 
 
 _TABLE = cast(Table, ItemRow.__table__)
+_JOINS = cast(Table, MappingItem.__table__)
+_COMPARED = (
+    *(getattr(ItemRow, name) for name in ("id", "ref", "gone_at", "seen_at", "served_at", "title", "url", "updated_at")),
+    *(type_coerce(column, Text) if isinstance((column := _TABLE.c[name]).type, Json) else column for name in MATERIAL),
+)
 _TOLD = (
     "seen_at", "gone_at", "key", "title", "url", "kind", "container", "parents", "category", "status", "resolution", "fields", "created_at",
     "updated_at",

@@ -125,15 +125,14 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
     try:
         receipt = dict(host.write_panel(row.ref, panel, before))
     except Gone as trouble:
-        receipt, error, gone = before, trouble.message, True
+        receipt, error, gone = _noted(trouble, before), trouble.message, True
     except Refused as trouble:
         if trouble.parks and _credentials_work(host):
-            trouble_text = f"no right to write here: {trouble.message}"
-            receipt, error = before, trouble_text
+            receipt, error = _noted(trouble, before), f"no right to write here: {trouble.message}"
         elif trouble.parks:
             raise
         else:
-            receipt, error = before, trouble.message
+            receipt, error = _noted(trouble, before), trouble.message
     written = int(receipt.pop("written", 0) or 0)
     with runtime.store.write() as session:
         if not work.finish(session, PanelRow, [claim], runtime.epoch()):
@@ -141,7 +140,7 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
         values: dict[str, Any] = {
             "receipt": receipt,
             "key_results": [shown.id for shown in panel.key_results],
-            "error": error,
+            "error": error or "; ".join(receipt.get("warnings", ())) or None,
             "gone_at": runtime.now() if gone else None,
         }
         if written:
@@ -172,10 +171,15 @@ def _credentials_work(host: Host) -> bool:
     return True
 
 
+def _noted(error: HostError, before: dict[str, Any]) -> dict[str, Any]:
+    """The receipt after a failed write: what the host managed to write is kept, so that it is not written again."""
+    receipt = error.details.get("receipt")
+    return dict(receipt) if isinstance(receipt, dict) else before
+
+
 def _keep_receipt(session: Session, claim: work.Claim, error: HostError) -> None:
     """A write whose fate is unknown left notes for the next attempt."""
-    receipt = error.details.get("receipt") if error.details else None
-    if isinstance(receipt, dict):
+    if receipt := _noted(error, {}):
         session.execute(update(PanelRow).where(PanelRow.id == claim.id).values(receipt=receipt))
 
 
@@ -198,11 +202,11 @@ def build(session: Session, row: PanelRow, instance: str, base_url: str, now: da
         objective = None
         ids = [
             link.key_result_id
-            for link in load_links(session, connection_id=row.connection_id)
+            for link in load_links(session, connection_id=row.connection_id, naming=row.ref)
             if link.rule.selector.kind is SelectorKind.EPICS and row.ref in link.resolved.refs.values()
         ]
         ids = list(dict.fromkeys(ids))
-    facts = load_facts(session, ids)
+    facts = load_facts(session, ids, computing=False)
     shown = tuple(describe_key_result(facts[name], base_url, now, zone) for name in ids if name in facts)
     top = None
     if objective is not None:

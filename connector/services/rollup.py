@@ -145,7 +145,8 @@ def measure_link(facts: Facts, link: Link) -> Measurement:
         return unmeasured(link.rule, link.broken)
     if not link.listed:
         return unmeasured(link.rule, "its items were not read yet")
-    return measure(link.rule, link.resolved, facts.items.get(link.id, []), epics=facts.epics.get(link.id, []))
+    items = facts.items.get(link.id, [])
+    return measure(link.rule, link.resolved, items, epics=facts.epics.get(link.id, []))
 
 
 def _reading(facts: Facts, combined: Combined | None, last: Reading | None, now: datetime) -> dict[str, Any] | None:

@@ -22,12 +22,13 @@ from connector.hosts.base import Host, ListQuery, Wanted
 from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.items import as_wanted
-from connector.services.listing import note_missing_epics, read_epics, resolve_links
+from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
+from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Panel, Run
-from mappings.repository import Link, Router, load_links
+from mappings.repository import Link, Router, load_links, load_router
 from mappings.rules import SelectorKind
 
 log = structlog.get_logger(__name__)
@@ -141,7 +142,7 @@ def _run(runtime: Runtime, connection: Connection, host: Host, run: Run, progres
         _resolve(runtime, connection, host)
     with runtime.store.read() as session:
         links = [link for link in load_links(session, connection_id=connection.id) if not link.broken]
-        wanted = _with_containers(session, as_wanted(links))
+        wanted = _with_containers(session, connection.id, as_wanted(links))
         estimate = (
             session.scalar(select(func.count()).select_from(Item).where(Item.connection_id == connection.id, Item.gone_at.is_(None))) or 0
         )
@@ -170,22 +171,35 @@ def _resolve(runtime: Runtime, connection: Connection, host: Host) -> None:
         patiently(lambda: resolve_links(runtime, connection.id, host, only))
 
 
-def _with_containers(session: Session, wanted: Sequence[Wanted]) -> list[Wanted]:
-    """Tell the host in which projects the known children live: with very many epics it may ask by project."""
+def _with_containers(session: Session, connection_id: int, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Tell the host in which projects the known children and the epics live: with very many epics it may ask by project."""
     found: dict[int, set[str]] = {}
     for mapping, container in session.execute(
         select(MappingItem.mapping_id, Item.container)
         .join(Item, Item.id == MappingItem.item_id)
-        .where(MappingItem.mapping_id.in_([entry.mapping for entry in wanted]))
+        .where(Item.connection_id == connection_id, Item.container != "")
         .distinct()
     ):
         found.setdefault(mapping, set()).add(container)
-    return [
-        replace(entry, resolution=replace(entry.resolution, containers=tuple(sorted(found.get(entry.mapping, set())))))
-        if entry.selector.kind is SelectorKind.EPICS
-        else entry
-        for entry in wanted
-    ]
+    epics = sorted({ref for entry in wanted if entry.selector.kind is SelectorKind.EPICS for ref in entry.resolution.refs.values()})
+    home: dict[str, str] = {}
+    for start in range(0, len(epics), 500):
+        home.update(
+            iter(
+                session.execute(
+                    select(Item.ref, Item.container).where(
+                        Item.connection_id == connection_id, Item.ref.in_(epics[start : start + 500]), Item.container != ""
+                    )
+                ).tuples()
+            )
+        )
+    told: list[Wanted] = []
+    for entry in wanted:
+        if entry.selector.kind is SelectorKind.EPICS:
+            projects = found.get(entry.mapping, set()) | {home[ref] for ref in entry.resolution.refs.values() if ref in home}
+            entry = replace(entry, resolution=replace(entry.resolution, containers=tuple(sorted(projects))))
+        told.append(entry)
+    return told
 
 
 def _plan(state: _Sync, wanted: Sequence[Wanted]) -> list[tuple[ListQuery, bool]]:
@@ -203,6 +217,7 @@ def _walk(state: _Sync, query: ListQuery, *, ids_only: bool) -> None:
     run, runtime = state.run, state.runtime
     assert run.cursor is not None
     members: set[str] = set()
+    begun_at = runtime.epoch()
     page_cursor = None if query.members_of else run.cursor["page"]
     while True:
         read_at = runtime.epoch()
@@ -213,9 +228,10 @@ def _walk(state: _Sync, query: ListQuery, *, ids_only: bool) -> None:
                 raise
             page_cursor = None
             continue
-        members.update(page.refs)
+        if query.members_of:
+            members.update(page.refs)
         with runtime.store.write() as session:
-            router = Router(load_links(session, connection_id=state.connection.id))
+            router = load_router(session, state.connection.id)
             told = {mapping: frozenset(page.refs) for mapping in query.members_of if mapping in router.links}
             if not ids_only:
                 saved = save_items(
@@ -226,7 +242,7 @@ def _walk(state: _Sync, query: ListQuery, *, ids_only: bool) -> None:
                 work.want(session, KeyResult, saved.key_results, runtime.epoch())
             _touch(session, state, page.refs)
             if page.cursor is None and query.members_of:
-                _renew_members(session, state, query, members, router)
+                _renew_members(session, state, query, members, router, begun_at)
             run.cursor = {**run.cursor, "page": page.cursor, "at": run.cursor["at"] + (page.cursor is None)}
             _save_run(session, state)
         if state.progress:
@@ -247,7 +263,7 @@ def _touch(session: Session, state: _Sync, refs: Sequence[str]) -> None:
         )
 
 
-def _renew_members(session: Session, state: _Sync, query: ListQuery, members: set[str], router: Router) -> None:
+def _renew_members(session: Session, state: _Sync, query: ListQuery, members: set[str], router: Router, begun_at: float) -> None:
     """The host decided who belongs (JQL): make it exactly so. New members that the mirror lacks are read by the drain."""
     known: set[str] = set()
     ordered = sorted(members)
@@ -257,7 +273,7 @@ def _renew_members(session: Session, state: _Sync, query: ListQuery, members: se
         )
     mark_dirty(session, state.connection.id, members - known, state.runtime.epoch())
     for mapping in query.members_of:
-        if mapping in router.links and set_members(session, mapping, state.connection.id, members):
+        if mapping in router.links and set_members(session, mapping, state.connection.id, members, begun_at=begun_at):
             state.run.changed += 1
             work.want(session, KeyResult, [router.links[mapping].key_result_id], state.runtime.epoch())
 
@@ -266,7 +282,7 @@ def _finish(state: _Sync) -> None:
     """What no walk showed is read directly; then the run is closed."""
     runtime, run, connection = state.runtime, state.run, state.connection
     with runtime.store.read() as session:
-        router = Router(load_links(session, connection_id=connection.id))
+        router = load_router(session, connection.id)
         unseen = list(
             session.scalars(
                 select(Item.ref).where(
@@ -290,7 +306,8 @@ def _finish(state: _Sync) -> None:
             work.want(session, KeyResult, saved.key_results | gone.key_results, runtime.epoch())
             _touch(session, state, [item.ref for item in fetched.items])
             _save_run(session, state)
-    missing = patiently(lambda: read_epics(runtime, connection.id, state.host, Router(state.links)))
+    epics = _epics_not_shown(state)
+    missing = patiently(lambda: read_epics(runtime, connection.id, state.host, Router(state.links), epics))
     note_missing_epics(runtime, state.links, missing)
     with runtime.store.write() as session:
         run.status, run.finished_at, run.repaired, run.cursor, run.lease_until = "done", runtime.now(), run.changed, None, 0.0
@@ -301,10 +318,30 @@ def _finish(state: _Sync) -> None:
             session.execute(update(Mapping).where(Mapping.id.in_([link.id for link in state.links])).values(listed_at=runtime.now()))
         session.execute(update(Connection).where(Connection.id == connection.id).values(**values))
         connections.succeeded(session, connection.id, runtime.now())
+        warn_overlaps(session, connection.id, runtime.now())
         # Ages and silent sources are judged anew, also where no number moved.
         work.want(session, KeyResult, {link.key_result_id for link in state.links}, runtime.epoch())
     runtime.queue.nudge("settle")
     runtime.queue.nudge("drain", connection.id)
+
+
+def _epics_not_shown(state: _Sync) -> set[str]:
+    """The epics that this run must read: those that no walk showed. Walks by project show them, walks over children do not."""
+    epics = epic_refs(state.links)
+    ordered = sorted(epics)
+    with state.runtime.store.read() as session:
+        for start in range(0, len(ordered), 500):
+            epics.difference_update(
+                session.scalars(
+                    select(Item.ref).where(
+                        Item.connection_id == state.connection.id,
+                        Item.ref.in_(ordered[start : start + 500]),
+                        Item.seen_at >= state.run.started_at,
+                        Item.gone_at.is_(None),
+                    )
+                )
+            )
+    return epics
 
 
 def count_written(runtime: Runtime, run: Run) -> int:

@@ -112,6 +112,19 @@ def finish(session: Session, table: Workable, claims: Collection[Claim], now: fl
     return kept
 
 
+def renew(session: Session, table: Workable, claims: Collection[Claim], until: float) -> None:
+    """Keep the leases of claims that take long."""
+    ids = [claimed.id for claimed in claims]
+    leases = {claimed.lease for claimed in claims}
+    for start in range(0, len(ids), BATCH):
+        session.execute(
+            update(table)
+            .where(table.id.in_(ids[start : start + BATCH]), table.lease.in_(leases))
+            .values(lease_until=until)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def postpone(session: Session, table: Workable, claims: Collection[Claim], *, ready_at: float, error: str, failed: bool = True) -> None:
     """Give the claims back: not before ``ready_at``. ``failed`` counts an attempt."""
     for claimed in claims:
@@ -129,6 +142,13 @@ def postpone(session: Session, table: Workable, claims: Collection[Claim], *, re
             )
             .execution_options(synchronize_session=False)
         )
+
+
+def next_due(session: Session, table: Workable, *where: ColumnElement[bool]) -> float | None:
+    """When the first waiting row may be claimed (epoch seconds; a held lease counts until it lapses); None when nothing waits."""
+    free_at = case((table.lease_until > table.ready_at, table.lease_until), else_=table.ready_at)
+    moment = session.scalar(select(func.min(free_at)).where(table.wanted > table.done, *where))
+    return None if moment is None else float(moment)
 
 
 def waiting(session: Session, table: Workable, *where: ColumnElement[bool]) -> int:

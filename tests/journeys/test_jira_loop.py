@@ -24,7 +24,9 @@ class Site:
         self.company, self.sandbox, self.url = people, sandbox, url
         self.connection = people.connection("acme-jira", "jira", url, AUTH)
         self.epics = [sandbox.add_issue("ACME", f"Epic {number}", type="Epic") for number in (1, 2)]
-        self.children = {epic: [sandbox.add_issue("ACME", f"Story {number} of {epic}", parent=epic) for number in range(4)] for epic in self.epics}
+        self.children = {
+            epic: [sandbox.add_issue("ACME", f"Story {number} of {epic}", parent=epic) for number in range(4)] for epic in self.epics
+        }
         people.objective()
 
     def ref(self, key: str) -> str:
@@ -33,8 +35,10 @@ class Site:
         return str(issue["id"])
 
     def event(self, key: str, ref: str = "", **more: Any) -> None:
-        self.company.deliver(self.connection, {"timestamp": 1, "webhookEvent": "jira:issue_updated",
-                                               "issue": {"id": ref or self.ref(key), "key": key}, **more})
+        self.company.deliver(
+            self.connection,
+            {"timestamp": 1, "webhookEvent": "jira:issue_updated", "issue": {"id": ref or self.ref(key), "key": key}, **more},
+        )
 
     def close(self, key: str) -> None:
         self.sandbox.set_status(key, "done")
@@ -128,7 +132,9 @@ def test_a_new_child_that_no_listing_has_seen_counts(site: Site) -> None:
 
 def test_jql_membership_is_asked_strongly_while_the_index_lags(site: Site) -> None:
     site.company.key_result("kr-labelled", unit="", target=10.0)
-    site.company.mapping("kr-labelled", site.connection, select={"jql": "project = ACME AND labels = onboarding ORDER BY created DESC"}, measure="count")
+    site.company.mapping(
+        "kr-labelled", site.connection, select={"jql": "project = ACME AND labels = onboarding ORDER BY created DESC"}, measure="count"
+    )
     site.work()
     assert site.company.row("kr-labelled").current == 0.0
     site.sandbox.index_lag = 3600
@@ -217,3 +223,19 @@ def test_a_worker_that_dies_with_the_lease_is_replaced(site: Site) -> None:
     site.company.clock.ahead += connections.LEASE_SECONDS + 1
     site.work()
     assert site.company.row("kr-setup").current == 25.0
+
+
+def test_double_counting_inside_one_objective_is_warned_once(site: Site) -> None:
+    from connector.services.overlaps import find_overlaps
+    from connector.store.tables import Audit
+
+    for name in ("kr-one", "kr-two"):
+        site.company.key_result(name, unit="", target=10.0)
+        site.company.mapping(name, site.connection, select={"epics": [site.epics[0]]}, measure="count")
+    site.work()
+    syncs.sync_connection(site.company.runtime, site.connection, trigger="test")
+    with site.company.runtime.store.read() as session:
+        [overlap] = find_overlaps(session)
+        warnings = [row for row in session.query(Audit) if row.action == "double_counting"]
+    assert (overlap.first, overlap.second, overlap.items) == ("kr-one", "kr-two", 4)
+    assert len(warnings) == 1

@@ -23,7 +23,6 @@ def running(app: Any) -> Iterator[str]:
     """Serve ``app`` on a free port of the loopback address and give its base URL, without a final slash."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="stand-in", daemon=True)
     thread.start()
     try:

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
 from connector.services import drain as drains
+from connector.services import listing
 from connector.settings import load_settings
 from connector.store import work
 from connector.store.base import Base
@@ -48,14 +49,28 @@ class Company:
 
     def connection(self, name: str, host: str, url: str, auth: dict[str, str], **options: Any) -> int:
         with self.runtime.store.write() as session:
-            row = Connection(name=name, host=host, url=url, auth=self.runtime.vault.seal(auth), webhook_secret=self.runtime.vault.seal(SECRET),
-                             options={"requests_per_minute": 100_000, **options}, created_at=self.runtime.now())
+            row = Connection(
+                name=name,
+                host=host,
+                url=url,
+                auth=self.runtime.vault.seal(auth),
+                webhook_secret=self.runtime.vault.seal(SECRET),
+                options={"requests_per_minute": 100_000, **options},
+                created_at=self.runtime.now(),
+            )
             session.add(row)
             session.flush()
             return row.id
 
-    def objective(self, name: str = "onboarding", *, pages: list[dict[str, Any]] | None = None, cycle: str = "now", start: date | None = None,
-                  end: date | None = None) -> str:
+    def objective(
+        self,
+        name: str = "onboarding",
+        *,
+        pages: list[dict[str, Any]] | None = None,
+        cycle: str = "now",
+        start: date | None = None,
+        end: date | None = None,
+    ) -> str:
         today = self.runtime.now().date()
         with self.runtime.store.write() as session:
             row = session.scalar(select(Cycle).where(Cycle.name == cycle))
@@ -78,8 +93,9 @@ class Company:
 
     def mapping(self, key_result: str, connection: int, **rule: Any) -> int:
         with self.runtime.store.write() as session:
-            row = Mapping(key_result_id=key_result, connection_id=connection, rule=rule, mode=rule.get("mode", "value"),
-                          created_at=self.runtime.now())
+            row = Mapping(
+                key_result_id=key_result, connection_id=connection, rule=rule, mode=rule.get("mode", "value"), created_at=self.runtime.now()
+            )
             session.add(row)
             session.flush()
             work.want(session, Mapping, [row.id], self.runtime.epoch())
@@ -89,12 +105,22 @@ class Company:
         """Store a delivery as the door would."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         with self.runtime.store.write() as session:
-            session.add(Delivery(connection_id=connection, key=f"test-{next(self._next)}", body=raw, headers=headers,
-                                 body_hash=hashlib.sha256(raw).hexdigest(), event=json.loads(raw).get("webhookEvent", ""),
-                                 received_at=self.runtime.now()))
+            session.add(
+                Delivery(
+                    connection_id=connection,
+                    key=f"test-{next(self._next)}",
+                    body=raw,
+                    headers=headers,
+                    body_hash=hashlib.sha256(raw).hexdigest(),
+                    event=json.loads(raw).get("webhookEvent", ""),
+                    received_at=self.runtime.now(),
+                )
+            )
 
     def work(self, *connections: int) -> None:
         """Do everything that is wanted now."""
+        for connection in connections:
+            listing.list_all(self.runtime, connection)
         for connection in connections:
             drains.drain(self.runtime, connection)
         drains.settle(self.runtime)

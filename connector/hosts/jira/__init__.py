@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connector.errors import InputError
+from connector.hosts import base
 from connector.hosts.base import ConnectionSettings
-from connector.hosts.jira.client import JiraClient
-from connector.hosts.jira.host import JiraHost
 from connector.hosts.jira.webhook import JiraDialect
 from connector.hosts.limits import Budget
 
 NAME = "jira"
 TITLE = "Jira"
 
-Host = JiraHost
-dialect = JiraDialect()
+dialect: base.Dialect = JiraDialect()
 
 _CLOUD_ID = r"^[A-Za-z0-9-]{1,64}$"  # becomes part of a path
 
@@ -85,11 +83,14 @@ def check_auth(auth: Mapping[str, object]) -> None:
         raise InputError(f"is not usable: {first['msg'][0].lower()}{first['msg'][1:]}", where=f"auth.{name}") from None
 
 
-def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> JiraHost:
+def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> base.Host:
     """A host for one connection. Raises ``InputError`` for credentials of the wrong shape; makes no request.
 
     ``instance`` names this installation in the links that are written; ``patience`` is how many seconds a call may wait for budget.
     """
+    from connector.hosts.jira.client import JiraClient  # here: a second of imports that the door does not need
+    from connector.hosts.jira.host import JiraHost
+
     check_auth(settings.auth)
     client = JiraClient(settings, budget=budget, allow_private=allow_private, patience=patience)
     return JiraHost(settings, client, instance=instance)
@@ -101,9 +102,7 @@ __all__ = [
     "ApiTokenAuth",
     "AuthModel",
     "DataCenterAuth",
-    "Host",
     "JiraDialect",
-    "JiraHost",
     "ScopedTokenAuth",
     "ServiceAccountAuth",
     "build",

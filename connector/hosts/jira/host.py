@@ -81,16 +81,27 @@ class JiraHost:
         """HTTP requests sent so far through this object."""
         return self._client.gateway.requests
 
+    @requests.setter
+    def requests(self, count: int) -> None:
+        self._client.gateway.requests = count
+
     def close(self) -> None:
         """Give back the sockets."""
         self._client.close()
 
     # --- describing ------------------------------------------------------------------------------------------------------
 
+    def identify(self) -> str:
+        """Our own account id, by one small request that tests the credentials. Raises ``Refused`` for bad ones.
+
+        Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself
+        """
+        return _account(self._client.get("myself"))
+
     def describe(self) -> Description:
         """Who we are, all projects and fields, and which rights are missing where. Raises ``Refused`` for bad credentials."""
         me = as_mapping(self._client.get("myself"))
-        bot = as_text(me.get("accountId")) or as_text(me.get("key")) or as_text(me.get("name"))
+        bot = _account(me)
         email = as_text(me.get("emailAddress")) or self.settings.auth.get("email", "")
         name = as_text(me.get("displayName")) or bot
         containers = self._projects()
@@ -308,8 +319,7 @@ class JiraHost:
             data = as_mapping(self._client.get(f"issue/{quote(ref, safe='')}/comment/{quote(comment, safe='')}"))
         except Gone:
             return None
-        writer = as_mapping(data.get("author"))
-        author = as_text(writer.get("accountId")) or as_text(writer.get("key")) or as_text(writer.get("name"))
+        author = _account(data.get("author"))
         return Comment(as_ref(data.get("id")) or comment, author, plain_text(data.get("body")), read_moment(data.get("created")))
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
@@ -317,6 +327,12 @@ class JiraHost:
         body: Any = document(text, account) if self._client.cloud else f"[~{account}] {text}"
         answer = as_mapping(self._client.post(f"issue/{quote(ref, safe='')}/comment", {"body": body}))
         return {"comment": as_ref(answer.get("id"))}
+
+
+def _account(user: Any) -> str:
+    """A user's account id; Data Center has ``key`` or ``name`` instead."""
+    data = as_mapping(user)
+    return as_text(data.get("accountId")) or as_text(data.get("key")) or as_text(data.get("name"))
 
 
 def _container(entry: Any) -> Container:

@@ -99,6 +99,20 @@ class IssueReader:
             if not token:
                 return
 
+    def living_projects(self, keys: Iterable[str]) -> list[str]:
+        """Those of ``keys`` whose project exists, is shown to us and is not archived; asked one by one.
+
+        Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects
+        """
+        return [key for key in keys if self._is_living(key)]
+
+    def _is_living(self, key: str) -> bool:
+        try:
+            project = as_mapping(self._client.get(f"project/{quote(key, safe='')}"))
+        except Gone:
+            return False
+        return project.get("archived") is not True
+
     def _old_search(self, jql: str, fields: Sequence[str], token: str, size: int) -> tuple[list[Issue], str]:
         """Data Center: pages by offset, 1,000 at most."""
         start = int(token or 0)

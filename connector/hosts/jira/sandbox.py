@@ -56,8 +56,9 @@ class Fault:
 class JiraSandbox:
     """A Jira site in memory. ``world`` as in ``sandbox_world.DEFAULT_WORLD``; change it through ``world``'s methods, also named here.
 
-    ``log`` holds ``(method, path, body)`` of every request; ``reads`` and ``writes`` count those that succeeded. ``page_limit`` makes
-    search pages shorter than asked. ``closed_paths`` answers 404 (405 when told so) for paths that contain a key, as an older site does.
+    ``log`` holds ``(method, path, body)`` of every request; ``reads`` and ``writes`` count those that succeeded.
+    ``rest.page_limit`` makes search pages shorter than asked, ``rest.denied`` takes permissions away, ``rest.expire_tokens()``
+    voids page tokens. ``closed_paths`` answers 404 (405 when told so) for paths that contain a key, as an older site does.
     """
 
     def __init__(self, world: Mapping[str, Any] | None = None, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -73,6 +74,7 @@ class JiraSandbox:
         self.token_seconds = 3600
         self.rest = Rest(self.world)
         self._lock = threading.Lock()
+        self._asking = threading.local()
         # what tests and the sandbox's control page do most
         self.add_issue, self.set_status, self.move = self.world.add_issue, self.world.set_status, self.world.move
         self.set_field, self.delete, self.archive_project = self.world.set_field, self.world.delete, self.world.archive_project
@@ -182,7 +184,11 @@ class JiraSandbox:
         for part, status in self.closed_paths.items():
             if part in path:
                 raise RefusalError(status, "")
-        return self.rest.route(method, [unquote(part) for part in path.strip("/").split("/")], query, body)
+        self._asking.over_http = True
+        try:
+            return self.rest.route(method, [unquote(part) for part in path.strip("/").split("/")], query, body)
+        finally:
+            self._asking.over_http = False
 
     def _check_login(self, header: str, scoped: bool) -> None:
         settings = self.world.settings
@@ -213,7 +219,9 @@ class JiraSandbox:
         if not self.hooks.url:
             return
         body: dict[str, Any] = {"timestamp": int(self.world.clock().timestamp() * 1000), "webhookEvent": event}
-        user = {"accountType": "atlassian", **(self.world.settings.get("actor") or self.world.settings["account"])}
+        # what comes over HTTP is the bot's doing, what comes from Python plays the person called ``actor``
+        person = None if getattr(self._asking, "over_http", False) else self.world.settings.get("actor")
+        user = {"accountType": "atlassian", **(person or self.world.settings["account"])}
         body["user"] = {name: value for name, value in user.items() if name != "emailAddress"}
         if event.startswith("jira:issue_"):
             body["issue_event_type_name"] = event.removeprefix("jira:").replace("issue_updated", "issue_generic")

@@ -48,11 +48,29 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """A test that only issues with one of these refs as their ``field`` ("key" or "parent") can pass: no need to look at others."""
+
+    test: Test
+    field: str
+    refs: frozenset[str]
+
+    def __call__(self, facts: Facts) -> bool:
+        """Whether the issue passes."""
+        return self.test(facts)
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A parsed JQL: ``test`` over an issue's facts, None when nothing is restricted; ``order`` as (field, descending)."""
 
     test: Test | None
     order: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def among(self) -> Among | None:
+        """What narrows the search beforehand, None when every issue must be looked at."""
+        return self.test if isinstance(self.test, Among) else None
 
 
 def parse(text: str, site: Site) -> Query:
@@ -103,7 +121,14 @@ class _Parser:
         while self._word("and"):
             self._at += 1
             tests.append(self._one())
-        return tests[0] if len(tests) == 1 else lambda facts: all(test(facts) for test in tests)
+        if len(tests) == 1:
+            return tests[0]
+        narrow = next((test for test in tests if isinstance(test, Among)), None)
+
+        def every(facts: Facts) -> bool:
+            return all(test(facts) for test in tests)
+
+        return Among(every, narrow.field, narrow.refs) if narrow else every
 
     def _one(self) -> Test:
         if self._word("not") or self._sign("!"):
@@ -132,10 +157,15 @@ class _Parser:
         if operator in ("in", "not in"):
             values = self._list()
             negated = operator == "not in"
+            if name in ("key", "parent") and not negated:
+                refs = frozenset(str(value) for value in values)
+                return Among(lambda facts: facts.get(name) in refs, name, refs)
             return lambda facts: _equals_any(facts, name, values) != negated
         if operator not in ("=", "!=", ">", ">=", "<", "<=", "~", "!~"):
             raise JqlError(f"Error in the JQL Query: Expecting operator but got '{operator}'.")
         value = self._value(name, self._take())
+        if name in ("key", "parent") and operator == "=":
+            return Among(lambda facts: facts.get(name) == value, name, frozenset({str(value)}))
         if operator in ("=", "!="):
             return lambda facts: _equals_any(facts, name, [value]) == (operator == "=")
         if operator in ("~", "!~"):

@@ -160,7 +160,8 @@ class Rest:
         query = self._query(jql)
         test = query.test or (lambda one: True)
         try:
-            found = [issue for issue in self.world.seen_by_index(fresh) if test(facts(self.world, issue))]
+            among = (query.among.field, query.among.refs) if query.among else None
+            found = [issue for issue in self.world.seen_by_index(fresh, among) if test(facts(self.world, issue))]
         except JqlError as error:
             raise RefusalError(400, str(error)) from None
         found.sort(key=lambda issue: int(issue["id"]))

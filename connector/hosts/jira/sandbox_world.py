@@ -98,10 +98,15 @@ class IssueWorld:
             for old in self.old_keys:
                 self._count(old)
             self._past: dict[str, list[tuple[datetime, dict[str, Any]]]] = {}
+            self._once_below: dict[str, set[str]] = {}  # parent → all that ever hung below it
             self._next_id = int(world.get("next_id") or 10001)
             listener, self.listener = self.listener, None
             for issue in world.get("issues") or []:
                 self.add_issue(**issue)
+            for made in self.issues.values():  # a parent may stand below its children in the list
+                parent = made["fields"]["parent"]
+                made["fields"]["parent"] = self._by_key.get(parent.upper(), parent) if parent else None
+                self._note_parent(made["id"], made["fields"]["parent"])
             self._past.clear()
             self.listener = listener
 
@@ -134,12 +139,22 @@ class IssueWorld:
             return None
         return issue
 
-    def seen_by_index(self, fresh: Iterable[str] = ()) -> list[dict[str, Any]]:
-        """All issues as the search index knows them: as they were ``index_lag`` seconds ago, except those in ``fresh``."""
+    def seen_by_index(self, fresh: Iterable[str] = (), among: tuple[str, Iterable[str]] | None = None) -> list[dict[str, Any]]:
+        """All issues as the search index knows them: as they were ``index_lag`` seconds ago, except those in ``fresh``.
+
+        ``among`` ("key" or "parent", refs) leaves out most of those that cannot match: a large site is not searched whole each time.
+        """
         trusted = set(fresh)
         horizon = self.clock() - timedelta(seconds=self.index_lag)
         found = []
-        for ref, issue in self.issues.items():
+        looked_at: Iterable[str] = self.issues
+        if among is not None:
+            field, refs = among
+            looked_at = refs if field == "key" else {child for ref in refs for child in self._once_below.get(ref, ())}
+        for ref in looked_at:
+            issue = self.issues.get(ref)
+            if issue is None:
+                continue
             view: dict[str, Any] | None = issue
             if self.index_lag and ref not in trusted and issue["changed_at"] > horizon:
                 view = next((old for moment, old in reversed(self._past.get(ref, [])) if moment <= horizon), None)
@@ -180,7 +195,7 @@ class IssueWorld:
             if project not in self.projects:
                 self.projects[project] = {"id": str(10000 + len(self.projects)), "key": project, "name": project, "archived": False}
             ref = id or str(self._next_id)
-            self._next_id = max(self._next_id, int(ref)) + 1
+            self._next_id = max(self._next_id, int(ref) + 1)
             key = key or self._next_key(project)
             above = self.find(parent) if parent else None
             now = self.clock()
@@ -201,6 +216,7 @@ class IssueWorld:
             rest = {"links": dict(links or {}), "properties": dict(properties or {}), "comments": [dict(comment) for comment in comments]}
             self.issues[ref] = {"id": ref, "key": key, "deleted": False, "changed_at": now, "fields": values, **rest}
             self._by_key[key.upper()] = ref
+            self._note_parent(ref, values["parent"])
             self._count(key)
             self._tell("jira:issue_created", self.issues[ref], [])
             return key
@@ -303,6 +319,11 @@ class IssueWorld:
             self._remember(issue)
         issue["fields"] = {**issue["fields"], **values, "updated": self.clock()}
         issue["changed_at"] = self.clock()
+        self._note_parent(issue["id"], issue["fields"]["parent"])
+
+    def _note_parent(self, ref: str, parent: str | None) -> None:
+        if parent:
+            self._once_below.setdefault(parent, set()).add(ref)
 
     def _remember(self, issue: Mapping[str, Any]) -> None:
         past = self._past.setdefault(issue["id"], [])

@@ -17,22 +17,28 @@ from connector.hosts.jira.jql import CHUNK, both, chunks, is_issue_key, issue_li
 from connector.hosts.jira.reader import BATCH, IDS_ONLY, IDS_PAGE, IssueReader
 from mappings.rules import SelectorKind
 
-MANY_CHUNKS = 20  # beyond this many lists of epics, what changed lately is asked by project instead
+MANY_CHUNKS = 20  # beyond this many lists of epics, what changed lately and which ids there are is asked by project instead
 
 
 def plan_walks(wanted: Sequence[Wanted], fields: Sequence[str], *, cloud: bool, since: datetime | None) -> list[ListQuery]:
     """The fewest walks that see every item of ``wanted``: epics of all mappings together, each JQL and project once.
 
-    ``since`` limits them to what changed. With very many epics these walks go by project, when the projects are known.
+    ``since`` limits them to what changed. With very many epics these walks, and those for ids alone, go by project where the
+    projects are known (``Resolution.containers`` of the mapping). They then miss a child in a project in which its mapping had
+    none: webhooks and the walk over everything find it.
     """
     common: dict[str, JSON] = {"fields": list(fields), "since": since.isoformat() if since else None, "cloud": cloud}
-    plain, deep, issues = _named(wanted, SelectorKind.EPICS, deep=False), _named(wanted, SelectorKind.EPICS, deep=True), _named(wanted)
-    plain = {ref: name for ref, name in plain.items() if ref not in deep}
     projects = {mapping.selector.project for mapping in wanted if mapping.selector.kind is SelectorKind.PROJECT}
-    containers = _projects_of_epics(wanted)
-    if since and containers and -(-len(plain) // CHUNK) + -(-len(deep) // CHUNK) > MANY_CHUNKS:
-        projects |= containers
-        plain, deep = {}, {}
+    plain, deep = _epics(wanted)
+    issues = _named(wanted)
+    homes: set[str] = set()
+    # Whole issues come 100 to a page, so a list of epics costs no page more than the project. What changed lately and bare ids
+    # (5,000 to a page) fill far fewer pages than there are lists. Such a walk shows the epics too.
+    if (since or tuple(fields) == IDS_ONLY) and -(-len(plain) // CHUNK) - (-len(deep) // CHUNK) > MANY_CHUNKS:
+        for mapping in wanted:
+            if mapping.selector.kind is SelectorKind.EPICS:
+                homes.update(mapping.resolution.containers)
+        plain, deep = _epics([mapping for mapping in wanted if not mapping.resolution.containers])
     walks: list[ListQuery] = []
     for kind, named, subtasks in (("children", plain, False), ("children", deep, True), ("issues", issues, False)):
         for part in chunks(list(named), CHUNK):
@@ -46,8 +52,9 @@ def plan_walks(wanted: Sequence[Wanted], fields: Sequence[str], *, cloud: bool, 
     for jql, mappings in by_jql.items():
         walks.append(ListQuery(f"matches of {jql[:80]}", {**common, "kind": "jql", "jql": jql}, tuple(mappings)))
     for part in chunks(sorted(projects), CHUNK):
-        jql = f"project = {quoted(part[0])}" if len(part) == 1 else f"project in ({', '.join(quoted(key) for key in part)})"
-        walks.append(ListQuery(f"issues of {', '.join(part)}"[:120], {**common, "kind": "jql", "jql": jql}))
+        walks.append(ListQuery(f"issues of {', '.join(part)}"[:120], {**common, "kind": "jql", "jql": _projects_jql(part)}))
+    for part in chunks(sorted(homes - projects), CHUNK):
+        walks.append(ListQuery(f"issues of {', '.join(part)}"[:120], {**common, "kind": "projects", "projects": part}))
     return walks
 
 
@@ -69,10 +76,10 @@ def walk_page(reader: IssueReader, query: ListQuery, cursor: Mapping[str, JSON] 
             raise
         if token:
             raise Refused(f"the walk {query.name!r} must begin again: {error.message}", status=400, code="cursor_expired") from error
-        if not named:
+        left = _those_left(reader, spec, named)
+        if left is None:
             raise
-        # One named issue that does not exist any more makes the whole list an error: go on with those that are left
-        named = _existing(reader, named[:CHUNK], spec) + named[CHUNK:]
+        named = left
         if not named[:CHUNK]:
             return _page(reader, spec, [], fields, _next(spec, state, [], "", "", []))
         jql = _jql(spec, state, named, now)
@@ -91,6 +98,8 @@ def _page(reader: IssueReader, spec: Mapping[str, Any], issues: Sequence[Mapping
 
 def _start(spec: Mapping[str, Any]) -> list[str]:
     """The names that the first JQL lists: keys where there are, because people and logs read them; else ids."""
+    if spec.get("kind") == "projects":
+        return [str(key) for key in as_sequence(spec.get("projects"))]
     return [str(name) if is_issue_key(str(name)) else str(ref) for name, ref in as_sequence(spec.get("named"))]
 
 
@@ -99,6 +108,8 @@ def _jql(spec: Mapping[str, Any], state: Mapping[str, Any], named: Sequence[str]
     listed = issue_list(named[:CHUNK])
     if spec.get("kind") == "jql":
         jql = str(spec["jql"])
+    elif spec.get("kind") == "projects":
+        jql = _projects_jql(named)
     elif spec.get("kind") == "issues":
         jql = f"key in ({listed})"
     elif state.get("phase") == "subtasks":
@@ -109,6 +120,10 @@ def _jql(spec: Mapping[str, Any], state: Mapping[str, Any], named: Sequence[str]
         # A changed subtask does not change its story, so the stories above subtasks are always walked whole
         since = None if spec.get("subtasks") else since
     return both(jql, updated_since(since, now)) if since else jql
+
+
+def _projects_jql(keys: Sequence[str]) -> str:
+    return f"project = {quoted(keys[0])}" if len(keys) == 1 else f"project in ({', '.join(quoted(key) for key in keys)})"
 
 
 def _next(
@@ -126,6 +141,17 @@ def _next(
         return cursor
     rest = list(named[CHUNK:]) if phase else children
     return {"token": "", "phase": "subtasks", "named": rest} if rest else None
+
+
+def _those_left(reader: IssueReader, spec: Mapping[str, Any], named: Sequence[str]) -> list[str] | None:
+    """``named`` without what does not exist any more: one such issue or project makes Jira refuse the whole list.
+
+    None when the list is not to blame.
+    """
+    if spec.get("kind") == "projects":
+        left = reader.living_projects(named)
+        return left if len(left) < len(named) else None
+    return _existing(reader, named[:CHUNK], spec) + list(named[CHUNK:]) if named else None
 
 
 def _existing(reader: IssueReader, names: Sequence[str], spec: Mapping[str, Any]) -> list[str]:
@@ -146,12 +172,8 @@ def _named(wanted: Sequence[Wanted], kind: SelectorKind = SelectorKind.ISSUES, *
     return found
 
 
-def _projects_of_epics(wanted: Sequence[Wanted]) -> set[str]:
-    """Projects in which the children of all epics live; empty when it is unknown for any mapping."""
-    found: set[str] = set()
-    for mapping in wanted:
-        if mapping.selector.kind is SelectorKind.EPICS:
-            if not mapping.resolution.containers:
-                return set()
-            found.update(mapping.resolution.containers)
-    return found
+def _epics(wanted: Sequence[Wanted]) -> tuple[dict[str, str], dict[str, str]]:
+    """Ref → name of the epics whose children count, and of those whose subtasks count too; each epic stands in one of them."""
+    deep = _named(wanted, SelectorKind.EPICS, deep=True)
+    plain = _named(wanted, SelectorKind.EPICS, deep=False)
+    return {ref: name for ref, name in plain.items() if ref not in deep}, deep

@@ -71,6 +71,7 @@ class JiraDialect:
 
     handled = _ISSUE | _COMMENT | _PROJECT | _SITE
     ignored = frozenset(_REASONS)
+    kept_headers = frozenset(f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace"))
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """None: Jira has no set-up request, the secret is typed in on both sides."""
@@ -82,11 +83,12 @@ class JiraDialect:
 
     def delivery(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Who this delivery is: Jira's identifier (the same on all retries), else a hash of the body. Raises ``NotThisHost``."""
-        event = as_text(_payload(body)["webhookEvent"])
+        data = _payload(body)
+        event = as_text(data["webhookEvent"])
         key = headers.get("x-atlassian-webhook-identifier", "").strip()
         if not key or len(key) > 200:
             key = f"sha256:{hashlib.sha256(body).hexdigest()}"
-        return Delivery(key=key, event=event[:100])
+        return Delivery(key=key, event=event[:100], at=read_moment(data.get("timestamp")))
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event] | Ignored:
         """The events of a delivery, or why it is left alone. Raises ``NotThisHost`` and nothing else."""

@@ -11,17 +11,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from connector.errors import InputError
+from connector.hosts import base
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.limits import Budget
-from connector.hosts.notion.host import NotionHost
 from connector.hosts.notion.webhook import NotionDialect
 
 NAME = "notion"
 TITLE = "Notion"
-Host = NotionHost
 dialect = NotionDialect()
 
-__all__ = ["NAME", "TITLE", "AuthModel", "Host", "build", "check_auth", "dialect"]
+__all__ = ["NAME", "TITLE", "AuthModel", "build", "check_auth", "dialect"]
 
 
 class AuthModel(BaseModel):
@@ -57,7 +56,9 @@ def check_auth(auth: Mapping[str, Any]) -> None:
         raise InputError(message, where=f"auth.{key}") from None
 
 
-def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> NotionHost:
+def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> base.Host:
     """A host for one connection. Raises ``InputError`` when its ``auth`` cannot be used. Sends nothing yet."""
+    from connector.hosts.notion.host import NotionHost  # here: imports that the door does not need
+
     check_auth(settings.auth)
     return NotionHost(settings, budget=budget, allow_private=allow_private, instance=instance, patience=patience)

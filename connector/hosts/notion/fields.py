@@ -5,7 +5,7 @@ Reference: https://developers.notion.com/reference/page-property-values
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from connector.domain.model import Category, FieldValue, Item, Unknown
 from connector.hosts.notion.ids import known_id, property_id
 from connector.hosts.notion.schema import Schema, plain_text
 
+_LARGEST = sys.float_info.max
 CUT_AT = 25  # a page object holds at most this many related pages or people
 
 
@@ -28,9 +29,9 @@ def moment(text: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def container_of(page: Mapping[str, Any]) -> str:
@@ -130,7 +131,7 @@ def field_value(value: Mapping[str, Any]) -> FieldValue:
 def _number(inner: object, _: Mapping[str, Any]) -> FieldValue:
     if inner is None:
         return None
-    if isinstance(inner, bool) or not isinstance(inner, (int, float)) or not math.isfinite(inner):
+    if isinstance(inner, bool) or not isinstance(inner, (int, float)) or not abs(inner) <= _LARGEST:  # not <= is true of nan
         return Unknown("not a number")
     return float(inner)
 
@@ -186,14 +187,14 @@ def _unique_id(inner: object, _: Mapping[str, Any]) -> FieldValue:
 def _formula(inner: object, _: Mapping[str, Any]) -> FieldValue:
     if not isinstance(inner, dict):
         return Unknown("formula without a value")
-    kind = inner.get("type")
+    kind = str(inner.get("type"))
     if kind == "boolean":
         found = inner.get("boolean")
         return found if isinstance(found, bool) else None
-    readers: dict[object, Callable[[object, Mapping[str, Any]], FieldValue]] = {"number": _number, "string": _text, "date": _date}
+    readers: dict[str, Callable[[object, Mapping[str, Any]], FieldValue]] = {"number": _number, "string": _text, "date": _date}
     if kind not in readers:  # "unsupported" since 2026-08-05: the traversal budget was used up; asking again does not help
-        return Unknown(f"formula {str(kind)[:40]}")
-    return readers[kind](inner.get(str(kind)), inner)
+        return Unknown(f"formula {kind[:40]}")
+    return readers[kind](inner.get(kind), inner)
 
 
 def _rollup(inner: object, _: Mapping[str, Any]) -> FieldValue:

@@ -56,6 +56,11 @@ class NotionHost:
 
     # --- describing and resolving --------------------------------------------------------------------------------------
 
+    def identify(self) -> str:
+        """The bot's id, by one request. Raises ``Refused`` when the token is not accepted."""
+        self._bot_id = known_id(self._client.me().get("id")) or ""
+        return self._bot_id
+
     def describe(self) -> Description:
         """Who we are there and which data sources are shared with us. Raises ``Refused`` for a token that is not accepted."""
         me = self._client.me()
@@ -304,9 +309,7 @@ class NotionHost:
         return {"comment": str(self._client.create_comment(ref, runs).get("id") or "")}
 
     def _bot(self) -> str:
-        if not self._bot_id:
-            self._bot_id = known_id(self._client.me().get("id")) or ""
-        return self._bot_id
+        return self._bot_id or self.identify()
 
 
 def _measured(wanted: Sequence[Wanted]) -> list[str]:

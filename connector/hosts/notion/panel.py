@@ -48,7 +48,7 @@ _COLOURS = {
 }
 _BY_URGENCY = (State.AT_RISK, State.STALLED, State.OVERDUE, State.DATA_LATE, State.NO_DATA, State.ON_TRACK, State.CLOSED)
 _CELLS = 20
-_SINCE = re.compile(r"since (\d{1,2} \w{3})\b")
+_SINCE = re.compile(r"since (\d{1,2}\s\w{3})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,13 @@ def _rounded(number: float | None, decimals: int) -> float | None:
 def _fitting(panel: Panel) -> list[dict[str, Any]]:
     """All key results in full if that fits; else the first ones in full and the rest as state, title and sentence."""
     results = panel.key_results
-    for full in range(len(results), -1, -1):
+    for full in range(min(len(results), MOST_RUNS // 2), -1, -1):  # a full block has two runs at least
         runs = _runs(_lines(panel, full, len(results)))
         if len(runs) <= MOST_RUNS:
             return runs
     shown = len(results)
     while len(runs := _runs(_lines(panel, 0, shown))) > MOST_RUNS and shown > 0:
-        shown -= max(1, shown // 20)
+        shown -= max(1, shown // 10)
     return runs[:MOST_RUNS]
 
 

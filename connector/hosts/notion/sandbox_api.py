@@ -97,7 +97,7 @@ def _show_page(box: NotionSandbox, page: Body, only: list[str]) -> Answer:
     if page["source"]:
         database = box.world.data["sources"][page["source"]]["database"]
         parent = {"type": "data_source_id", "data_source_id": page["source"], "database_id": database}
-    shown = {each["name"]: shapes.shown_value(each, page["values"].get(each["id"], shapes.empty(each["type"]))) for each in chosen}
+    shown = {each["name"]: shapes.shown_value(each, _inner(page, each)) for each in chosen}
     compact = page["id"].replace("-", "")
     return {
         "object": "page", "id": page["id"], "created_time": page["created_time"], "last_edited_time": page["last_edited_time"],
@@ -105,6 +105,15 @@ def _show_page(box: NotionSandbox, page: Body, only: list[str]) -> Answer:
         "cover": None, "icon": None, "parent": parent, "in_trash": page["in_trash"], "is_archived": page["is_archived"], "is_locked": False,
         "properties": shown, "url": f"https://app.notion.com/p/{compact}", "public_url": None,
     }  # fmt: skip
+
+
+def _inner(page: Body, prop: Body) -> Any:
+    kind = prop["type"]
+    if kind in ("created_time", "last_edited_time"):
+        return page[kind]
+    if kind in ("created_by", "last_edited_by"):
+        return {"object": "user", "id": page[kind]}
+    return page["values"].get(prop["id"], shapes.empty(kind))
 
 
 def _chosen(properties: Mapping[str, Any], only: list[str]) -> list[Any]:
@@ -140,8 +149,8 @@ def _show_block(block: Body) -> Answer:
 def _show_comment(comment: Body) -> Answer:
     return {
         "object": "comment", "id": comment["id"], "parent": {"type": "page_id", "page_id": comment["page"]},
-        "discussion_id": str(uuid.uuid4()), "created_time": comment["created_time"], "last_edited_time": comment["created_time"], "rich_text": comment["rich_text"],
-        "created_by": {"object": "user", "id": comment["created_by"]},
+        "discussion_id": str(uuid.uuid4()), "created_time": comment["created_time"], "last_edited_time": comment["created_time"],
+        "rich_text": comment["rich_text"], "created_by": {"object": "user", "id": comment["created_by"]},
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ CUT = 25  # entries of a relation in a page object
 _READ_ONLY = frozenset({"formula", "rollup", "created_time", "created_by", "last_edited_time", "last_edited_by", "unique_id", "button"})
 
 
-class ApiFault(Exception):  # noqa: N818  # an answer to give, as in "refused"; it never leaves the stand-in
+class ApiFault(Exception):  # an answer to give, as in "refused"; it never leaves the stand-in
     """An error answer of the stand-in."""
 
     def __init__(self, status: int, code: str, message: str, additional: Mapping[str, Any] | None = None) -> None:

@@ -47,6 +47,7 @@ class NotionDialect:
             "view.updated",
         }
     )
+    kept_headers: frozenset[str] = frozenset()
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """The verification token of the one request that a new subscription sends; the caller decides whether set-up is armed."""
@@ -71,7 +72,7 @@ class NotionDialect:
         ident, kind = payload.get("id"), payload.get("type")
         if not (isinstance(ident, str) and ident and isinstance(kind, str) and kind and isinstance(payload.get("entity"), dict)):
             raise NotThisHost("a Notion delivery has an id, a type and an entity")
-        return Delivery(ident, kind)
+        return Delivery(ident, kind, moment(payload.get("timestamp")))
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event] | Ignored:
         """The hints in a delivery. Raises ``NotThisHost``."""

@@ -65,6 +65,7 @@ class PanelWriter:
             self._require_page()  # lost sharing looks like a deleted block: ask for the page before believing it
             self.receipt["deleted"] = int(self.receipt.get("deleted") or 0) + 1
             self.receipt["block"], self.receipt["digest"] = None, None
+            self.receipt["unsure"] = True  # a process that died after the second writing has left a callout nobody noted
             if self.receipt["deleted"] >= 2:
                 self.receipt["dismissed"] = True
                 return

@@ -25,6 +25,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$(\$?)\{([^}]*)(\}?)")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")  # no database or host takes these
+_LONGEST_INTEGER = 1023  # bits; what a float can hold
 _SHORTEST_SECRET = 6  # shorter values are too likely to be part of ordinary words
 _UNKNOWN_KEY = re.compile(r"unknown key '([^']*)'")
 
@@ -108,7 +109,7 @@ def _compose(text: str) -> yaml.Node | None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > DEEPEST:
-                    raise Faults([InputError(f"nested more than {DEEPEST} levels deep", line=event.start_mark.line + 1)])
+                    raise Faults([InputError(f"nested more than {DEEPEST} levels deep", line=_start(event) + 1)])
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
         node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
@@ -203,6 +204,8 @@ class _Builder:
             kind = node.tag.rpartition(":")[2]
             meant = {"timestamp": "a day or time", "int": "a number", "float": "a number", "bool": "true or false"}.get(kind, kind)
             return self._wrong(f"looks like {meant} but is none; put text into quotes", node, where)
+        if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+            return self._wrong("this number is too large", node, where)
         if not isinstance(value, str):
             return value
         if _UNREADABLE.search(value):
@@ -238,4 +241,8 @@ class _Builder:
 
 
 def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+    return _start(node) + 1
+
+
+def _start(place: Any) -> int:
+    return int(place.start_mark.line)

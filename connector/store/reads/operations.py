@@ -14,7 +14,7 @@ from connector.store.tables import Connection, Delivery, Item, KeyResult, Mappin
 
 def connections_page(session: Session, cursor: str | None = None, limit: int = 50, *, now: datetime) -> Page:
     """Connections by name. ``now`` (aware UTC) tells whether a pause or an arming still holds."""
-    active = {Mapping: (Mapping.retired_at.is_(None),)}
+    active: dict[Any, Any] = {Mapping: (Mapping.retired_at.is_(None),)}
     waiting = [
         select(func.count())
         .select_from(table)

@@ -163,4 +163,3 @@ def _key_result(identity: str = "kr-setup", **changes: Any) -> KeyResultPanel:
 
 def _panel(*key_results: KeyResultPanel, as_of: datetime = datetime(2026, 11, 18, 14, 12, tzinfo=UTC)) -> Panel:
     return Panel("inst-1", key_results, cycle_end=date(2026, 12, 31), as_of=as_of)
-

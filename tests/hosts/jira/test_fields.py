@@ -153,7 +153,10 @@ def test_text_of_a_document_and_back():
         "type": "doc",
         "content": [
             {"type": "paragraph", "content": [{"type": "text", "text": "/okr 64"}, {"type": "hardBreak"}, {"type": "text", "text": "ok"}]},
-            {"type": "paragraph", "content": [{"type": "mention", "attrs": {"id": "a", "text": "@Alice"}}, {"type": "emoji", "attrs": {"shortName": ":+1:"}}]},
+            {
+                "type": "paragraph",
+                "content": [{"type": "mention", "attrs": {"id": "a", "text": "@Alice"}}, {"type": "emoji", "attrs": {"shortName": ":+1:"}}],
+            },
         ],
     }
     assert f.plain_text(body) == "/okr 64\nok\n@Alice:+1:"
@@ -170,7 +173,9 @@ def test_a_text_nested_beyond_reason_does_no_harm():
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "key", "value", "name", "content", "type", "data"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "key", "value", "name", "content", "type", "data"]), inner)
+    ),
     max_leaves=10,
 )
 

@@ -92,7 +92,9 @@ def test_the_stand_in_reads(text, matches):
     assert parse(text, SITE).test(FACTS) is matches
 
 
-@pytest.mark.parametrize("text", ["project", "project =", "project = ACME AND", "(project = ACME", "project = ACME)", "a b c", "parent in ()", "x in f()", "!"])
+@pytest.mark.parametrize(
+    "text", ["project", "project =", "project = ACME AND", "(project = ACME", "project = ACME)", "a b c", "parent in ()", "x in f()", "!"]
+)
 def test_the_stand_in_refuses(text):
     with pytest.raises(JqlError):
         parse(text, SITE)

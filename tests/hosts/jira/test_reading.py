@@ -9,6 +9,7 @@ import pytest
 from connector.domain.model import Category
 from connector.errors import Refused
 from connector.hosts.base import Resolution, Wanted
+from connector.hosts.jira.fields import EPIC_LINK
 from connector.hosts.jira.sandbox_world import POINTS
 from mappings.rules import Selector, SelectorKind
 
@@ -281,3 +282,34 @@ def test_an_expired_page_token_says_so(host, sandbox, make):
 def test_the_old_search_is_never_used(host, sandbox, make):
     make.walk(host, host.plan([make.wanted(host, make.epics("ACME-1"))]))
     assert not [path for _, path, _ in sandbox.log if path.endswith("/search")]
+
+
+def test_an_epic_link_is_a_parent_too(host, sandbox, make):
+    link = {"id": "customfield_10014", "name": "Epic Link", "custom": True, "schema": {"type": "any", "custom": EPIC_LINK}}
+    sandbox.world.settings["fields"] = [*sandbox.world.settings["fields"], link]
+    key = sandbox.add_issue("ACME", fields={"customfield_10014": "ACME-1"})
+    wanted = make.wanted(host, make.epics("ACME-1"))
+    (item,) = host.fetch_items([ref(sandbox, key)], [wanted]).items
+    assert item.parents == (ref(sandbox, "ACME-1"),)
+    (unknown,) = host.fetch_items([ref(sandbox, key)], []).items
+    assert unknown.parents == ("ACME-1",)
+
+
+def test_a_walk_fixes_its_time_at_the_first_page(host, sandbox, make):
+    sandbox.rest.page_limit = 1
+    (query,) = host.plan([make.wanted(host, make.epics("ACME-1"))], since=datetime.now(UTC) - timedelta(hours=1))
+    first = host.list_items(query)
+    host._now = lambda: datetime.now(UTC) + timedelta(hours=5)
+    host.list_items(query, first.cursor)
+    asked = [body["jql"] for _, _, body in sandbox.calls("search/jql")]
+    assert asked[-1] == asked[-2]
+
+
+def test_subtasks_changed_below_unchanged_stories_are_seen(host, sandbox, make):
+    old = datetime.now(UTC) - timedelta(days=3)
+    for key in ("ACME-2", "ACME-3", "ACME-5"):
+        sandbox.world.find(key)["fields"]["updated"] = old
+    sandbox.set_status("ACME-5", "new")
+    wanted = [make.wanted(host, make.epics("ACME-1", subtasks=True))]
+    items, _ = make.walk(host, host.plan(wanted, since=datetime.now(UTC) - timedelta(minutes=30)))
+    assert "ACME-5" in {item.key for item in items}

@@ -219,3 +219,11 @@ def test_the_contract_and_the_stand_in_refuse_keys_of_the_old_search(sandbox, co
             host._client.post("search", {"jql": "project = ACME"})
         host.close()
     assert len(checked.faults) == 2
+
+
+def test_identify_is_one_request_and_parks_with_bad_credentials(host, build, sandbox):
+    assert host.identify() == "5b10a2844c20165700ede21g"
+    assert [path for _, path, _ in sandbox.log] == ["/rest/api/3/myself"]
+    with pytest.raises(Refused) as caught:
+        build({"email": "bot@acme.example", "api_token": "wrong"}).identify()
+    assert caught.value.parks

@@ -279,6 +279,8 @@ def test_writing_a_panel_echoes_only_what_is_ignored(host, sandbox, make):
     door = Door()
     with running(door) as address:
         sandbox.webhook_url = address
+        sandbox.world.settings["actor"] = {"accountId": "acc-alice"}
         host.write_panel("ACME-1", make.panel(make.key_result()), {})
         assert sandbox.hooks.wait()
     assert {dialect.parse(headers, raw).reason for headers, raw in door.got} == {"remote link only", "own property"}
+    assert {json.loads(raw)["user"]["accountId"] for _, raw in door.got} == {host.identify()}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.limits import Budget
 from connector.hosts.notion import build
 from connector.hosts.notion.host import NotionHost
 from connector.hosts.notion.sandbox import TOKEN, NotionSandbox
+from tests.support.standin import running
 
 TESTS = Path(__file__).parents[2]
 CONTRACT = json.loads((TESTS / "contracts" / "notion-types.trimmed.json").read_text())
@@ -27,25 +25,6 @@ BODIES = {
     ("POST", "/comments"): "CreateCommentBodyParameters",
     ("PATCH", "/pages/"): "UpdatePageBodyParameters",
 }
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    server.log = lambda *_: None  # a connection dropped on purpose is no news
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def check(definition: str, value: object) -> None:
@@ -79,7 +58,7 @@ def box() -> Iterator[NotionSandbox]:
 
 @pytest.fixture
 def base(box: NotionSandbox) -> Iterator[str]:
-    with serving(box) as url:
+    with running(box) as url:
         yield url
 
 

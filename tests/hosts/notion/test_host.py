@@ -62,9 +62,22 @@ def test_every_request_names_the_version(box: NotionSandbox, host: NotionHost) -
     assert host.requests == 2
 
 
+def test_identify_costs_one_request_and_tests_the_token(box: NotionSandbox, make_host: Callable[..., NotionHost]) -> None:
+    host = make_host()
+    assert (host.identify(), host.requests) == (box.world.data["bot"], 1)
+    with pytest.raises(Refused):
+        make_host(token="ntn_wrong").identify()
+
+
 @pytest.mark.parametrize(
     ("auth", "where"),
-    [({}, "auth.token"), ({"token": ""}, "auth.token"), ({"token": "a b"}, "auth.token"), ({"token": 5}, "auth.token"), ({"token": "x", "email": "e"}, "auth.email")],
+    [
+        ({}, "auth.token"),
+        ({"token": ""}, "auth.token"),
+        ({"token": "a b"}, "auth.token"),
+        ({"token": 5}, "auth.token"),
+        ({"token": "x", "email": "e"}, "auth.email"),
+    ],
 )
 def test_auth_is_checked_and_never_repeated(auth: dict[str, Any], where: str) -> None:
     with pytest.raises(InputError) as error:
@@ -125,7 +138,7 @@ def test_a_database_with_several_data_sources(box: NotionSandbox, host: NotionHo
     database, source = deals
     known = host.resolve(select(database), ["Seats"])
     second = box.world.add_data_source(database, "Renewals", {"Seats": "number"})
-    with pytest.raises(Refused, match='"Deals".*"Renewals"') as refused:
+    with pytest.raises(Refused, match=r'"Deals".*"Renewals"') as refused:
         host.resolve(select(database), ["Seats"])
     assert refused.value.code == "ambiguous_data_source"
     assert host.resolve(select(database), ["Seats"], known).containers == (source,)  # a mapping made before keeps working
@@ -149,7 +162,7 @@ def test_a_data_source_id_or_a_link_serves_as_database(host: NotionHost, deals: 
         host.resolve(select("a" * 32), [])
     with pytest.raises(Refused, match="not a Notion id"):
         host.resolve(select("Deals"), [])
-    with pytest.raises(Refused, match="no \"epics\""):
+    with pytest.raises(Refused, match='no "epics"'):
         host.resolve(Selector(SelectorKind.EPICS, epics=("A-1",)), [])
 
 
@@ -208,7 +221,9 @@ def test_a_page_of_another_data_source_is_read_all_the_same(box: NotionSandbox, 
     assert item.fields[box.world.property_id(other, "Points")] == 3.0
 
 
-def test_a_measured_relation_beyond_25_is_read_in_full_others_are_unknown(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
+def test_a_measured_relation_beyond_25_is_read_in_full_others_are_unknown(
+    box: NotionSandbox, host: NotionHost, deals: tuple[str, str]
+) -> None:
     partners = [f"{at:08x}-0000-0000-0000-000000000000" for at in range(230)]
     row = box.world.add_row(deals[1], {"Name": "A", "Partners": partners})
     ident = box.world.property_id(deals[1], "Partners")
@@ -216,7 +231,9 @@ def test_a_measured_relation_beyond_25_is_read_in_full_others_are_unknown(box: N
     assert host.fetch_items([row], [wanted(host, select(deals[0]), "Partners")]).items[0].fields[ident] == tuple(partners)
 
 
-def test_a_status_option_added_since_the_schema_was_read_is_asked_for_once(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
+def test_a_status_option_added_since_the_schema_was_read_is_asked_for_once(
+    box: NotionSandbox, host: NotionHost, deals: tuple[str, str]
+) -> None:
     row = box.world.add_row(deals[1], {"Name": "A", "Stage": "Talks"})
     need = wanted(host, select(deals[0]))
     prop = box.world.data["sources"][deals[1]]["properties"][box.world.property_id(deals[1], "Stage")]

@@ -35,7 +35,9 @@ def test_a_row_opened_in_a_database_is_the_row_only_when_rows_are_asked_for() ->
     assert normalise_id(link) == "01234567-89ab-cdef-0123-456789abcdef"
 
 
-@pytest.mark.parametrize("text", ["", "Deals", f"https://evil.example/{PLAIN}", f"https://notion.so.evil.example/{PLAIN}", "https://[bad", PLAIN[:-1]])
+@pytest.mark.parametrize(
+    "text", ["", "Deals", f"https://evil.example/{PLAIN}", f"https://notion.so.evil.example/{PLAIN}", "https://[bad", PLAIN[:-1]]
+)
 def test_anything_else_is_refused_with_a_mend(text: str) -> None:
     with pytest.raises(InputError, match="Share → Copy link"):
         normalise_id(text, where="database")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.domain.model import State
-from connector.domain.panel import Panel
+from connector.domain.panel import KeyResultPanel, Panel
 from connector.hosts.notion.panel import bar, callout, digest, text_of, values
 from tests.hosts.notion import samples
 from tests.hosts.notion.conftest import check
@@ -43,8 +43,12 @@ def text(panel: Panel) -> str:
     return text_of(callout(panel)["rich_text"])
 
 
-@pytest.mark.parametrize(("sample", "expected"), [(samples.ON_TRACK, FIRST), (samples.STALLED, SECOND), (samples.LATE, THIRD)], ids=["on track", "stalled", "late"])
-def test_the_examples_of_the_design(sample: samples.KeyResultPanel, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("sample", "expected"),
+    [(samples.ON_TRACK, FIRST), (samples.STALLED, SECOND), (samples.LATE, THIRD)],
+    ids=["on track", "stalled", "late"],
+)
+def test_the_examples_of_the_design(sample: KeyResultPanel, expected: str) -> None:
     panel = samples.alone(sample)
     assert text(panel) == expected
     bold = [run["text"]["content"] for run in callout(panel)["rich_text"] if run.get("annotations", {}).get("bold")]
@@ -69,9 +73,17 @@ def test_the_icon_is_an_emoji_and_the_word_says_the_state() -> None:
 
 def test_unknown_stays_unknown() -> None:
     panel = samples.alone(
-        state=State.NO_DATA, state_word="No data", current=None, progress=None, expected=None, current_text="no reading yet", sentence="no reading yet",
-        confidence=None, confidence_trail=(), movement_text="Movement not known",
-    )  # fmt: skip
+        state=State.NO_DATA,
+        state_word="No data",
+        current=None,
+        progress=None,
+        expected=None,
+        current_text="no reading yet",
+        sentence="no reading yet",
+        confidence=None,
+        confidence_trail=(),
+        movement_text="Movement not known",
+    )
     shown = text(panel)
     assert "▕" not in shown
     assert "no confidence given yet" in shown

@@ -78,7 +78,9 @@ def test_ids_only_asks_for_the_title_alone(box: NotionSandbox, host: NotionHost,
     assert {query["filter_properties"] for _, path, query, _ in box.log if path.endswith("/query")} == {"title"}
 
 
-def test_since_overlaps_the_minute_rounding_and_sees_rows_that_left_the_filter(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
+def test_since_overlaps_the_minute_rounding_and_sees_rows_that_left_the_filter(
+    box: NotionSandbox, host: NotionHost, deals: tuple[str, str]
+) -> None:
     old = box.world.add_row(deals[1], {"Name": "old", "Stage": "Won"}, created_at=minute(0))
     now = time.time()
     left = box.world.add_row(deals[1], {"Name": "left", "Stage": "Won"}, created_at=minute(1))
@@ -167,12 +169,19 @@ def test_a_query_that_is_too_big_goes_on_with_smaller_pages(box: NotionSandbox, 
 
 # --- filters, by property ----------------------------------------------------------------------------------------------
 
-SCHEMA = Schema("s", "Deals", "", {ident: Property(ident, ident, kind) for ident, kind in {"a": "select", "b": "number", "c": "multi_select", "d": "date"}.items()})
+SCHEMA = Schema(
+    "s",
+    "Deals",
+    "",
+    {ident: Property(ident, ident, kind) for ident, kind in {"a": "select", "b": "number", "c": "multi_select", "d": "date"}.items()},
+)
 VALUES: dict[str, list[Any]] = {"a": ["x", "y", "z"], "b": [1, 2, 3], "c": ["p", "q"]}
 filters = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.data(), max_size=0) | st.fixed_dictionaries(
     {}, optional={key: st.lists(st.sampled_from(found), min_size=1, max_size=3, unique=True).map(tuple) for key, found in VALUES.items()}
 )
-rows = st.fixed_dictionaries({"a": st.sampled_from(VALUES["a"]), "b": st.sampled_from(VALUES["b"]), "c": st.lists(st.sampled_from(VALUES["c"]), unique=True)})
+rows = st.fixed_dictionaries(
+    {"a": st.sampled_from(VALUES["a"]), "b": st.sampled_from(VALUES["b"]), "c": st.lists(st.sampled_from(VALUES["c"]), unique=True)}
+)
 
 
 def depth(filter_: Any) -> int:
@@ -220,8 +229,8 @@ def test_a_window_shows_each_row_once_however_pages_overlap(found: list[tuple[in
     rows = sorted({ref: at for at, ref in found}.items(), key=lambda pair: pair[1])
     window = Window()
     seen: list[int] = []
-    for begin in (0, len(rows) // 2):
-        upto = rows[: len(rows) // 2] if begin == 0 else [pair for pair in rows if minute(pair[1]) >= (window.last or "")]
+    for part in (1, 2):
+        upto = rows[: len(rows) // 2] if part == 1 else [pair for pair in rows if minute(pair[1]) >= (window.last or "")]
         for ref, at in upto:
             if window.is_new(str(ref), minute(at)):
                 seen.append(ref)

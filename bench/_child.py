@@ -1,0 +1,66 @@
+"""The connector's side of a benchmark, alone in a process, so that its memory is its own. Prints one line of JSON.
+
+Run by ``bench._company.child``; roles: ``sync CONNECTION`` (a sync, then the panels it asks for), ``recompute``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from bench._company import peak_megabytes
+from connector import log
+from connector.hosts.jira import client as jira_client
+from connector.queue import InlineQueue
+from connector.runtime import Runtime, build_runtime
+from connector.services import drain as drains
+from connector.services import sync as syncs
+from connector.settings import load_settings
+
+
+def main(role: str, arguments: list[str]) -> dict[str, Any]:
+    """Do one role."""
+    # The stand-in has no other users whose share of the tenant's budget must be spared.
+    jira_client.RATES = dict.fromkeys(jira_client.RATES, "100000 per 1 second")
+    jira_client.ISSUE_WRITES = "100000 per 1 second"
+    settings = load_settings()
+    log.configure("text", "warning")
+    runtime = build_runtime(settings, queue=InlineQueue())
+    try:
+        return {"sync": sync, "recompute": recompute}[role](runtime, *arguments)
+    finally:
+        runtime.close()
+
+
+def sync(runtime: Runtime, connection: str) -> dict[str, Any]:
+    """One sync and everything that follows from it."""
+    begun = time.perf_counter()
+    run = syncs.sync_connection(runtime, int(connection), trigger="bench")
+    synced = time.perf_counter()
+    memory = peak_megabytes()
+    drains.settle(runtime)
+    settled = time.perf_counter()
+    drains.drain(runtime, int(connection))
+    done = time.perf_counter()
+    return {
+        "kind": run.kind, "seen": run.seen, "changed": run.changed, "gone": run.gone, "requests": run.requests,
+        "sync_seconds": synced - begun, "settle_seconds": settled - synced, "panel_seconds": done - settled,
+        "sync_memory": memory, "memory": peak_megabytes(),
+    }  # fmt: skip
+
+
+def recompute(runtime: Runtime) -> dict[str, Any]:
+    """All key results once, whatever they are."""
+    from connector.services.rollup import want_all
+
+    with runtime.store.write() as session:
+        want_all(session, runtime.epoch())
+    begun = time.perf_counter()
+    drains.settle(runtime)
+    return {"seconds": time.perf_counter() - begun, "memory": peak_megabytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], sys.argv[2:])))

@@ -1,0 +1,168 @@
+"""Makes the sample organisation once: both stand-ins' state, the objectives through ``apply``, eight weeks of history.
+
+``prepare`` runs before the processes start; a data folder that already has a sandbox is left as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select, update
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from connector.errors import HostError
+from connector.hosts.jira.sandbox import JiraSandbox
+from connector.hosts.notion.sandbox import TOKEN as NOTION_TOKEN
+from connector.hosts.notion.sandbox import NotionSandbox
+from connector.queue import InlineQueue
+from connector.runtime import Runtime, build_runtime
+from connector.sandbox import content, worlds
+from connector.sandbox.history import WEEKS, write_history
+from connector.sandbox.state import JIRA, NOTION, own_address, state_file, webhook_secret, write_state
+from connector.services.drain import settle
+from connector.services.listing import list_dirty
+from connector.settings import Settings
+from connector.store.tables import Connection, Item
+
+log = structlog.get_logger(__name__)
+
+CYCLE_WEEKS = 13
+DOCUMENT = Path(__file__).with_name("organisation.yml")
+PATHS = {JIRA: "/sandbox/jira", NOTION: "/sandbox/notion"}
+
+
+def prepare(settings: Settings) -> None:
+    """Fill an empty data folder; otherwise only follow a changed port. The database must have its tables.
+
+    Raises ``InputError`` when the sample document is refused, ``StoreUnavailable`` when the database does not answer.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    runtime = build_runtime(settings, queue=InlineQueue())
+    try:
+        if _is_filled(runtime, settings):
+            _follow_address(runtime, own_address(settings))
+            return
+        _fill(runtime, settings)
+    finally:
+        runtime.close()
+
+
+def _is_filled(runtime: Runtime, settings: Settings) -> bool:
+    with runtime.store.read() as session:
+        known = session.scalar(select(func.count()).select_from(Connection)) or 0
+    return known > 0 and all(state_file(settings, name).exists() for name in PATHS)
+
+
+def _fill(runtime: Runtime, settings: Settings) -> None:
+    today = runtime.now().astimezone(settings.zone).date()
+    start = today - timedelta(days=today.weekday(), weeks=WEEKS)
+    jira = JiraSandbox(worlds.jira_world(today, start))
+    data, ids = worlds.notion_world(today, start)
+    notion = NotionSandbox.from_json(data)
+    with _served({JIRA: jira, NOTION: notion}) as address:
+        # The web process is not up yet, so the stand-ins answer at an address of their own while everything is read once.
+        _apply(runtime, document(settings, address, ids, start))
+        _list_all(runtime)
+        write_history(runtime)
+        settle(runtime)
+        _follow_address(runtime, own_address(settings), address)
+    write_state(state_file(settings, JIRA), jira.to_json())
+    write_state(state_file(settings, NOTION), notion.to_json())
+
+
+def document(settings: Settings, address: str, ids: dict[str, str], start: date) -> str:
+    """The sample organisation as a document for ``apply``; ``ids`` are the Notion databases and pages by their short names."""
+    accounts = {name: worlds.account_of(name) for name, _ in content.PEOPLE}
+    people = "\n".join(
+        f'  - {{email: {name}@{content.DOMAIN}, name: {full}, accounts: {{jira: "{accounts[name]}"}}}}' for name, full in content.PEOPLE
+    )
+    values = {
+        "URL": address,
+        "JIRA_EMAIL": worlds.JIRA_BOT,
+        "JIRA_TOKEN": worlds.JIRA_TOKEN,
+        "JIRA_SECRET": webhook_secret(settings, JIRA),
+        "NOTION_TOKEN": NOTION_TOKEN,
+        "NOTION_SECRET": webhook_secret(settings, NOTION),
+        "PEOPLE": people,
+        "CYCLE": f"{start.year}-W{start.isocalendar().week:02d}",
+        "START": start.isoformat(),
+        "END": (start + timedelta(weeks=CYCLE_WEEKS, days=-1)).isoformat(),
+        **ids,
+    }
+    return re.sub(r"@(\w+)@", lambda match: values[match[1]], DOCUMENT.read_text(encoding="utf-8"))
+
+
+def _apply(runtime: Runtime, text: str) -> None:
+    """The same way that ``okr-connector apply`` goes."""
+    from connector.services.declare import apply_document
+
+    apply_document(runtime, text)
+
+
+def _list_all(runtime: Runtime) -> None:
+    """Read every mapping's items once, as the worker would; panels are left to the worker."""
+    with runtime.store.read() as session:
+        connections = list(session.scalars(select(Connection)))
+    for connection in connections:
+        host = runtime.connect(connection)
+        try:
+            while list_dirty(runtime, connection, host):
+                pass
+        except HostError as error:
+            log.warning("sandbox_not_read", connection=connection.name, error=error.message)
+        finally:
+            host.close()
+
+
+def _follow_address(runtime: Runtime, address: str, before: str | None = None) -> None:
+    """Point the connections and the links of their items to ``address``, where the web process answers from now on."""
+    with runtime.store.write() as session:
+        for row in session.scalars(select(Connection).where(Connection.name.in_(PATHS))):
+            wanted = address + PATHS[row.name]
+            if row.url == wanted or not row.url.endswith(PATHS[row.name]):
+                continue
+            old = before or row.url.removesuffix(PATHS[row.name])
+            row.url = wanted
+            session.execute(
+                update(Item)
+                .where(Item.connection_id == row.id)
+                .values(url=func.replace(Item.url, old, address))
+                .execution_options(synchronize_session=False)
+            )
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # werkzeug's own name
+        """Say nothing."""
+
+
+@contextmanager
+def _served(apps: dict[str, Any]) -> Iterator[str]:
+    """Serve the stand-ins on a free loopback port; gives the address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    mounted = DispatcherMiddleware(_nothing, {PATHS[name]: app for name, app in apps.items()})
+    server = make_server("127.0.0.1", 0, mounted, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
+
+
+def _nothing(_environ: Any, start_response: Any) -> list[bytes]:
+    start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return [b""]

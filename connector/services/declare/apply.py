@@ -1,0 +1,87 @@
+"""``apply``: make the database equal to a file. Everything is checked first; then one transaction, then nudges.
+
+Nothing is written when anything is wrong. A second run of the same file changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from connector.errors import Conflict
+from connector.runtime import Runtime
+from connector.services.declare.checks import ask_hosts
+from connector.services.declare.plan import Change, Plan, compare
+from connector.services.declare.schema import read_declaration
+from connector.services.declare.values import Declaration
+from connector.services.declare.views import HANDSHAKE
+from connector.services.declare.writing import Writer
+from connector.store.tables import Connection
+
+ACTOR = "apply"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was (or, in a dry run, would be) changed. ``warnings`` and ``notes`` are for people; none holds a secret."""
+
+    changes: tuple[Change, ...]
+    unchanged: int
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    written: bool = False
+
+
+def apply_text(runtime: Runtime, text: str | bytes, environ: Mapping[str, str], *, dry_run: bool = False, actor: str = ACTOR) -> Outcome:
+    """Make connections, people, teams, cycles, objectives, key results and mappings equal to the YAML ``text``.
+
+    ``environ`` gives the values of ``${NAME}``. Raises ``Faults`` (an ``InputError``) with all errors, each with line and field;
+    ``StoreUnavailable``; ``Conflict`` when something else changed the same rows at the same moment. Nothing is written then.
+    """
+    declaration = read_declaration(text, environ)
+    with runtime.store.read() as session:
+        plan = compare(session, declaration, runtime.vault, runtime.now())
+        session.expunge_all()
+    answers = ask_hosts(runtime, declaration, plan)
+    warnings = tuple(dict.fromkeys((*declaration.warnings, *answers.warnings, *_quiet_webhooks(declaration, plan))))
+    notes = _handshakes(runtime, declaration, plan)
+    if dry_run or not plan.changes:
+        return Outcome(plan.changes, plan.unchanged, warnings, notes)
+    try:
+        with runtime.store.write() as session:
+            # Compared again under the write lock: what was read before may have changed while the hosts were asked.
+            plan = compare(session, declaration, runtime.vault, runtime.now())
+            Writer(runtime, session, plan, answers, actor).write()
+            ids = session.scalars(select(Connection.id).where(Connection.retired_at.is_(None)).order_by(Connection.id)).all()
+    except IntegrityError as error:
+        raise Conflict("somebody else changed the same things at the same moment; nothing was written, run it again") from error
+    runtime.queue.nudge("settle")
+    for connection_id in ids:
+        runtime.queue.nudge("drain", connection_id)
+    return Outcome(plan.changes, plan.unchanged, warnings, notes, written=True)
+
+
+def _handshakes(runtime: Runtime, declaration: Declaration, plan: Plan) -> tuple[str, ...]:
+    """Connections that wait for the host to tell its secret."""
+    return tuple(
+        f"{each.name} has no webhook_secret: within 24 hours, create the webhook subscription for "
+        f"{runtime.settings.base_url}/webhooks/{each.name}; the first verification token that arrives is stored"
+        for each in declaration.connections
+        if each.host in HANDSHAKE and _has_no_secret(each.webhook_secret, each.name, plan)
+    )
+
+
+def _quiet_webhooks(declaration: Declaration, plan: Plan) -> list[str]:
+    return [
+        f"{each.name} has no webhook_secret: its webhooks are refused, and changes arrive with the nightly sync only"
+        for each in declaration.connections
+        if each.host not in HANDSHAKE and _has_no_secret(each.webhook_secret, each.name, plan)
+    ]
+
+
+def _has_no_secret(declared: str | None, name: str, plan: Plan) -> bool:
+    row = plan.stored.connections.get(name)
+    return declared is None and (row is None or row.webhook_secret is None)

@@ -1,0 +1,124 @@
+"""Live updates: a stream of "this changed" for open pages (server-sent events). It carries names, never content.
+
+One look at the database serves all open pages of a web process; without open pages there is none. A page that hears a name
+fetches itself again and swaps what differs.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from types import FrameType
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+
+from connector.errors import StoreUnavailable
+from connector.runtime import Runtime
+from connector.store.tables import KeyResult
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 0.25  # seconds between two looks at the database
+PING_EVERY = 15.0  # seconds after which a silent stream says that it is alive
+STREAM_SECONDS = 600.0  # then the browser connects anew by itself
+
+
+class Feed:
+    """Who listens, and what they are told. One per web process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock = threading.Lock()
+        self._listeners: set[queue.Queue[list[str]]] = set()
+        self._looking = False
+        self._ends_with_process = False
+        self.closed = False
+
+    def announce(self, names: Iterable[str]) -> None:
+        """Tell every open page that these things changed, such as "kr-setup" or "jira"."""
+        told = sorted(set(names))
+        with self._lock:
+            listeners = list(self._listeners) if told else []
+        for listener in listeners:
+            listener.put(told)
+
+    def stream(self) -> Iterator[str]:
+        """The body of one event stream. Ends when the page goes, the process stops or the time is up."""
+        mine: queue.Queue[list[str]] = queue.Queue()
+        with self._lock:
+            self._listeners.add(mine)
+        self._end_with_process()
+        self._start_looking()
+        try:
+            yield "retry: 1000\n\n"
+            begun = spoken = time.monotonic()
+            while not self.closed and time.monotonic() - begun < STREAM_SECONDS:
+                try:
+                    names = set(mine.get(timeout=0.5))
+                except queue.Empty:
+                    if time.monotonic() - spoken > PING_EVERY:
+                        spoken = time.monotonic()
+                        yield ": still here\n\n"
+                    continue
+                while not mine.empty():
+                    names.update(mine.get())
+                spoken = time.monotonic()
+                yield f"data: {json.dumps(sorted(names))}\n\n"
+        finally:
+            with self._lock:
+                self._listeners.discard(mine)
+
+    def _start_looking(self) -> None:
+        with self._lock:
+            if self._looking:
+                return
+            self._looking = True
+        threading.Thread(target=self._look, name="live-updates", daemon=True).start()
+
+    def _look(self) -> None:
+        seen: datetime | None = None
+        first = True
+        while True:
+            with self._lock:
+                if not self._listeners or self.closed:
+                    self._looking = False
+                    return
+            try:
+                with self._runtime.store.read() as session:
+                    if first:
+                        seen, first = session.scalar(select(func.max(KeyResult.updated_at))), False
+                    else:
+                        query = select(KeyResult.id, KeyResult.updated_at).where(KeyResult.updated_at.is_not(None))
+                        rows: list[Any] = list(session.execute(query.where(KeyResult.updated_at > seen) if seen else query))
+                        seen = max((row.updated_at for row in rows), default=seen)
+                        self.announce(row.id for row in rows)
+            except StoreUnavailable as error:
+                log.warning("live_updates_wait", error=str(error))
+                time.sleep(2.0)
+            time.sleep(LOOK_EVERY)
+
+    def _end_with_process(self) -> None:
+        """Open streams would keep a stopping web process waiting for its whole grace time: end them at its first signal."""
+        if self._ends_with_process:
+            return
+        self._ends_with_process = True
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            before = signal.getsignal(number)
+            if not callable(before):
+                continue
+
+            def handle(received: int, frame: FrameType | None, before: Any = before) -> None:
+                self.closed = True
+                before(received, frame)
+
+            try:
+                signal.signal(number, handle)
+            except ValueError:  # not the main thread, as in tests: there the streams end with their readers
+                return

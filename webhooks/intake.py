@@ -1,0 +1,226 @@
+"""From a request to a stored delivery: which connection, is it really that host, is it new. Generic: it knows no host by name.
+
+It never touches a key result and never calls a host. Whatever cannot be decided because our own store is away raises ``StoreUnavailable``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import select, update
+
+from connector.errors import InputError, StoreUnavailable
+from connector.hosts.base import Dialect, NotThisHost
+from connector.runtime import Runtime
+from connector.store.tables import Audit, Connection
+from webhooks.deliveries import DeliveryLog, make_row
+from webhooks.signatures import verify
+from webhooks.writers import REPLAY_WINDOW
+
+log = structlog.get_logger(__name__)
+
+# Senders that cannot sign (the "Send webhook" action of a Notion button or automation) show the webhook secret itself in this header.
+SECRET_HEADER = "x-okr-secret"  # noqa: S105  # the name of a header
+CACHE_SECONDS = 5.0  # for which a connection is used without a look at the database
+RECHECK_SECONDS = 0.3  # a refusal is not given on knowledge older than this: hosts do not repeat after a 401 or 404
+MAX_AGE = REPLAY_WINDOW  # Notion's last attempt comes about 24 hours after the event
+MAX_TOKEN = 500
+_ALWAYS_KEPT = frozenset({"content-type", "user-agent"})
+
+
+class Answer(NamedTuple):
+    """What the door says. ``outcome`` is a word from a small set: it is a metric's label."""
+
+    status: int
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A connection as the door needs it. ``secret`` is "" when none is stored. Secrets appear in no repr."""
+
+    id: int
+    name: str
+    dialect: Dialect = field(repr=False)
+    secret: str = field(repr=False)
+    previous: str = field(repr=False)
+    previous_until: datetime | None
+    armed_until: datetime | None
+    locked: bool  # stored secrets cannot be opened with this installation's key
+
+    def secrets(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that count now, never empty ones."""
+        previous = self.previous if self.previous_until is not None and self.previous_until > now else ""
+        return tuple(secret for secret in (self.secret, previous) if secret)
+
+
+class Connections:
+    """The connections of this installation, read together and kept for a few seconds with their secrets opened."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._known: dict[str, Known] = {}
+        self._read_at = float("-inf")
+        self._opened: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def find(self, name: str, max_age: float = CACHE_SECONDS) -> Known | None:
+        """The connection of that name; None when there is none or it is retired.
+
+        Raises ``StoreUnavailable`` when it is not known well enough and the database does not answer. A connection known from
+        before is given also without the database: what it sends cannot be stored then, and that is what the sender will hear.
+        """
+        if time.monotonic() - self._read_at > max_age:
+            with self._lock:
+                if time.monotonic() - self._read_at > max_age:
+                    try:
+                        self._read()
+                    except StoreUnavailable:
+                        if max_age < CACHE_SECONDS or name not in self._known:
+                            raise
+        return self._known.get(name)
+
+    def forget(self) -> None:
+        """Look at the database next time."""
+        self._read_at = float("-inf")
+
+    def _read(self) -> None:
+        with self._runtime.store.read() as session:
+            rows = session.execute(
+                select(
+                    Connection.id,
+                    Connection.name,
+                    Connection.host,
+                    Connection.webhook_secret,
+                    Connection.previous_webhook_secret,
+                    Connection.previous_secret_until,
+                    Connection.armed_until,
+                ).where(Connection.retired_at.is_(None))
+            ).all()
+        known: dict[str, Known] = {}
+        opened: dict[str, str] = {}
+        for row in rows:
+            secret, locked = self._open(row.webhook_secret, opened, row.name)
+            previous, _ = self._open(row.previous_webhook_secret, opened, row.name)
+            known[row.name] = Known(
+                row.id,
+                row.name,
+                self._runtime.dialect(row.host),
+                secret,
+                previous,
+                row.previous_secret_until,
+                row.armed_until,
+                locked,
+            )
+        self._known, self._opened, self._read_at = known, opened, time.monotonic()
+
+    def _open(self, sealed: str | None, opened: dict[str, str], name: str) -> tuple[str, bool]:
+        """The secret, and whether it could not be opened. Opening costs more than a look: what is unchanged is not opened again."""
+        if not sealed:
+            return "", False
+        secret = self._opened.get(sealed)
+        if secret is None:
+            try:
+                secret = str(self._runtime.vault.open(sealed) or "")
+            except InputError:
+                log.error("webhook_secret_locked", connection=name)
+                return "", True
+        opened[sealed] = secret
+        return secret, False
+
+
+class Intake:
+    """The door without HTTP. One per web process."""
+
+    def __init__(self, runtime: Runtime, deliveries: DeliveryLog | None = None) -> None:
+        self._runtime = runtime
+        self.connections = Connections(runtime)
+        self.deliveries = deliveries or DeliveryLog(runtime.store, lambda connection_id: runtime.queue.nudge("drain", connection_id))
+
+    def find(self, name: str) -> Known | None:
+        """The connection that a path names; None when there is none. Raises ``StoreUnavailable``."""
+        return self.connections.find(name) or self.connections.find(name, RECHECK_SECONDS)
+
+    def receive(self, known: Known, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Check and keep one delivery. ``headers`` have lower-case names. Raises ``StoreUnavailable``."""
+        now = self._runtime.now()
+        if not self._is_authentic(known, headers, body, now):
+            # Perhaps the secret was changed, or the set-up armed, a moment ago. 401 is final for the sender, so look again first.
+            fresh = self.connections.find(known.name, RECHECK_SECONDS)
+            if fresh is None:
+                return Answer(404, "unknown", "There is no connection of this name.")
+            known = fresh
+            if known.locked:
+                raise StoreUnavailable("the stored webhook secret cannot be opened")
+            if not self._is_authentic(known, headers, body, now):
+                return self._handshake(known, headers, body, now) or _refuse(known, headers)
+        try:
+            delivery = known.dialect.delivery(headers, body)
+        except NotThisHost as error:
+            packed = headers.get("content-encoding", "identity").lower() not in ("", "identity")
+            return Answer(
+                400, "not_this_host", "Compressed bodies are not accepted." if packed else f"Not a delivery of this host: {error}."
+            )
+        too_old = delivery.at is not None and now - delivery.at > MAX_AGE
+        wanted = known.dialect.kept_headers | _ALWAYS_KEPT
+        kept = {name: value[:300] for name, value in headers.items() if name in wanted}
+        row = make_row(known.id, delivery.key, delivery.event, now, kept, body, ignored_because="too old" if too_old else "")
+        return Answer(200, self.deliveries.store(row))
+
+    def _is_authentic(self, known: Known, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+        secrets = known.secrets(now)
+        signature = known.dialect.signature(headers)
+        if signature is not None or SECRET_HEADER not in headers:
+            return verify(secrets, body, signature)
+        shown = headers[SECRET_HEADER].encode("utf-8", "replace")
+        matched = False
+        for secret in secrets:
+            # `|` instead of `or`: the time it takes must not tell which secret matched
+            matched = matched | hmac.compare_digest(secret.encode(), shown)
+        return matched
+
+    def _handshake(self, known: Known, headers: Mapping[str, str], body: bytes, now: datetime) -> Answer | None:
+        """Take the secret that a set-up request brings: once, only while an admin has armed it, never over another one."""
+        if known.secret or known.armed_until is None or known.armed_until <= now:
+            return None
+        token = known.dialect.handshake(headers, body)
+        if not token or len(token) > MAX_TOKEN:
+            return None
+        sealed = self._runtime.vault.seal(token)
+        with self._runtime.store.write() as session:
+            taken = session.execute(
+                update(Connection)
+                .where(
+                    Connection.id == known.id,
+                    Connection.webhook_secret.is_(None),
+                    Connection.armed_until > now,
+                    Connection.retired_at.is_(None),
+                )
+                .values(webhook_secret=sealed, armed_until=None)
+                .returning(Connection.id)
+                .execution_options(synchronize_session=False)
+            ).first()
+            if taken is None:
+                return None  # somebody else was first
+            session.add(Audit(at=now, actor="webhook", action="handshake", entity="connection", entity_id=known.name))
+        self.connections.forget()
+        log.info("webhook_handshake", connection=known.name)
+        return Answer(200, "handshake")
+
+
+def _refuse(known: Known, headers: Mapping[str, str]) -> Answer:
+    if not known.secret:
+        why = "This connection has no webhook secret, and its set-up is not armed."
+    elif known.dialect.signature(headers) is None and SECRET_HEADER not in headers:
+        why = "The signature is missing. Set the webhook's secret at the sender."
+    else:
+        why = "The signature is wrong. It must be made with this connection's webhook secret over the raw body."
+    return Answer(401, "unsigned", why)
