@@ -25,7 +25,7 @@ def _plain(value: str) -> str:
 
 
 # NUL cannot be stored by Postgres, so it is refused for both databases.
-Text = Annotated[str, BeforeValidator(lambda value: _plain(value) if isinstance(value, str) else value), Field(max_length=500)]
+Text = Annotated[str, BeforeValidator(lambda value: _plain(value) if isinstance(value, str) else value), Field(max_length=500, json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 
 
 class PageQuery(BaseModel):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+from sqlalchemy import make_url
 
 from connector import log
 from connector.cli.apply import migrate
@@ -51,12 +54,9 @@ def _settings() -> Settings:
 
 
 def _shown(settings: Settings) -> str:
-    store = Store(settings.resolved_database_url)
-    return store.url.render_as_string(hide_password=True)
+    return make_url(settings.resolved_database_url).render_as_string(hide_password=True)
 
 
 def _file_exists(store: Store) -> bool:
-    from pathlib import Path
-
     name = store.url.database
     return not name or name == ":memory:" or Path(name).exists()

@@ -68,6 +68,7 @@ class Gateway:
     allow_private: bool = False
     patience: float = 2.0
     requests: int = 0
+    skew: float | None = None  # seconds by which our clock is ahead of the host's, by its last Date header (whole seconds)
     sleep: Callable[[float], None] = time.sleep
     _checked: dict[str, float] = field(default_factory=dict)
 
@@ -88,6 +89,7 @@ class Gateway:
             ) or "Connection refused" in str(error)
             kind = Offline if repeatable or refused_early else Uncertain
             raise kind(f"{self.connection}: no answer from {parts.hostname} ({type(error).__name__})") from error
+        self.skew = clock_skew(answer.headers)
         milliseconds = round((time.monotonic() - begun) * 1000)
         log.debug("host_call", connection=self.connection, method=method, path=parts.path, status=answer.status, ms=milliseconds)
         if answer.status >= 300:
@@ -153,6 +155,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):
+        return None
+
+
+def clock_skew(headers: Mapping[str, str]) -> float | None:
+    """Seconds by which our clock is ahead of the ``Date`` header; None when it is missing or unreadable."""
+    try:
+        return time.time() - parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, TypeError, ValueError):
         return None
 
 

@@ -28,6 +28,7 @@ from connector.runtime import Runtime, build_runtime
 from connector.sandbox import content, worlds
 from connector.sandbox.history import WEEKS, write_history
 from connector.sandbox.state import JIRA, NOTION, own_address, state_file, webhook_secret, write_state
+from connector.services.declare.apply import apply_text
 from connector.services.drain import settle
 from connector.services.listing import list_dirty
 from connector.settings import Settings
@@ -81,6 +82,7 @@ def _fill(runtime: Runtime, settings: Settings) -> None:
 
 def document(settings: Settings, address: str, ids: dict[str, str], start: date) -> str:
     """The sample organisation as a document for ``apply``; ``ids`` are the Notion databases and pages by their short names."""
+    middle = start + timedelta(weeks=CYCLE_WEEKS // 2)
     accounts = {name: worlds.account_of(name) for name, _ in content.PEOPLE}
     people = "\n".join(
         f'  - {{email: {name}@{content.DOMAIN}, name: {full}, accounts: {{jira: "{accounts[name]}"}}}}' for name, full in content.PEOPLE
@@ -93,7 +95,7 @@ def document(settings: Settings, address: str, ids: dict[str, str], start: date)
         "NOTION_TOKEN": NOTION_TOKEN,
         "NOTION_SECRET": webhook_secret(settings, NOTION),
         "PEOPLE": people,
-        "CYCLE": f"{start.year}-W{start.isocalendar().week:02d}",
+        "CYCLE": f"{middle.year}-Q{(middle.month + 2) // 3}",
         "START": start.isoformat(),
         "END": (start + timedelta(weeks=CYCLE_WEEKS, days=-1)).isoformat(),
         **ids,
@@ -103,9 +105,8 @@ def document(settings: Settings, address: str, ids: dict[str, str], start: date)
 
 def _apply(runtime: Runtime, text: str) -> None:
     """The same way that ``okr-connector apply`` goes."""
-    from connector.services.declare import apply_document
-
-    apply_document(runtime, text)
+    for warning in apply_text(runtime, text, {}, actor="sandbox").warnings:
+        log.warning("sandbox_apply", warning=warning)
 
 
 def _list_all(runtime: Runtime) -> None:

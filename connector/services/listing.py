@@ -18,10 +18,10 @@ from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Resolution
 from connector.runtime import Runtime
 from connector.services import connections
-from connector.services.items import as_resolution, as_wanted
 from connector.services.mirror import mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
+from connector.services.sources import as_resolution, as_wanted, why_broken
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem
 from mappings.repository import Link, Router, load_links, load_router
@@ -99,7 +99,7 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
     with runtime.store.write() as session:
         for link in links:
             answer = answers[link.id]
-            reason = answer if isinstance(answer, str) else _why_broken(link, answer)
+            reason = answer if isinstance(answer, str) else why_broken(link, answer)
             if reason is not None:
                 broken[link.id] = reason
             if reason != link.broken:
@@ -110,18 +110,6 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
             session.execute(update(Mapping).where(Mapping.id == link.id).values(**values))
         work.want(session, KeyResult, touched, runtime.epoch())
     return broken
-
-
-def _why_broken(link: Link, answer: Resolution) -> str | None:
-    """What a mapping lost so much of that its number would be wrong: everything it names, or a field that it measures."""
-    missing = set(answer.missing)
-    named = (*link.rule.selector.epics, *link.rule.selector.issues, *link.rule.selector.rows)
-    if named and set(named) <= missing:
-        return f"{', '.join(named)}: no longer there, or no longer visible to the connector's account"
-    fields = [name for name in (*field_names(link.rule), *link.rule.selector.filter) if name in missing]
-    if fields:
-        return f"the field {fields[0]!r} no longer exists at the host; choose another one in the mapping"
-    return None
 
 
 def walk(runtime: Runtime, connection_id: int, host: Host, links: list[Link], claims: Sequence[work.Claim] = ()) -> None:
@@ -220,6 +208,6 @@ def note_missing_epics(runtime: Runtime, links: list[Link], missing: set[str]) -
                 continue
             resolution = replace(as_resolution(link), missing=gone)
             session.execute(
-                update(Mapping).where(Mapping.id == link.id).values(resolved=asdict(resolution), broken=_why_broken(link, resolution))
+                update(Mapping).where(Mapping.id == link.id).values(resolved=asdict(resolution), broken=why_broken(link, resolution))
             )
             work.want(session, KeyResult, [link.key_result_id], runtime.epoch())

@@ -21,11 +21,11 @@ from connector.errors import Conflict, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Wanted
 from connector.runtime import Runtime
 from connector.services import connections
-from connector.services.items import as_wanted
 from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
+from connector.services.sources import as_wanted
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Panel, Run
 from mappings.repository import Link, Router, load_links, load_router
@@ -184,15 +184,12 @@ def _with_containers(session: Session, connection_id: int, wanted: Sequence[Want
     epics = sorted({ref for entry in wanted if entry.selector.kind is SelectorKind.EPICS for ref in entry.resolution.refs.values()})
     home: dict[str, str] = {}
     for start in range(0, len(epics), 500):
-        home.update(
-            iter(
-                session.execute(
-                    select(Item.ref, Item.container).where(
-                        Item.connection_id == connection_id, Item.ref.in_(epics[start : start + 500]), Item.container != ""
-                    )
-                ).tuples()
+        rows = session.execute(
+            select(Item.ref, Item.container).where(
+                Item.connection_id == connection_id, Item.ref.in_(epics[start : start + 500]), Item.container != ""
             )
         )
+        home.update((row.ref, row.container) for row in rows)
     told: list[Wanted] = []
     for entry in wanted:
         if entry.selector.kind is SelectorKind.EPICS:

@@ -17,8 +17,13 @@ from tests.support.standin import running
 from tests.support.world import Company
 
 PATH = "key-results/kr-setup/check-ins"
-GOOD: dict[str, Any] = {"value": 42, "confidence": 7, "blocker": None, "decision": "none", "as": "alice@acme.example"}
-GOOD = {**GOOD, "blocker": "waiting for legal"}
+GOOD: dict[str, Any] = {
+    "value": 45,
+    "confidence": 7,
+    "blocker": "waiting for legal",
+    "decision": "none",
+    "as": "alice@acme.example",
+}
 
 
 def count(acme: Company) -> int:
@@ -32,7 +37,7 @@ def test_a_check_in_moves_the_key_result(api: Api, acme: Company) -> None:
     assert (answer.json["draft"], answer.json["missing"], answer.json["repeated"]) == (False, [], False)
     acme.work()
     found = api.get("key-results/kr-setup").json
-    assert (found["current"], found["confidence"], found["blocker"]) == (42.0, 7, "waiting for legal")
+    assert (found["current"], found["confidence"], found["blocker"]) == (45.0, 7, "waiting for legal")
     assert found["movement"] == "up"
 
 
@@ -168,7 +173,7 @@ def test_a_preview_without_key_result_and_by_jql(api: Api, jira: Any) -> None:
 
 def test_a_long_walk_is_cut_off_and_gives_no_number(api: Api, jira: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.services.preview.MOST_ITEMS", 2)
-    jira.page_limit = 2
+    jira.rest.page_limit = 2
     found = api.post("mappings/preview", MAPPING).json
     assert (found["after"], found["cut_off"]) == (None, True)
     assert "cut_off" in {entry["code"] for entry in found["warnings"]}

@@ -11,6 +11,7 @@ import pytest
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services import sync as syncs
 from connector.services.drain import drain
+from connector.store.tables import Item
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -239,3 +240,46 @@ def test_double_counting_inside_one_objective_is_warned_once(site: Site) -> None
         warnings = [row for row in session.query(Audit) if row.action == "double_counting"]
     assert (overlap.first, overlap.second, overlap.items) == ("kr-one", "kr-two", 4)
     assert len(warnings) == 1
+
+
+def test_one_bad_reference_holds_up_nothing(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    site.event("ACME-0", ref="no number at all")
+    site.close(site.children[site.epics[0]][0])
+    site.work()
+    assert site.company.row("kr-setup").current == 25.0
+    with site.company.runtime.store.read() as session:
+        assert [row.ref for row in session.query(Item) if row.wanted > row.done] == []
+
+
+def test_an_epic_that_is_deleted_makes_the_data_late_and_keeps_the_value(site: Site) -> None:
+    epic = site.epics[0]
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [epic]}, measure="done_share")
+    site.work()
+    site.close(site.children[epic][0])
+    site.work()
+    ref = site.ref(epic)
+    site.sandbox.delete(epic)
+    site.event(epic, ref)
+    site.work()
+    site.company.clock.ahead += 20
+    site.work()
+    row = site.company.row("kr-setup")
+    assert (row.current, row.state) == (25.0, "data_late")
+
+
+def test_a_child_that_moves_to_another_project_keeps_counting(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    child = site.children[site.epics[0]][0]
+    ref = site.ref(child)
+    site.sandbox.set_status(child, "done")
+    site.sandbox.add_issue("OTHER", "Somebody else's")
+    moved = site.sandbox.move_to_project(child, "OTHER")
+    site.event(moved, ref)
+    site.work()
+    assert site.company.row("kr-setup").current == 25.0

@@ -224,3 +224,27 @@ def test_second_sync_reads_but_writes_nothing(workspace: Workspace) -> None:
     workspace.work()
     assert (run.seen, run.changed, run.repaired) == (7, 0, 0)
     assert workspace.sandbox.writes == before
+
+
+def test_a_measured_property_that_is_removed_makes_the_data_late(workspace: Workspace) -> None:
+    workspace.row(10)
+    workspace.map()
+    workspace.work()
+    workspace.world.remove_property(workspace.source, "Seats")
+    workspace.company.deliver(
+        workspace.connection,
+        json.dumps(
+            {
+                "id": "s",
+                "type": "data_source.schema_updated",
+                "entity": {"id": workspace.source, "type": "data_source"},
+                "authors": [],
+                "data": {"parent": {"id": workspace.database, "type": "database"}, "updated_properties": []},
+            }
+        ).encode(),
+    )
+    workspace.work(ahead=20)
+    workspace.work()
+    row = workspace.company.row("kr-signups")
+    assert (row.current, row.state) == (10.0, "data_late")
+    assert any("Seats" in reason for reason in row.reasons)

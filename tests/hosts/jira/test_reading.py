@@ -256,7 +256,31 @@ def test_very_many_epics_are_asked_by_project_when_it_is_known(host):
     since = datetime.now(UTC) - timedelta(hours=1)
     assert len(host.plan([wanted])) == 22
     (query,) = host.plan([wanted], since=since)
-    assert query.spec["jql"] == 'project = "ACME"'
+    assert query.spec["projects"] == ["ACME"]
+    (query,) = host.plan([wanted], ids_only=True)
+    assert (query.spec["projects"], query.spec["fields"]) == (["ACME"], ["id"])
+
+
+def test_epics_whose_project_is_unknown_are_asked_for_beside_the_projects(host):
+    names = tuple(f"ACME-{number}" for number in range(1, 1101))
+    known = Wanted(1, Selector(SelectorKind.EPICS, epics=names), Resolution(refs={name: name[5:] for name in names}, containers=("ACME",)))
+    unknown = Wanted(2, Selector(SelectorKind.EPICS, epics=("NEW-1",)), Resolution(refs={"NEW-1": "99999"}))
+    kinds = [query.spec["kind"] for query in host.plan([known, unknown], ids_only=True)]
+    assert kinds == ["children", "projects"]
+
+
+def test_a_project_that_is_no_longer_there_does_not_stop_the_walk_over_the_others(host, sandbox, make):
+    sandbox.add_issue("OLD", "Story")
+    names = tuple(f"ACME-{number}" for number in range(1, 1101))
+    wanted = Wanted(
+        1, Selector(SelectorKind.EPICS, epics=names), Resolution(refs={name: name[5:] for name in names}, containers=("ACME", "OLD"))
+    )
+    before = make.walk(host, host.plan([wanted], ids_only=True))[1]
+    sandbox.archive_project("OLD")
+    after = make.walk(host, host.plan([wanted], ids_only=True))[1]
+    assert len(after) == len(before) - 1
+    sandbox.archive_project("ACME")
+    assert len(make.walk(host, host.plan([wanted], ids_only=True))[1]) == 0
 
 
 def test_jql_and_project_walks(host, sandbox, make):

@@ -1,0 +1,67 @@
+"""Whether the source of a mapping can be read: links in the shape that hosts read, and why one is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.errors import Gone, Refused
+from connector.hosts.base import Host, Resolution, Wanted
+from mappings.repository import Link
+from mappings.rules import field_names
+
+
+def as_wanted(links: Sequence[Link]) -> list[Wanted]:
+    """Links in the shape that hosts read."""
+    return [Wanted(link.id, link.rule.selector, as_resolution(link), field_names(link.rule)) for link in links]
+
+
+def as_resolution(link: Link) -> Resolution:
+    """What the host resolved for a link."""
+    resolved = link.resolved
+    return Resolution(resolved.refs, resolved.fields, resolved.containers, resolved.titles, resolved.missing)
+
+
+def why_broken(link: Link, answer: Resolution) -> str | None:
+    """What a mapping lost so much of that its number would be wrong: everything it names, or a field that it measures."""
+    missing = set(answer.missing)
+    named = (*link.rule.selector.epics, *link.rule.selector.issues, *link.rule.selector.rows)
+    if named and set(named) <= missing:
+        return f"{', '.join(named)}: no longer there, or no longer visible to the connector's account"
+    fields = [name for name in (*field_names(link.rule), *link.rule.selector.filter) if name in missing]
+    if fields:
+        return f"the field {fields[0]!r} no longer exists at the host; choose another one in the mapping"
+    return None
+
+
+def unreachable(host: Host, links: Sequence[Link]) -> dict[int, str]:
+    """Which mappings' whole source is out of reach now, with the reason: a missing item then proves nothing.
+
+    Each source is asked once. Raises ``HostError`` when the connection itself is in trouble.
+    """
+    found: dict[int, str] = {}
+    answers: dict[tuple[object, ...], Resolution | str] = {}
+    for link in links:
+        selector = link.rule.selector
+        key = (
+            selector.kind,
+            selector.database,
+            selector.data_source,
+            selector.epics,
+            selector.project,
+            selector.issues,
+            selector.rows,
+            selector.jql,
+            field_names(link.rule),
+        )
+        if key not in answers:
+            try:
+                answers[key] = host.resolve(selector, field_names(link.rule), as_resolution(link))
+            except (Gone, Refused) as error:
+                if isinstance(error, Refused) and error.parks:
+                    raise
+                answers[key] = error.message
+        answer = answers[key]
+        reason = answer if isinstance(answer, str) else why_broken(link, answer)
+        if reason is not None:
+            found[link.id] = reason
+    return found
