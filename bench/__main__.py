@@ -1,6 +1,7 @@
-"""``python -m bench [NAME ...]``: run every benchmark module (or the named ones) and print one table.
+"""``python -m bench [NAME ...]``: run every benchmark module (or the named ones) and print their tables.
 
-A benchmark is a module of this package with ``run() -> list[Figure]``. Exit code 1 when a bound does not hold.
+A benchmark is a module of this package with ``run() -> list[Row]``; names with an underscore and the helpers below are none.
+``BENCH_SCALE=0.01`` makes the sizes small. Exit code 1 when a bound does not hold, 2 for an unknown name.
 """
 
 from __future__ import annotations
@@ -8,26 +9,33 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import time
 
 import bench
-from bench.figures import Figure
+from bench.report import Row, table
 
-SUPPORT = {"__main__", "figures", "load", "door_server"}
+SUPPORT = {"figures", "load", "door_server", "report"}
 
 
-def main(names: list[str]) -> int:
+def names() -> list[str]:
+    """The benchmarks there are."""
+    found = [module.name for module in pkgutil.iter_modules(bench.__path__)]
+    return sorted(name for name in found if name not in SUPPORT and not name.startswith("_"))
+
+
+def main(chosen: list[str]) -> int:
     """Run and print; returns the exit code."""
-    found = sorted(module.name for module in pkgutil.iter_modules(bench.__path__) if module.name not in SUPPORT)
-    figures: list[tuple[str, Figure]] = []
-    for name in names or found:
-        if name not in found:
-            print(f"no benchmark {name!r}; there are: {', '.join(found)}", file=sys.stderr)
-            return 2
-        figures += [(name, figure) for figure in importlib.import_module(f"bench.{name}").run()]
-    width = max((len(figure.name) for _, figure in figures), default=0)
-    for name, figure in figures:
-        print(f"{name:<10} {figure.name:<{width}}  {figure.value:>10.2f} {figure.unit:<10} {figure.verdict}".rstrip())
-    return 0 if all(figure.holds for _, figure in figures) else 1
+    found = names()
+    if unknown := [name for name in chosen if name not in found]:
+        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(found)}", file=sys.stderr)
+        return 2
+    missed = False
+    for name in chosen or found:
+        begun = time.monotonic()
+        rows: list[Row] = [Row.of(row) for row in importlib.import_module(f"bench.{name}").run()]
+        missed = missed or any(row.ok is False for row in rows)
+        print(f"\n{name} ({time.monotonic() - begun:.0f} s)\n{table(rows)}", flush=True)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

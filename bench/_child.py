@@ -57,9 +57,9 @@ def recompute(runtime: Runtime) -> dict[str, Any]:
 
     with runtime.store.write() as session:
         want_all(session, runtime.epoch())
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     drains.settle(runtime)
-    return {"seconds": time.perf_counter() - begun, "memory": peak_megabytes()}
+    return {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - worked, "memory": peak_megabytes()}
 
 
 if __name__ == "__main__":

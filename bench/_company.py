@@ -22,7 +22,8 @@ from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
 from connector.settings import load_settings
 from connector.store.migrate import upgrade
-from connector.store.tables import Connection, Cycle, KeyResult, Mapping as MappingRow, Objective, Person
+from connector.store.tables import Connection, Cycle, KeyResult, Objective, Person
+from connector.store.tables import Mapping as MappingRow
 from tests.support.standin import running
 
 SECRET = "a webhook secret for benchmarks"
@@ -104,7 +105,9 @@ def add_key_results(runtime: Runtime, connection: int, rules: Iterable[Mapping[s
                 "id": names[-1], "objective_id": objective, "title": f"Key result {number}", "owner_id": person.id, "kind": "metric",
                 "unit": "%", "start": 0.0, "target": 100.0, "created_at": runtime.now(),
             })  # fmt: skip
-            mappings.append({"key_result_id": names[-1], "connection_id": connection, "rule": dict(rule), "mode": "value", "created_at": runtime.now()})
+            mappings.append(
+                {"key_result_id": names[-1], "connection_id": connection, "rule": dict(rule), "mode": "value", "created_at": runtime.now()}
+            )
         for table, rows in ((Objective, objectives), (KeyResult, key_results), (MappingRow, mappings)):
             for start in range(0, len(rows), BATCH):
                 session.execute(insert(table), rows[start : start + BATCH])

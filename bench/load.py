@@ -1,8 +1,8 @@
 """A load generator of our own: raw sockets, keep-alive, one process. ``python -m bench.load`` reads a plan as JSON from stdin.
 
-Plan: {host, port, path, connections, seconds, secret, size, kind, prefix}. Prints one JSON line: requests, seconds, errors, statuses, p50 and
-p99 in milliseconds, and with "acknowledged": true the keys that were answered 200. Bodies differ in one number and are signed in advance
-of the request's clock, so that latency is the server's.
+Plan: {host, port, path, connections, seconds, secret, size, prefix, acknowledged}. Prints one JSON line: requests, seconds, statuses,
+connections that ended early, p50 and p99 in milliseconds, and with "acknowledged": true the keys that were answered 200. Bodies differ
+in one number; they are signed before a request's time begins, so that latency is the server's.
 """
 
 from __future__ import annotations

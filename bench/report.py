@@ -9,6 +9,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.figures import Figure
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -25,6 +27,15 @@ class Row:
     bound: str = ""
     ok: bool | None = None
 
+    @classmethod
+    def of(cls, told: Row | Figure) -> Row:
+        """A row, whichever of the two shapes a benchmark gives."""
+        if isinstance(told, Row):
+            return told
+        bounded = told.at_least is not None or told.at_most is not None
+        bound = told.verdict.partition("(")[2].rstrip(")")
+        return cls(told.name, told.value, told.unit, bound=bound, ok=told.holds if bounded else None)
+
 
 def at_most(name: str, value: float, unit: str, bound: float) -> Row:
     """A row whose value must not exceed ``bound``; the ratio is the share of the bound that was used."""
@@ -35,6 +46,11 @@ def times_fewer(name: str, value: float, unit: str, baseline: float, least: floa
     """A row that is to be at least ``least`` times smaller than ``baseline``, measured in the same run."""
     ratio = baseline / value if value else float("inf")
     return Row(name, value, unit, baseline, ratio, f"at least {least:g} times fewer", ratio >= least)
+
+
+def beside(name: str, value: float, unit: str, baseline: float) -> Row:
+    """A row to look at: ``baseline`` is how many times as large."""
+    return Row(name, value, unit, baseline, baseline / value if value else None)
 
 
 def scale() -> float:
@@ -54,7 +70,10 @@ def table(rows: Sequence[Row]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     right = {2, 3, 4}
     return "\n".join(
-        "  ".join(cell.rjust(width) if column in right else cell.ljust(width) for column, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
     )
 

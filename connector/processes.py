@@ -124,12 +124,14 @@ def run_workers(settings: Settings) -> int:
 def run_one_worker(settings: Settings, *, slow: bool = False) -> None:
     """Run jobs from one queue in this process until SIGTERM or SIGINT (the job at hand is finished first).
 
-    Returns also when Redis stays away in a way RQ gives up on: whoever supervises starts it again. Raises ``InputError`` without a URL.
+    When Redis goes away in the middle of a job, the job is finished (its work stands in the database) and Redis is waited for.
+    Whatever else RQ gives up on ends the process: whoever supervises starts it again. Raises ``InputError`` without a URL.
 
     RQ's own timers are far too long for us: with its defaults an idle worker looks after abandoned jobs only every 405 seconds.
     A worker takes one queue only: with several, a job is lost when its worker dies between taking and starting it.
     """
     from redis import Redis
+    from redis.exceptions import RedisError
     from rq import SimpleWorker
 
     from connector.queue import QUEUE_NAME, SLOW_QUEUE_NAME
@@ -143,14 +145,44 @@ def run_one_worker(settings: Settings, *, slow: bool = False) -> None:
 
         max_connection_wait_time = 5.0
         log_job_description = False  # job arguments are ids, but descriptions belong in no log
+        told_to_stop = False
+
+        def request_stop(self, signum: Any, frame: Any) -> None:
+            """Remember it: ``work`` may still end with an error."""
+            self.told_to_stop = True
+            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+        def execute_job(self, job: Any, queue: Any) -> None:
+            """What RQ cannot note about a job is no loss."""
+            try:
+                super().execute_job(job, queue)
+            except RedisError as error:
+                log.warning("redis_unreachable", error=type(error).__name__, job=job.func_name)
+
+        def heartbeat(self, *arguments: Any, **options: Any) -> None:
+            """The next look for jobs waits for Redis; a missed heartbeat need not end the worker."""
+            try:
+                super().heartbeat(*arguments, **options)
+            except RedisError as error:
+                log.warning("redis_unreachable", error=type(error).__name__)
 
     importlib.import_module("connector.jobs")  # here, not in the first job: it takes a second
     connection = Redis.from_url(url, socket_connect_timeout=2)
-    _wait_for_redis(connection)
     queue = SLOW_QUEUE_NAME if slow else QUEUE_NAME
-    worker = Worker([queue], connection=connection, worker_ttl=30, maintenance_interval=30, job_monitoring_interval=5)
-    # Without a level RQ sets its loggers to INFO: a line per job and per cleaning.
-    worker.work(logging_level="DEBUG" if settings.log_level == "debug" else "WARNING")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    while True:
+        _wait_for_redis(connection)
+        worker = Worker([queue], connection=connection, worker_ttl=30, maintenance_interval=30, job_monitoring_interval=5)
+        try:
+            # Without a level RQ sets its loggers to INFO: a line per job and per cleaning.
+            worker.work(logging_level="DEBUG" if settings.log_level == "debug" else "WARNING")
+            return
+        except RedisError as error:
+            log.warning("redis_unreachable", error=type(error).__name__)
+        if worker.told_to_stop:
+            return
+        for number, handler in handlers.items():  # RQ's own would not end us while we wait
+            signal.signal(number, handler)
 
 
 def run_clock() -> None:

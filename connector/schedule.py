@@ -26,6 +26,7 @@ from mappings.repository import Router, load_links
 log = structlog.get_logger(__name__)
 
 TICK = 0.5  # seconds
+LEASE_SECONDS = 10.0  # a task whose clock died is run again after that; running one twice at a time does no harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ def sweep(runtime: Runtime) -> None:
     now = runtime.epoch()
     callable_now = (Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_until <= now)
     with runtime.store.read() as session:
-        free = session.scalars(select(Connection.id).where(*callable_now, Connection.lease_until < now)).all()
-        behind = [row for row in free if (due := agenda(session, row).due_at) is not None and due <= now]
+        free = session.execute(select(Connection.id, Connection.lease).where(*callable_now, Connection.lease_until < now)).all()
+        # A lease that lapsed was not given back: whoever held it died, perhaps with work in hand that counts as taken until then.
+        behind = [row.id for row in free if row.lease or ((due := agenda(session, row.id).due_at) is not None and due <= now)]
         listings = session.scalars(
             select(Mapping.connection_id)
             .join(Connection, Connection.id == Mapping.connection_id)
@@ -163,7 +165,7 @@ def _take(runtime: Runtime, entry: Entry, now: float) -> bool:
         if session.scalar(select(Task.name).where(*due)) is None:
             return False
     with runtime.store.write() as session:
-        return session.execute(update(Task).where(*due).values(lease_until=now + 60).returning(Task.name)).first() is not None
+        return session.execute(update(Task).where(*due).values(lease_until=now + LEASE_SECONDS).returning(Task.name)).first() is not None
 
 
 def run(stop: threading.Event, runtime: Runtime | None = None) -> None:

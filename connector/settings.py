@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     workers: int = Field(2, ge=1, le=64, description="Worker processes that `worker` and `serve` start.")
     web_workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means two, or one in the sandbox.")
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
-    nightly_at: str = Field("02:17", description="Local time of the nightly sync, HH:MM; each connection adds its own minutes.")
+    nightly_at: str = Field("02:17", description="Local time of the nightly sync, HH:MM; choose one away from the full hour.")
     delivery_days: int = Field(30, ge=1, description="Days for which received deliveries are kept.")
     port: int = Field(8080, ge=0, le=65535, validation_alias="PORT", description="Port of the web server (variable PORT).")
     sandbox: bool = Field(False, description="1 serves the two stand-in hosts with a sample organisation; never with real credentials.")
@@ -116,12 +116,17 @@ class Settings(BaseSettings):
             return self.secret_key
         path = self.data_dir / "secret.key"
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+        if not path.exists():
+            draft = path.with_name(f"secret.key.{os.getpid()}")
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+            try:
+                os.link(draft, path)  # whole or not at all, and the first of several processes wins
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
         return path.read_text().strip()
 
 

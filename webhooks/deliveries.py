@@ -25,7 +25,7 @@ from webhooks.writers import Row, Writer, open_writer
 
 log = structlog.get_logger(__name__)
 
-ACCEPTED, DUPLICATE, IGNORED = "accepted", "duplicate", "ignored"
+ACCEPTED, DUPLICATE = "accepted", "duplicate"
 
 LIMIT = 200  # deliveries per transaction
 PATIENCE = 12.0  # seconds a sender waits for the commit; Jira hangs up after 20
@@ -33,13 +33,16 @@ PACK_FROM = 1024  # bytes from which packing is worth its time
 MAX_KEY = 200
 MAX_TEXT = 100
 NUDGE_PAUSE = 1.0  # seconds without a nudge after the queue did not answer: the sweeper finds the work as well
+RETRY_WITHIN = 1.0  # seconds after which a failed commit is not tried again on a new connection
 TOUCH_EVERY = 1.0  # seconds between two notes of "last event" per connection
 
 
-def make_row(
-    connection_id: int, key: str, event: str, at: datetime, headers: dict[str, str], body: bytes, *, ignored_because: str = ""
-) -> Row:
-    """A delivery as it is stored: the body packed when that is smaller, texts cut and free of what a database refuses."""
+def make_row(connection_id: int, key: str, event: str, at: datetime, headers: dict[str, str], body: bytes, *, dated: bool = True) -> Row:
+    """A delivery as it is stored: the body packed when that is smaller, texts cut and free of what a database refuses.
+
+    A body that names its moment (``dated``) is a repeat when it comes again under another key. One that does not may be a second
+    change that reads the same: there only the key tells.
+    """
     key = clean(key)
     packed = zlib.compress(body, 1) if len(body) > PACK_FROM else b""
     smaller = bool(packed) and len(packed) < len(body)
@@ -47,13 +50,13 @@ def make_row(
         connection_id=connection_id,
         key=key if len(key) <= MAX_KEY else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}",
         event=clean(event)[:MAX_TEXT],
-        body_hash=hashlib.sha256(body).hexdigest(),
+        body_hash=hashlib.sha256(body if dated else key.encode() + b"\0" + body).hexdigest(),
         received_at=at,
         headers=orjson.dumps(headers, option=orjson.OPT_SORT_KEYS).decode(),
         body=packed if smaller else body,
         packed=smaller,
-        state="ignored" if ignored_because else "pending",
-        reason=ignored_because,
+        state="pending",
+        reason="",
     )
 
 
@@ -90,7 +93,7 @@ class DeliveryLog:
         self._quiet_until = 0.0
 
     def store(self, row: Row) -> str:
-        """Make one delivery durable. Returns what it was: accepted, duplicate or ignored.
+        """Make one delivery durable. Returns what it was: accepted or duplicate.
 
         Raises ``StoreUnavailable`` when it may not be durable: the sender must hear that it has to try again.
         """
@@ -108,10 +111,10 @@ class DeliveryLog:
         if batch.fresh is None:
             raise StoreUnavailable(batch.error)
         if leads:
-            self._wake({row.connection_id for number, row in enumerate(batch.rows) if number in batch.fresh and row.state == "pending"})
+            self._wake({row.connection_id for number, row in enumerate(batch.rows) if number in batch.fresh})
         if position not in batch.fresh:
             return DUPLICATE
-        return ACCEPTED if row.state == "pending" else IGNORED
+        return ACCEPTED
 
     def close(self) -> None:
         """Give the connection back."""
@@ -127,8 +130,7 @@ class DeliveryLog:
                 self._detach(batch)
                 return
             try:
-                self._detach(batch)
-                batch.fresh = self._commit(batch.rows)
+                batch.fresh = self._commit(batch)
             except StoreUnavailable as error:
                 batch.error = str(error)
                 log.warning("delivery_store_unavailable", deliveries=len(batch.rows), error=str(error))
@@ -143,24 +145,28 @@ class DeliveryLog:
             if self._open is batch:
                 self._open = None
 
-    def _commit(self, rows: list[Row]) -> frozenset[int]:
-        now = time.monotonic()
-        touch = sorted({row.connection_id for row in rows if now - self._touched.get(row.connection_id, -TOUCH_EVERY) >= TOUCH_EVERY})
+    def _commit(self, batch: _Batch) -> frozenset[int]:
+        began = time.monotonic()
         for attempt in (1, 2):
-            if self._writer is None:
-                self._writer = open_writer(self._store)
             try:
-                fresh = self._writer.write(rows, touch, self._patience)
-                break
+                if self._writer is None:
+                    self._writer = open_writer(self._store)
+                self._writer.begin(self._patience)
+                # Only now: who came while we waited for our turn is still on board.
+                self._detach(batch)
+                now = time.monotonic()
+                touch = sorted({row.connection_id for row in batch.rows if now - self._touched.get(row.connection_id, -1e9) >= TOUCH_EVERY})
+                fresh = self._writer.write(batch.rows, touch)
+                self._touched.update(dict.fromkeys(touch, now))
+                return fresh
             except StoreUnavailable:
+                if self._writer is not None:
+                    self._writer.close()
+                    self._writer = None
                 # The connection may be a dead one of yesterday. Repeating is safe: what was stored is a duplicate now.
-                self._writer.close()
-                self._writer = None
-                if attempt == 2 or time.monotonic() - now > 1.0:
+                if attempt == 2 or time.monotonic() - began > RETRY_WITHIN:
                     raise
-        for connection_id in touch:
-            self._touched[connection_id] = now
-        return fresh
+        raise AssertionError("unreachable")
 
     def _wake(self, connection_ids: Collection[int]) -> None:
         if time.monotonic() < self._quiet_until:

@@ -22,7 +22,6 @@ from connector.runtime import Runtime
 from connector.store.tables import Audit, Connection
 from webhooks.deliveries import DeliveryLog, make_row
 from webhooks.signatures import verify
-from webhooks.writers import REPLAY_WINDOW
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +29,6 @@ log = structlog.get_logger(__name__)
 SECRET_HEADER = "x-okr-secret"  # noqa: S105  # the name of a header
 CACHE_SECONDS = 5.0  # for which a connection is used without a look at the database
 RECHECK_SECONDS = 0.3  # a refusal is not given on knowledge older than this: hosts do not repeat after a 401 or 404
-MAX_AGE = REPLAY_WINDOW  # Notion's last attempt comes about 24 hours after the event
 MAX_TOKEN = 500
 _ALWAYS_KEPT = frozenset({"content-type", "user-agent"})
 
@@ -169,10 +167,11 @@ class Intake:
             return Answer(
                 400, "not_this_host", "Compressed bodies are not accepted." if packed else f"Not a delivery of this host: {error}."
             )
-        too_old = delivery.at is not None and now - delivery.at > MAX_AGE
+        # However old it is: a delivery is a hint after which the item is read again. Dropping a late one could lose a change;
+        # acting on a captured one costs a single read, and a repeat of it is known by its body.
         wanted = known.dialect.kept_headers | _ALWAYS_KEPT
         kept = {name: value[:300] for name, value in headers.items() if name in wanted}
-        row = make_row(known.id, delivery.key, delivery.event, now, kept, body, ignored_because="too old" if too_old else "")
+        row = make_row(known.id, delivery.key, delivery.event, now, kept, body, dated=delivery.at is not None)
         return Answer(200, self.deliveries.store(row))
 
     def _is_authentic(self, known: Known, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:

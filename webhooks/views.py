@@ -61,6 +61,7 @@ def make_blueprint(runtime: Runtime, registry: CollectorRegistry) -> Blueprint:
     room = _Room(TOTAL_LIMIT)
     # Several web processes answer behind one port: without the process every scrape would show another one's numbers.
     process = str(os.getpid())
+    blueprint.record_once(lambda state: state.app.extensions.__setitem__("door", intake))
     seconds = Histogram(
         "okr_door_request_seconds",
         "Time to answer a webhook.",
@@ -69,7 +70,7 @@ def make_blueprint(runtime: Runtime, registry: CollectorRegistry) -> Blueprint:
         buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
     ).labels(process)
     answers = Counter("okr_door_answers", "Answers of the webhook door.", ["process", "status", "outcome"], registry=registry)
-    ready = {word: answers.labels(process, "200", word) for word in ("accepted", "duplicate", "ignored", "handshake")}
+    ready = {word: answers.labels(process, "200", word) for word in ("accepted", "duplicate", "handshake")}
     bodies = {word: orjson.dumps({"status": word}) for word in ready}
 
     @blueprint.post("/webhooks/<connection>")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +22,9 @@ from connector.errors import StoreUnavailable
 from connector.store.base import Store
 
 # A body that came already is a repeat, also under another key: a host's delivery id may stand outside the signed bytes.
-# As long as the age up to which a signed moment is believed, so that no captured delivery can be used a second time.
+# Longer than a host's last attempt, which comes about a day after the first.
 REPLAY_WINDOW = timedelta(hours=25)
-BUSY_STEP = 0.02  # seconds between two tries for SQLite's write lock; other requests run meanwhile
+BUSY_STEPS = (0.001, 0.02)  # seconds before the second try for SQLite's write lock, and at most between two; other requests run meanwhile
 
 
 class Row(NamedTuple):
@@ -44,11 +45,14 @@ class Row(NamedTuple):
 class Writer(Protocol):
     """Stores batches of deliveries."""
 
-    def write(self, rows: Sequence[Row], touch: Sequence[int], patience: float) -> frozenset[int]:
-        """Store ``rows`` in one transaction; returns the positions of those that were new.
+    def begin(self, patience: float) -> None:
+        """Get the database's turn for us. Raises ``StoreUnavailable``, after ``patience`` seconds at the latest."""
+        ...
 
-        ``touch``: connections whose last event is now. Raises ``StoreUnavailable`` after ``patience`` seconds at the latest, or when
-        the rows may not be durable.
+    def write(self, rows: Sequence[Row], touch: Sequence[int]) -> frozenset[int]:
+        """Store ``rows`` in one transaction, after ``begin``; returns the positions of those that were new.
+
+        ``touch``: connections whose last event is now. Raises ``StoreUnavailable`` when the rows may not be durable.
         """
         ...
 
@@ -100,6 +104,7 @@ class SqliteWriter:
         connection: Any = pooled.driver_connection
         pooled.detach()
         self._connection = connection
+        weakref.finalize(self, connection.close)  # an application may be dropped without being told
         # Waiting inside SQLite would halt every request of this process: we wait outside, in small steps.
         connection.execute("PRAGMA busy_timeout = 0")
 
@@ -111,33 +116,39 @@ class SqliteWriter:
             raise StoreUnavailable("the database file cannot be reached") from error
         return found.st_dev, found.st_ino
 
-    def write(self, rows: Sequence[Row], touch: Sequence[int], patience: float) -> frozenset[int]:
-        """See ``Writer.write``."""
+    def begin(self, patience: float) -> None:
+        """See ``Writer.begin``."""
         ends = time.monotonic() + patience
         if self._identity() != self._file:
             raise StoreUnavailable("the database file was replaced")
+        pause, longest = BUSY_STEPS
         while True:
             try:
-                return self._write(rows, touch)
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
             except sqlite3.Error as error:
-                self._roll_back()
                 code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
                 if code not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() > ends:
                     raise StoreUnavailable(f"the database did not take the deliveries: {error}") from error
-            time.sleep(BUSY_STEP)
+            time.sleep(pause)
+            pause = min(pause * 2, longest)
 
-    def _write(self, rows: Sequence[Row], touch: Sequence[int]) -> frozenset[int]:
+    def write(self, rows: Sequence[Row], touch: Sequence[int]) -> frozenset[int]:
+        """See ``Writer.write``."""
         execute = self._connection.execute
         since = _text(rows[0].received_at - REPLAY_WINDOW)
         fresh = []
-        execute("BEGIN IMMEDIATE")
-        for position in _without_repeats(rows):
-            row = rows[position]
-            if execute(_SQLITE_INSERT, (*row[:4], _text(row.received_at), *row[5:], since)).rowcount:
-                fresh.append(position)
-        for connection_id in touch:
-            execute("UPDATE connections SET last_event_at = ? WHERE id = ?", (_text(rows[-1].received_at), connection_id))
-        execute("COMMIT")
+        try:
+            for position in _without_repeats(rows):
+                row = rows[position]
+                if execute(_SQLITE_INSERT, (*row[:4], _text(row.received_at), *row[5:], since)).rowcount:
+                    fresh.append(position)
+            for connection_id in touch:
+                execute("UPDATE connections SET last_event_at = ? WHERE id = ?", (_text(rows[-1].received_at), connection_id))
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise StoreUnavailable(f"the database did not take the deliveries: {error}") from error
         return frozenset(fresh)
 
     def _roll_back(self) -> None:
@@ -189,22 +200,29 @@ class PostgresWriter:
             self._connection = psycopg.connect(
                 *arguments, **{"connect_timeout": 5, **options, "autocommit": True, "tcp_user_timeout": 10_000}
             )
+            weakref.finalize(self, self._connection.close)  # an application may be dropped without being told
             # Whatever the server's default: an acknowledged delivery must survive a crash of the server.
             self._connection.execute("SET synchronous_commit = on")
         except psycopg.Error as error:
             raise StoreUnavailable(f"the database does not answer: {type(error).__name__}") from error
         self._limit = 0.0
 
-    def write(self, rows: Sequence[Row], touch: Sequence[int], patience: float) -> frozenset[int]:
+    def begin(self, patience: float) -> None:
+        """See ``Writer.begin``: nothing to wait for, the server lets many write at once. Sets how long a statement may take."""
+        if patience != self._limit:
+            try:
+                self._connection.execute(f"SET statement_timeout = {int(patience * 1000)}")
+            except psycopg.Error as error:
+                raise StoreUnavailable(f"the database does not answer: {type(error).__name__}") from error
+            self._limit = patience
+
+    def write(self, rows: Sequence[Row], touch: Sequence[int]) -> frozenset[int]:
         """See ``Writer.write``."""
         kept = _without_repeats(rows)
         columns = zip(*(rows[position] for position in kept), strict=True)
         values: dict[str, Any] = dict(zip(Row._fields, map(list, columns), strict=True))
         values |= {"since": rows[0].received_at - REPLAY_WINDOW, "now": rows[-1].received_at, "touch": list(touch)}
         try:
-            if patience != self._limit:
-                self._connection.execute(f"SET statement_timeout = {int(patience * 1000)}")
-                self._limit = patience
             stored = {(row[0], row[1]) for row in self._connection.execute(_POSTGRES_INSERT, values)}
         except psycopg.Error as error:
             raise StoreUnavailable(f"the database did not take the deliveries: {type(error).__name__}") from error

@@ -25,14 +25,20 @@ def _plain(value: str) -> str:
 
 
 # NUL cannot be stored by Postgres, so it is refused for both databases.
-Text = Annotated[str, BeforeValidator(lambda value: _plain(value) if isinstance(value, str) else value), Field(max_length=500, json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+Text = Annotated[
+    str,
+    BeforeValidator(lambda value: _plain(value) if isinstance(value, str) else value),
+    Field(max_length=500, json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+]
 
 
 class PageQuery(BaseModel):
     """Query parameters of every list."""
 
     model_config = ConfigDict(extra="forbid")
-    cursor: Annotated[Text | None, Field(description="`next` of the page before")] = None
+    cursor: Annotated[
+        str | None, Field(description="`next` of the page before", json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$", "maxLength": 2000})
+    ] = None
     limit: Annotated[int, Field(ge=1, le=200, description="items per page")] = 50
 
 

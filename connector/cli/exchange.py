@@ -26,7 +26,7 @@ def export(kind: str, output: Path | None, cycle: str | None) -> None:
     with opened() as runtime:
         data = WRITERS[kind](runtime, cycle)
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        click.echo(data, nl=False)
         return
     try:
         output.write_bytes(data)

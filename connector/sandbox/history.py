@@ -63,10 +63,10 @@ PASTS: Mapping[str, Past] = {
     "kr-accounts": Past(
         (7, 7, 7, 6, 6, 6, 5, 5), asks={7: "scope"}, comments={7: "Cutting the history import would save three weeks."}, newest=2
     ),
-    "kr-incidents": Past((6, 6, 7, 7, 7, 7, 8, 8), values=(6, 5, 5, 4, 4, 3, 3, 2), newest=3),
+    "kr-incidents": Past((6, 6, 7, 7, 7, 7, 8, 8), values=(6, 5, 5, 4, 4, 3, 3, 3), newest=3),
     "kr-latency": Past((6, 6, 7, 7, 7, 7, 8, 8), values=(1.62, 1.55, 1.4, 1.31, 1.22, 1.18, 1.12, 1.08)),
     "kr-stores": Past((6, 6, 6, 5, 5, 5), values=(0, 0, 0, 0, 0, 0), newest=19),
-    "kr-offline": Past((6, 6, 7, 7, 7, 7, 7, 8), values=(0.0, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5, 0.75), newest=2),
+    "kr-offline": Past((6, 6, 7, 7, 7, 7, 7, 8), values=(0.0, 0.25, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5), newest=2),
 }
 
 

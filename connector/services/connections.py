@@ -12,18 +12,23 @@ from sqlalchemy.orm import Session
 
 from connector.errors import Busy, Gone, HostError, Offline, Refused
 from connector.runtime import Runtime
+from connector.services import heartbeat
 from connector.services.counters import count
-from connector.store.tables import Audit, Connection
+from connector.store import work
+from connector.store.tables import Audit, Connection, Item, Panel
 
 log = structlog.get_logger(__name__)
 
-LEASE_SECONDS = 120.0
+LEASE_SECONDS = heartbeat.LEASE_SECONDS  # without a sign of life
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)  # seconds after the first, second, ... failure in a row
 LEAST_WAIT = 1.0  # seconds after a 429 that says "Retry-After: 0" or nothing
 
 
 def take_lease(runtime: Runtime, connection_id: int) -> str | None:
-    """Become the one who drains this connection; None when somebody else is, or it is parked, paused or retired."""
+    """Become the one who drains this connection; None when somebody else is, or it is parked, paused or retired.
+
+    Items and panels are worked on under this lease only. So what is still taken was left by somebody who died: it is free again.
+    """
     now = runtime.epoch()
     lease = secrets.token_hex(8)
     with runtime.store.write() as session:
@@ -36,19 +41,26 @@ def take_lease(runtime: Runtime, connection_id: int) -> str | None:
                 Connection.paused_until <= now,
                 Connection.retired_at.is_(None),
             )
-            .values(lease=lease, lease_until=now + LEASE_SECONDS)
+            .values(lease=lease, lease_until=now + heartbeat.LEASE_SECONDS)
             .returning(Connection.id)
         ).first()
+        if taken:
+            _release(session, connection_id)
     return lease if taken else None
 
 
-def keep_lease(session: Session, connection_id: int, lease: str, now: float) -> bool:
-    """Renew the lease; False when it was lost."""
+def _release(session: Session, connection_id: int) -> None:
+    work.release(session, Item, Item.connection_id == connection_id)
+    work.release(session, Panel, Panel.connection_id == connection_id)
+
+
+def keep_lease(session: Session, connection_id: int, lease: str, until: float) -> bool:
+    """Renew the lease to ``until`` (epoch seconds); False when it was lost."""
     return (
         session.execute(
             update(Connection)
             .where(Connection.id == connection_id, Connection.lease == lease)
-            .values(lease_until=now + LEASE_SECONDS)
+            .values(lease_until=until)
             .returning(Connection.id)
         ).first()
         is not None
@@ -56,11 +68,16 @@ def keep_lease(session: Session, connection_id: int, lease: str, now: float) -> 
 
 
 def free_lease(runtime: Runtime, connection_id: int, lease: str) -> None:
-    """Let others drain."""
+    """Let others drain. An error may have left items or panels taken: they are free again."""
     with runtime.store.write() as session:
-        session.execute(
-            update(Connection).where(Connection.id == connection_id, Connection.lease == lease).values(lease="", lease_until=0.0)
-        )
+        freed = session.execute(
+            update(Connection)
+            .where(Connection.id == connection_id, Connection.lease == lease)
+            .values(lease="", lease_until=0.0)
+            .returning(Connection.id)
+        ).first()
+        if freed:
+            _release(session, connection_id)
 
 
 def succeeded(session: Session, connection_id: int, at: datetime) -> None:

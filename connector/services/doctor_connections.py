@@ -85,6 +85,7 @@ def _welcome(runtime: Runtime, row: Connection, name: str, bot_id: str) -> Findi
         connections.unpark(session, row.id, runtime.now(), _ACTOR)
         if bot_id and bot_id != row.bot_id:
             session.get_one(Connection, row.id).bot_id = bot_id
+    runtime.queue.nudge("list", row.id)
     runtime.queue.nudge("drain", row.id)
     return Finding(name, OK, f"was parked ({row.parked_reason}); its credentials work again, so it goes on")
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connector.errors import HostError
 from connector.hosts.base import Host
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, heartbeat
 from connector.services.events import handle_deliveries
 from connector.services.items import fetch_dirty, fetch_due_at
 from connector.services.panels import write_due
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 LINGER = 1.0  # seconds for which a worker waits for work that is due soon, before it serves others
 STEP = 0.03
-KEEP_EVERY = 10.0  # seconds between renewals of the lease
+LONGEST = 60.0  # seconds after which a busy connection lets others have the worker; far below the time-out of the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,13 @@ def agenda(session: Session, connection_id: int) -> Agenda:
 
 def drain(runtime: Runtime, connection_id: int) -> None:
     """Work off what is wanted for one connection; returns at once when somebody else does. Host errors are recorded, not raised."""
+    ends = time.monotonic() + LONGEST
     while True:
         lease = connections.take_lease(runtime, connection_id)
         if lease is None:
             settle(runtime)
             return
-        try:
-            _loop(runtime, connection_id, lease)
-        except HostError as error:
-            log.warning("drain_stopped", connection=connection_id, error=type(error).__name__, status=error.status, message=error.message)
-        finally:
-            connections.free_lease(runtime, connection_id, lease)
+        _hold(runtime, connection_id, lease, ends)
         # Whoever came while we held the lease went away again: look once more before going.
         with runtime.store.read() as session:
             due = agenda(session, connection_id).due_at
@@ -84,6 +80,20 @@ def drain(runtime: Runtime, connection_id: int) -> None:
             runtime.queue.nudge("list", connection_id)
         if due is None or due > runtime.epoch():
             return
+        if time.monotonic() > ends:
+            runtime.queue.nudge("drain", connection_id)
+            return
+
+
+def _hold(runtime: Runtime, connection_id: int, lease: str, ends: float) -> None:
+    """Work while the lease is ours, then give it back."""
+    try:
+        with heartbeat.kept(runtime, lambda session, until: connections.keep_lease(session, connection_id, lease, until)) as pulse:
+            _loop(runtime, connection_id, pulse, ends)
+    except HostError as error:
+        log.warning("drain_stopped", connection=connection_id, error=type(error).__name__, status=error.status, message=error.message)
+    finally:
+        connections.free_lease(runtime, connection_id, lease)
 
 
 def settle(runtime: Runtime) -> None:
@@ -92,24 +102,17 @@ def settle(runtime: Runtime) -> None:
         pass
 
 
-def _loop(runtime: Runtime, connection_id: int, lease: str) -> None:
+def _loop(runtime: Runtime, connection_id: int, pulse: heartbeat.Pulse, ends: float) -> None:
     with runtime.store.read() as session:
         connection = session.get_one(Connection, connection_id)
     host: Host | None = None
     waited_since: float | None = None
-    kept_at = runtime.epoch()
     try:
-        while True:
+        while pulse.alive and time.monotonic() < ends:
             # One look decides: an idle pass must not take the write lock, or it would make the door wait.
             with runtime.store.read() as session:
                 waiting = agenda(session, connection_id)
             now = runtime.epoch()
-            if now - kept_at > KEEP_EVERY:
-                with runtime.store.write() as session:
-                    if not connections.keep_lease(session, connection_id, lease, now):
-                        log.warning("lease_lost", connection=connection.name)
-                        return
-                kept_at = now
             if waiting.due_at is not None and waiting.due_at <= now:
                 host = host or runtime.connect(connection)
                 _work(runtime, connection, host, waiting, now)

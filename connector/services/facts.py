@@ -116,12 +116,10 @@ def _load_items(session: Session, found: dict[str, Facts]) -> None:
     own_status = [link for link in links.values() if link.rule.selector.kind is SelectorKind.EPICS and link.rule.empty == "own_status"]
     for link in own_status:
         refs = list(link.resolved.refs.values())
-        found[link.key_result_id].epics[link.id] = [
-            item_of(*row)
-            for row in session.execute(
-                select(*ITEM_COLUMNS).where(ItemRow.connection_id == link.connection_id, ItemRow.ref.in_(refs), ItemRow.gone_at.is_(None))
-            )
-        ]
+        rows: Any = session.execute(
+            select(*ITEM_COLUMNS).where(ItemRow.connection_id == link.connection_id, ItemRow.ref.in_(refs), ItemRow.gone_at.is_(None))
+        )
+        found[link.key_result_id].epics[link.id] = [item_of(*row) for row in rows]
 
 
 def _last_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:

@@ -6,7 +6,7 @@ of the same connection, and what the drain read since a page was asked for is ne
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import asdict, replace
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Resolution
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, heartbeat
 from connector.services.mirror import mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
@@ -29,7 +29,6 @@ from mappings.rules import SelectorKind, field_names
 
 log = structlog.get_logger(__name__)
 
-LEASE_SECONDS = 180.0  # renewed with every page
 LIMIT = 200  # mappings per round: their walks are planned together, so that fifty epics share one query
 
 
@@ -59,16 +58,17 @@ def list_dirty(runtime: Runtime, connection: Connection, host: Host) -> bool:
             Mapping,
             now,
             limit=LIMIT,
-            lease_seconds=LEASE_SECONDS,
+            lease_seconds=heartbeat.LEASE_SECONDS,
             where=[Mapping.connection_id == connection.id, Mapping.retired_at.is_(None)],
         )
     if not claims:
         return False
     try:
-        broken = patiently(lambda: resolve_links(runtime, connection.id, host, {claim.id for claim in claims}))
-        with runtime.store.read() as session:
-            links = [link for link in load_links(session, connection_id=connection.id) if link.id in {claim.id for claim in claims}]
-        walk(runtime, connection.id, host, [link for link in links if link.id not in broken], claims)
+        with heartbeat.kept(runtime, lambda session, until: work.renew(session, Mapping, claims, until)):
+            broken = patiently(lambda: resolve_links(runtime, connection.id, host, {claim.id for claim in claims}))
+            with runtime.store.read() as session:
+                links = [link for link in load_links(session, connection_id=connection.id) if link.id in {claim.id for claim in claims}]
+            walk(runtime, connection.id, host, [link for link in links if link.id not in broken])
     except HostError as error:
         with runtime.store.write() as session:
             until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch())
@@ -112,13 +112,13 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
     return broken
 
 
-def walk(runtime: Runtime, connection_id: int, host: Host, links: list[Link], claims: Sequence[work.Claim] = ()) -> None:
+def walk(runtime: Runtime, connection_id: int, host: Host, links: list[Link]) -> None:
     """Walk all items of some mappings and make their members exactly what was seen."""
     router = Router(links)
     seen: dict[int, set[str]] = {link.id: set() for link in links}
     begun_at = runtime.epoch()
     for query in host.plan(as_wanted(links)):
-        walk_query(runtime, connection_id, host, query, router, seen, claims)
+        walk_query(runtime, connection_id, host, query, router, seen)
     note_missing_epics(runtime, links, patiently(lambda: read_epics(runtime, connection_id, host, router)))
     with runtime.store.write() as session:
         for link in links:
@@ -133,7 +133,6 @@ def walk_query(
     query: ListQuery,
     router: Router,
     seen: dict[int, set[str]],
-    claims: Sequence[work.Claim],
 ) -> None:
     """One walk, page by page, each saved in its own transaction; adds to ``seen`` which mapping saw which ref."""
     cursor: Dict[str, object] | None = None
@@ -142,7 +141,6 @@ def walk_query(
         page = patiently(lambda at=cursor: host.list_items(query, at))  # type: ignore[misc]
         told = {mapping: frozenset(page.refs) for mapping in query.members_of if mapping in router.links}
         with runtime.store.write() as session:
-            work.renew(session, Mapping, claims, runtime.epoch() + LEASE_SECONDS)
             # All mappings of the connection are asked, not only those listed now: an item may feed others too.
             everything = load_router(session, connection_id)
             saved = save_items(

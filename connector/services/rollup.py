@@ -19,7 +19,7 @@ from connector.domain.model import Cadence, CheckInFact, Kind, Movement, Point
 from connector.domain.triage import TriageInputs, triage
 from connector.domain.wording import day_text
 from connector.runtime import Runtime
-from connector.services import panels
+from connector.services import heartbeat, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
 from connector.store import work
 from connector.store.tables import KeyResult, Reading
@@ -60,10 +60,10 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
     """Compute one batch of key results with work waiting. Returns how many were taken (0: nothing was due)."""
     now, moment = runtime.epoch(), runtime.now()
     with runtime.store.write() as session:
-        claims = work.claim(session, KeyResult, now, limit=limit, lease_seconds=120)
+        claims = work.claim(session, KeyResult, now, limit=limit, lease_seconds=heartbeat.LEASE_SECONDS)
     if not claims:
         return 0
-    with runtime.store.read() as session:
+    with heartbeat.kept(runtime, lambda session, until: work.renew(session, KeyResult, claims, until)), runtime.store.read() as session:
         facts = load_facts(session, [claim.id for claim in claims])
         computed = {name: compute(known, moment, runtime.settings.zone) for name, known in facts.items()}
     with runtime.store.write() as session:
@@ -104,7 +104,7 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
     current, as_of, kind = _current(last, reading)
     raw = scoring.raw_progress(definition, current)
     check_ins = [check_in_fact(row) for row in facts.check_ins]
-    base = _baseline(facts, kind)
+    base = _baseline(facts, kind, reading)
     movement = scoring.movement(definition, base.value, current) if base is not None else None
     last_check_in = facts.check_ins[-1] if facts.check_ins else None
     result = triage(
@@ -212,7 +212,7 @@ def _current(last: Reading | None, reading: dict[str, Any] | None) -> tuple[floa
     return None, None, ""
 
 
-def _baseline(facts: Facts, kind: str) -> Any:
+def _baseline(facts: Facts, kind: str, reading: dict[str, Any] | None) -> Any:
     """What movement is measured against: the check-in before the one that gave the value, else the last; without any, the first reading."""
     with_value = [row for row in facts.check_ins if row.value is not None]
     if kind == "check_in":
@@ -220,7 +220,10 @@ def _baseline(facts: Facts, kind: str) -> Any:
     if with_value:
         return with_value[-1]
     # A first check-in, or none at all: the oldest value known is what we moved from.
-    return facts.readings[0] if facts.readings else None
+    if facts.readings:
+        return facts.readings[0]
+    # The very first reading stands for itself, as it will next time: else the next computation would find a change in nothing.
+    return Reading(as_of=reading["as_of"], value=reading["value"]) if reading is not None else None
 
 
 def _inputs(

@@ -8,6 +8,7 @@ not show any more is read directly before it counts as gone: search indexes lag.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 from connector.errors import Conflict, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Wanted
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, heartbeat
 from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 SMALL_PAGES = 25  # up to this many pages a full walk costs so little that nothing else is worth thinking about
 FULL_EVERY = timedelta(days=7)
 OVERLAP = timedelta(minutes=15)  # index lag, clock skew and minute rounding
-LEASE_SECONDS = 300.0
+ASK_AGAIN = 0.2  # seconds between two looks whether a sync that seems to run is alive
 RESUME_AFTER = 300.0  # seconds after which a run that met an error is taken up again
 
 Progress = Callable[[Run, str, int], None]  # (run, what is being read, estimate of all items)
@@ -66,6 +67,8 @@ def sync_connection(
     """
     with runtime.store.read() as session:
         connection = session.get_one(Connection, connection_id)
+    if trigger == "command":  # a person who runs it again after a crash should not have to wait for the lease
+        _await_the_dead(runtime, connection_id)
     run = _take_run(runtime, connection, trigger, full)
     host = runtime.connect(connection, patience=90.0)
     try:
@@ -73,7 +76,8 @@ def sync_connection(
             host.identify()  # raises while the credentials are still refused
             with runtime.store.write() as session:
                 connections.unpark(session, connection_id, runtime.now(), "sync")
-        _run(runtime, connection, host, run, progress)
+        with heartbeat.kept(runtime, lambda session, until: _keep(session, run, until)):
+            _run(runtime, connection, host, run, progress)
     except HostError as error:
         _stop(runtime, connection, host, run, error)
         raise
@@ -92,6 +96,29 @@ def sync_connection(
     return run
 
 
+def _await_the_dead(runtime: Runtime, connection_id: int) -> None:
+    """Wait while a sync seems to run that gives no sign of life. Returns at once when none seems to, or when it is alive."""
+    known: float | None = None
+    while True:
+        with runtime.store.read() as session:
+            until = session.scalar(
+                select(Run.lease_until)
+                .where(Run.connection_id == connection_id, Run.status == "running", Run.error.is_(None))
+                .order_by(Run.id.desc())
+                .limit(1)
+            )
+        if until is None or until <= runtime.epoch() or (known is not None and until != known):
+            return
+        known = until
+        time.sleep(ASK_AGAIN)
+
+
+def _keep(session: Session, run: Run, until: float) -> bool:
+    """Renew the lease of a run; False when it ended or somebody else took it over."""
+    held = (Run.id == run.id, Run.lease == run.lease, Run.status == "running")
+    return session.execute(update(Run).where(*held).values(lease_until=until).returning(Run.id)).first() is not None
+
+
 def _take_run(runtime: Runtime, connection: Connection, trigger: str, full: bool) -> Run:
     now = runtime.epoch()
     lease = secrets.token_hex(8)
@@ -100,7 +127,7 @@ def _take_run(runtime: Runtime, connection: Connection, trigger: str, full: bool
         if unfinished is not None and unfinished.lease_until > now and unfinished.error is None:
             raise Conflict(f"a sync of {connection.name} is running since {unfinished.started_at:%H:%M:%S} UTC")
         if unfinished is not None and not (full and unfinished.kind != "full"):
-            unfinished.lease, unfinished.lease_until, unfinished.error = lease, now + LEASE_SECONDS, None
+            unfinished.lease, unfinished.lease_until, unfinished.error = lease, now + heartbeat.LEASE_SECONDS, None
             return unfinished
         if unfinished is not None:
             unfinished.status = "superseded"
@@ -113,7 +140,7 @@ def _take_run(runtime: Runtime, connection: Connection, trigger: str, full: bool
             trigger=trigger,
             started_at=runtime.now(),
             lease=lease,
-            lease_until=now + LEASE_SECONDS,
+            lease_until=now + heartbeat.LEASE_SECONDS,
             seen=0,
             changed=0,
             repaired=0,
@@ -359,7 +386,7 @@ def _save_run(session: Session, state: _Sync) -> None:
     run.requests += state.host.requests - state.counted
     state.counted = state.host.requests
     if run.status == "running":
-        run.lease_until = state.runtime.epoch() + LEASE_SECONDS
+        run.lease_until = state.runtime.epoch() + heartbeat.LEASE_SECONDS
     session.execute(
         update(Run)
         .where(Run.id == run.id, Run.lease == run.lease)

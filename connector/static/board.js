@@ -1,7 +1,7 @@
 // Moving work in the sandbox: drag and drop, arrow keys, buttons; and tables that save a change at once.
 // Everything also works as plain forms without this script.
 
-import { refresh } from "./live.js";
+import { hold, refresh, release } from "./live.js";
 
 const columns = ["new", "indeterminate", "done"];
 const names = { new: "To do", indeterminate: "In progress", done: "Done" };
@@ -68,28 +68,34 @@ document.addEventListener("dragstart", (event) => {
   if (!card) return;
   event.dataTransfer.setData("text/plain", card.dataset.key);
   event.dataTransfer.effectAllowed = "move";
+  hold(); // a swap would take the dragged card away
 });
 
 document.addEventListener("dragover", (event) => {
   const column = event.target.closest?.("[data-drop]");
-  for (const each of document.querySelectorAll(".over")) if (each !== column) each.classList.remove("over");
+  lift(column);
   if (!column) return;
   event.preventDefault();
-  column.classList.add("over");
+  column.toggleAttribute("data-over", true);
 });
 
 document.addEventListener("drop", (event) => {
   const column = event.target.closest?.("[data-drop]");
   const key = event.dataTransfer.getData("text/plain");
-  for (const each of document.querySelectorAll(".over")) each.classList.remove("over");
+  lift();
   if (!column || !document.getElementById(`card-${key}`)) return;
   event.preventDefault();
   if (!column.querySelector(`#card-${CSS.escape(key)}`)) move(key, column.dataset.drop);
 });
 
 document.addEventListener("dragend", () => {
-  for (const each of document.querySelectorAll(".over")) each.classList.remove("over");
+  lift();
+  release();
 });
+
+function lift(column) {
+  for (const each of document.querySelectorAll("[data-over]")) if (each !== column) each.removeAttribute("data-over");
+}
 
 async function save(form) {
   if (await send(form.action, new FormData(form))) {

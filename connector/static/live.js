@@ -6,6 +6,8 @@ const listens = (document.body.dataset.listens || "").split(" ").filter(Boolean)
 const hosts = ["jira", "notion"];
 let wanted = false;
 let running = false;
+let held = false;
+let interrupted = false;
 
 function concerns(name) {
   return hosts.includes(name) ? listens.includes(name) : listens.includes("key-results");
@@ -29,9 +31,19 @@ function swap(part, fresh) {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
+// While something is held, as in a drag, nothing is swapped; what came meanwhile is made up for afterwards.
+export function hold() {
+  held = true;
+}
+
+export function release() {
+  held = false;
+  if (wanted) refresh();
+}
+
 export async function refresh() {
   wanted = true;
-  if (running) return;
+  if (running || held) return;
   running = true;
   try {
     while (wanted) {
@@ -39,6 +51,10 @@ export async function refresh() {
       const answer = await fetch(location.href, { headers: { "X-Requested-With": "fetch" }, cache: "no-store" });
       if (!answer.ok) throw new Error(String(answer.status));
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (held) {
+        wanted = true;
+        break;
+      }
       const focused = document.activeElement?.id;
       for (const part of document.querySelectorAll("[data-live]")) {
         const fresh = page.getElementById(part.id);
@@ -48,8 +64,10 @@ export async function refresh() {
       if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
       document.dispatchEvent(new CustomEvent("refreshed"));
     }
-    say("");
+    if (interrupted) say("");
+    interrupted = false;
   } catch {
+    interrupted = true;
     say("Live updates are interrupted. What is shown may be old; trying again.");
     setTimeout(refresh, 3000);
   } finally {

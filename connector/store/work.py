@@ -112,17 +112,31 @@ def finish(session: Session, table: Workable, claims: Collection[Claim], now: fl
     return kept
 
 
-def renew(session: Session, table: Workable, claims: Collection[Claim], until: float) -> None:
-    """Keep the leases of claims that take long."""
+def release(session: Session, table: Workable, *where: ColumnElement[bool]) -> None:
+    """Free the leases of rows with waiting work, whoever holds them: only for a caller who knows that nobody works on them."""
+    session.execute(
+        update(table)
+        .where(table.wanted > table.done, table.lease_until > 0.0, *where)
+        .values({table.lease_until: 0.0, table.lease: ""})
+        .execution_options(synchronize_session=False)
+    )
+
+
+def renew(session: Session, table: Workable, claims: Collection[Claim], until: float) -> bool:
+    """Keep the leases of claims that take long. False when none of them is ours any more."""
     ids = [claimed.id for claimed in claims]
     leases = {claimed.lease for claimed in claims}
+    ours = False
     for start in range(0, len(ids), BATCH):
-        session.execute(
+        kept = session.execute(
             update(table)
             .where(table.id.in_(ids[start : start + BATCH]), table.lease.in_(leases))
             .values(lease_until=until)
+            .returning(table.id)
             .execution_options(synchronize_session=False)
-        )
+        ).all()
+        ours = ours or bool(kept)
+    return ours
 
 
 def postpone(session: Session, table: Workable, claims: Collection[Claim], *, ready_at: float, error: str, failed: bool = True) -> None:

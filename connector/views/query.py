@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connector.domain import rhythm, wording
 from connector.domain.model import Cycle, Definition, Movement, State
 from connector.domain.rollup import coverage_text, objective_progress, weakest_state
-from connector.domain.scoring import shown_progress
+from connector.domain.scoring import BOUND_KINDS, shown_progress
 from connector.services.facts import load_definition
 from connector.store.tables import CheckIn, Connection, KeyResult, Mapping, Objective, Person, Reading, Team
 from connector.store.tables import Cycle as CycleRow
@@ -56,7 +56,8 @@ class KeyResultView:
     progress: float | None
     expected: float | None
     bar: Bar
-    bar_text: str
+    bar_text: str  # "70 % done, 69 % expected"
+    way: str  # the same without the plan: "70 %", "inside the bound", "not known"
     moves: str  # "moving", "flat", "slipping", "not known"
     movement_text: str
     spark: Spark
@@ -65,7 +66,7 @@ class KeyResultView:
     ask: str
     ask_since: datetime | None
     comment: str
-    updated: str  # "17 Nov, Alice Moreau"; "never"
+    updated: str  # "17 Nov", "17 Nov, Ben Okafor" when it was not the owner, "never"
     source: str  # "Notion, 8 min ago"
     as_of: datetime | None
 
@@ -102,7 +103,7 @@ def load_objectives(session: Session, now: datetime, zone: tzinfo, *, only: Coll
         query = query.where(Objective.id.in_(only))
     found = session.execute(query).all()
     ids = [row.Objective.id for row in found]
-    titles = dict(session.execute(select(Objective.id, Objective.title)).tuples())
+    titles = {ident: title for ident, title in session.execute(select(Objective.id, Objective.title))}
     rows = session.execute(
         select(KeyResult, Person.name)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -181,6 +182,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: da
         expected=expected,
         bar=bar(progress, expected, words),
         bar_text=words,
+        way=_short_way(definition, progress),
         moves=_MOVES[movement] if movement else "not known",
         movement_text=wording.movement_text(definition, movement, row.movement_from, row.current, row.movement_since, zone),
         spark=spark(
@@ -197,7 +199,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: da
         ask=_ASKS[asked] if asked else "",
         ask_since=_asked_since(check_ins) if asked else None,
         comment=(last.comment or "") if last else "",
-        updated=f"{wording.local_day_text(last.created_at, zone)}, {last.name or 'nobody known'}" if last else "never",
+        updated=_updated_text(last, owner, zone),
         source=_source_text(known.sources.get(row.id, []), bool(last), row.kind, now),
         as_of=row.as_of,
     )
@@ -232,6 +234,21 @@ def _objective(
 def _way_text(progress: float | None, expected: float | None) -> str:
     done = "progress not known" if progress is None else f"{wording.percent_text(progress)} done"
     return done if expected is None else f"{done}, {wording.percent_text(expected)} expected"
+
+
+def _short_way(definition: Definition, progress: float | None) -> str:
+    if progress is None:
+        return "not known"
+    if definition.kind in BOUND_KINDS:
+        return "inside the bound" if progress >= 1.0 else "outside the bound"
+    return wording.percent_text(progress)
+
+
+def _updated_text(last: Any, owner: str, zone: tzinfo) -> str:
+    if last is None:
+        return "never"
+    day = wording.local_day_text(last.created_at, zone)
+    return day if last.name == owner else f"{day}, {last.name or 'author not known'}"
 
 
 def _asked_since(check_ins: Sequence[Any]) -> datetime | None:

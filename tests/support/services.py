@@ -65,10 +65,30 @@ def postgres_binaries() -> Path:
 
 
 class Postgres:
-    """A running Postgres. ``new_database`` gives the URL of an empty database."""
+    """A Postgres. ``new_database`` gives the URL of an empty database; ``stop`` and ``start`` play an outage."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, argv: list[str], log: Path) -> None:
         self.port = port
+        self._argv = argv
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with self._log.open("ab") as output:
+            self._process = spawn(self._argv, output=output.fileno())
+        _wait_for(self, self._process, self._log)
+
+    def stop(self) -> None:
+        """Stop the server; clients are cut off when they do not go by themselves."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(2)  # "fast": somebody holds a connection
+                self._process.wait(10)
+            self._process = None
 
     def _admin(self) -> psycopg.Connection:
         return psycopg.connect(f"postgresql://okr@127.0.0.1:{self.port}/postgres", autocommit=True, connect_timeout=2)
@@ -110,19 +130,12 @@ def postgres_server() -> Iterator[Postgres]:
         )
         port = free_port()
         options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(work), "-c", "fsync=off", "-c", "max_connections=200"]
-        with (home / "log").open("wb") as output:
-            process = spawn([*as_user, str(binaries / "postgres"), "-D", data, *options], output=output.fileno())
-        server = Postgres(port)
+        server = Postgres(port, [*as_user, str(binaries / "postgres"), "-D", data, *options], home / "log")
         try:
-            _wait_for(server, process, home / "log")
+            server.start()
             yield server
         finally:
-            process.terminate()
-            try:
-                process.wait(3)
-            except subprocess.TimeoutExpired:
-                process.send_signal(2)  # "fast": somebody forgot to close a connection
-                process.wait(10)
+            server.stop()
 
 
 def _readable_for_all(binaries: Path, home: Path) -> Path:

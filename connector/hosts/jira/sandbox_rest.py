@@ -80,6 +80,8 @@ class Rest:
             name = "/".join(rest)
             if name in ALLOWED and method == "POST":
                 return self._post(name, self._object(body, ALLOWED[name]))
+            if name == "search/jql" and method == "GET":
+                return self._search(_search_body(query))
             if rest[0] == "search":
                 raise RefusalError(410, "The requested API has been removed. Please use the newer, enhanced search-based API instead.")
             if rest[0] == "issue" and len(rest) > 1:
@@ -317,3 +319,11 @@ class Rest:
             raise RefusalError(400, "", {"comment": "Comment body is not valid!"})
         comment = self.world.add_comment(issue["id"], text)
         return Answered(201, {**comment, "updated": jira_time(self.world.clock())}, wrote=True)
+
+
+def _search_body(query: Params) -> dict[str, Any]:
+    """The search that a GET asks for, in the shape of the POST's body."""
+    body: dict[str, Any] = {name: query[name] for name in ("jql", "nextPageToken") if name in query}
+    if query.get("maxResults", "").isdigit():
+        body["maxResults"] = int(query["maxResults"])
+    return {**body, "fields": [name for name in query.get("fields", "").split(",") if name]}

@@ -60,6 +60,7 @@ def apply_text(runtime: Runtime, text: str | bytes, environ: Mapping[str, str], 
         raise Conflict("somebody else changed the same things at the same moment; nothing was written, run it again") from error
     runtime.queue.nudge("settle")
     for connection_id in ids:
+        runtime.queue.nudge("list", connection_id)
         runtime.queue.nudge("drain", connection_id)
     return Outcome(plan.changes, plan.unchanged, warnings, notes, written=True)
 

@@ -117,7 +117,9 @@ def _compose(text: str) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise Faults([InputError(f"this is not YAML: {problem or 'it cannot be read'}", line=line)]) from None
+        lines = text.splitlines()
+        hint = "; inside braces, put ${…} into quotes" if line <= len(lines) and "${" in lines[line - 1] else ""
+        raise Faults([InputError(f"this is not YAML: {problem or 'it cannot be read'}{hint}", line=line)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 1
         raise Faults([InputError("this is not YAML: it holds a sign that text must not hold", line=line)]) from None

@@ -59,7 +59,7 @@ def write_archive(runtime: Runtime, cycle: str | None = None) -> bytes:
 
 def _content(session: Session, cycle: str | None) -> dict[str, Any]:
     cycles = cycle_names(session, cycle)
-    emails = dict(session.execute(select(Person.id, Person.email)).tuples())
+    emails = {row.id: row.email for row in session.execute(select(Person.id, Person.email))}
     objectives = session.execute(
         select(Objective, Cycle.name, Team.name)
         .join(Cycle, Cycle.id == Objective.cycle_id)

@@ -70,6 +70,7 @@ def save_changes(
                 previous=row.current,
                 kind="import",
                 as_of=now,
+                day=now.date(),
                 recorded_at=now,
                 actor=actor,
                 source={"file": actor},

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-from alembic import command
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from connector.cli import main
-from connector.services import check_ins
+from connector.services import check_ins, rollup
 from connector.store import migrate
 from tests.support.world import Company, company
 
@@ -31,7 +32,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
     with company(tmp_path, database_url) as found:
-        command.stamp(migrate._config(database_url), "head")
+        with found.runtime.store.engine.begin() as connection:  # its tables are made without migrations; the commands ask for those
+            MigrationContext.configure(connection).stamp(ScriptDirectory(str(migrate.SCRIPTS)), "head")
         today = found.runtime.now().date()
         found.objective("onboarding")
         found.key_result("kr-setup", position=0)
@@ -44,9 +46,11 @@ def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
         check_ins.file_check_in(
             found.runtime,
             "kr-setup",
-            {"value": 41.3, "confidence": 5, "blocker": "no test site", "decision": "budget"},
+            {"value": 41.3, "confidence": 4, "blocker": "no test site", "decision": "budget"},
             author="alice@acme.example",
         )
+        with found.runtime.store.write() as session:
+            rollup.want_all(session, found.runtime.epoch())
         found.work()
         yield found
 
