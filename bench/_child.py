@@ -29,7 +29,7 @@ def main(role: str, arguments: list[str]) -> dict[str, Any]:
     log.configure("text", "warning")
     runtime = build_runtime(settings, queue=InlineQueue())
     try:
-        return {"sync": sync, "recompute": recompute}[role](runtime, *arguments)
+        return sync(runtime, *arguments) if role == "sync" else recompute(runtime)
     finally:
         runtime.close()
 
@@ -42,13 +42,20 @@ def sync(runtime: Runtime, connection: str) -> dict[str, Any]:
     memory = peak_megabytes()
     drains.settle(runtime)
     settled = time.perf_counter()
-    drains.drain(runtime, int(connection))
+    while _is_due(runtime, int(connection)):  # a drain ends after a minute, so that others get a turn
+        drains.drain(runtime, int(connection))
     done = time.perf_counter()
     return {
         "kind": run.kind, "seen": run.seen, "changed": run.changed, "gone": run.gone, "requests": run.requests,
         "sync_seconds": synced - begun, "settle_seconds": settled - synced, "panel_seconds": done - settled,
         "sync_memory": memory, "memory": peak_megabytes(),
     }  # fmt: skip
+
+
+def _is_due(runtime: Runtime, connection: int) -> bool:
+    with runtime.store.read() as session:
+        due = drains.agenda(session, connection).due_at
+    return due is not None and due <= runtime.epoch() + drains.LINGER
 
 
 def recompute(runtime: Runtime) -> dict[str, Any]:

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "import": Entry("connector.cli.exchange:import_", "Read key results from a file."),
     "replay": Entry("connector.cli.replay:replay", "Work stored webhooks off once more."),
     "doctor": Entry("connector.cli.doctor:doctor", "Check the installation and name the mend for each fault."),
+    "webhook": Entry("connector.cli.webhook:webhook", "Set up a webhook whose secret comes from the host."),
     "token": Entry("connector.cli.token:token", "Make API tokens."),
     "db": Entry("connector.cli.db:db", "Database migrations."),
 }

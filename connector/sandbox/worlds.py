@@ -172,7 +172,7 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
 
 
 def _deals(world: World, today: date, chance: random.Random) -> str:
-    stages = {"type": "select", "options": ["Lead", "Trial", "Won", "Lost"]}
+    stages: dict[str, Any] = {"type": "select", "options": ["Lead", "Trial", "Won", "Lost"]}
     database, source = world.add_database("Deals", {"Company": "title", "Stage": stages, "Seats": "number", "Next step": "date"})
     left, rows = 750, 40
     for number in range(rows):
@@ -192,8 +192,8 @@ def _deals(world: World, today: date, chance: random.Random) -> str:
 
 
 def _cohorts(world: World, start: date) -> str:
-    state = {"type": "select", "options": ["Open", "Closed"]}
-    columns = {"Cohort": "title", "State": state, "Customers": "number", "Sent in 7 days": "number", "Reviewed": "checkbox"}
+    state: dict[str, Any] = {"type": "select", "options": ["Open", "Closed"]}
+    columns: dict[str, Any] = {"Cohort": "title", "State": state, "Customers": "number", "Sent in 7 days": "number", "Reviewed": "checkbox"}
     database, source = world.add_database("Activation cohorts", columns)
     for week, share in enumerate((41, 44, 46, 47, 46, 46, 45, 45, 31)):  # the mean of the closed ones is 45
         first = start + timedelta(days=7 * week)
@@ -203,8 +203,8 @@ def _cohorts(world: World, start: date) -> str:
 
 
 def _interviews(world: World, start: date, chance: random.Random) -> str:
-    segment = {"type": "select", "options": list(content.SEGMENTS)}
-    columns = {"Interview": "title", "Segment": segment, "Day": "date", "Finding noted": "checkbox"}
+    segment: dict[str, Any] = {"type": "select", "options": list(content.SEGMENTS)}
+    columns: dict[str, Any] = {"Interview": "title", "Segment": segment, "Day": "date", "Finding noted": "checkbox"}
     database, source = world.add_database("Onboarding interviews", columns)
     for number in range(24):
         name = f"{content.SURNAMES[(number * 3) % 10]} {content.TRADES[number % 8]}"
@@ -215,8 +215,13 @@ def _interviews(world: World, start: date, chance: random.Random) -> str:
 
 
 def _objective_pages(world: World) -> dict[str, str]:
-    status = {"type": "select", "options": _STATE_WORDS}
-    columns = {"Objective": "title", "OKR status": status, "OKR current": "number", "OKR progress": {"type": "number", "format": "percent"}}
+    status: dict[str, Any] = {"type": "select", "options": _STATE_WORDS}
+    columns: dict[str, Any] = {
+        "Objective": "title",
+        "OKR status": status,
+        "OKR current": "number",
+        "OKR progress": {"type": "number", "format": "percent"},
+    }
     database, source = world.add_database("Objectives", columns)
     pages = {"objectives": database}
     for ident, title in content.OBJECTIVES:

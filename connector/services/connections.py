@@ -15,7 +15,7 @@ from connector.runtime import Runtime
 from connector.services import heartbeat
 from connector.services.counters import count
 from connector.store import work
-from connector.store.tables import Audit, Connection, Item, Panel
+from connector.store.tables import Audit, Connection, Item, KeyResult, Mapping, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +120,7 @@ def park(session: Session, connection_id: int, reason: str, at: datetime) -> Non
     if parked:
         log.warning("connection_parked", connection=parked.name, reason=reason)
         session.add(Audit(at=at, actor="system", action="park", entity="connection", entity_id=parked.name, after={"reason": reason[:500]}))
+        _judge_anew(session, connection_id, at)
 
 
 def unpark(session: Session, connection_id: int, at: datetime, actor: str) -> None:
@@ -132,6 +133,13 @@ def unpark(session: Session, connection_id: int, at: datetime, actor: str) -> No
     ).first()
     if freed:
         session.add(Audit(at=at, actor=actor, action="unpark", entity="connection", entity_id=freed.name))
+        _judge_anew(session, connection_id, at)
+
+
+def _judge_anew(session: Session, connection_id: int, at: datetime) -> None:
+    """Ask for the states of what this connection feeds: its data is late now, or no longer."""
+    fed = select(Mapping.key_result_id).where(Mapping.connection_id == connection_id, Mapping.retired_at.is_(None)).distinct()
+    work.want(session, KeyResult, session.scalars(fed).all(), at.timestamp())
 
 
 def is_item_trouble(error: HostError) -> bool:

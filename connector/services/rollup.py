@@ -22,7 +22,7 @@ from connector.runtime import Runtime
 from connector.services import heartbeat, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
 from connector.store import work
-from connector.store.tables import KeyResult, Reading
+from connector.store.tables import CheckIn, KeyResult, Reading
 from mappings.repository import Link
 from mappings.rules import Combined, Measurement, Mode, combine, explain, measure, unmeasured
 
@@ -212,18 +212,18 @@ def _current(last: Reading | None, reading: dict[str, Any] | None) -> tuple[floa
     return None, None, ""
 
 
-def _baseline(facts: Facts, kind: str, reading: dict[str, Any] | None) -> Any:
-    """What movement is measured against: the check-in before the one that gave the value, else the last; without any, the first reading."""
+def _baseline(facts: Facts, kind: str, reading: dict[str, Any] | None) -> CheckIn | Reading | None:
+    """What movement is measured against: the check-in before the one that gave the value, else the last; without any, the first reading.
+
+    Never the value itself: a key result with a single value has not moved, nor stood still; it is not known.
+    """
     with_value = [row for row in facts.check_ins if row.value is not None]
     if kind == "check_in":
         with_value = with_value[:-1]
     if with_value:
         return with_value[-1]
-    # A first check-in, or none at all: the oldest value known is what we moved from.
-    if facts.readings:
-        return facts.readings[0]
-    # The very first reading stands for itself, as it will next time: else the next computation would find a change in nothing.
-    return Reading(as_of=reading["as_of"], value=reading["value"]) if reading is not None else None
+    earlier = facts.readings if reading is not None else facts.readings[:-1]
+    return next((row for row in earlier if row.value is not None), None)
 
 
 def _inputs(

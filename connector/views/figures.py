@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.domain.model import Cycle, Definition
 from connector.domain.scoring import BOUND_KINDS, raw_progress
@@ -153,12 +153,18 @@ def chart(points: Sequence[tuple[datetime, float, bool]], definition: Definition
     if definition.kind not in BOUND_KINDS and definition.start is not None and definition.target is not None:
         plan = f"M{LEFT:g} {_number(up(definition.start))} {RIGHT:g} {_number(up(definition.target))}"
     line = "M" + " ".join(f"{_number(across(moment))} {_number(up(value))}" for moment, value, _ in kept)
-    dots = tuple((_number(across(moment)), _number(up(value)), sure) for moment, value, sure in kept)
+    told = [
+        # What sync read just before the owner confirmed the same number is one dot, the confirmed one.
+        each
+        for each, after in zip(kept, [*kept[1:], None], strict=True)
+        if each[2] or after is None or not (after[2] and after[1] == each[1] and after[0] - each[0] < timedelta(days=1))
+    ]
+    dots = tuple((_number(across(moment)), _number(up(value)), sure) for moment, value, sure in told)
     ticks = tuple(
         (_number(LEFT + (RIGHT - LEFT) * step / 4), day_text(cycle.start + (cycle.end - cycle.start) * step // 4)) for step in range(5)
     )
-    told = f"Value against plan: {len(kept)} values, the last {number_text(kept[-1][1], definition)}. The tables below hold the data."
-    return Chart(plan, line, dots, grid, ticks, _number(across(now)), told)
+    label = f"Value against plan: {len(kept)} values, the last {number_text(kept[-1][1], definition)}. The tables below hold the data."
+    return Chart(plan, line, dots, grid, ticks, _number(across(now)), label)
 
 
 def _apart(levels: Sequence[float], up: object, keep: set[float]) -> list[float]:

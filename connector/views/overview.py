@@ -98,7 +98,7 @@ def key_result(ident: str) -> str:
         if row is None or view is None:
             abort(404, f"There is no key result {ident}. It may have been retired.")
         origins = sources(session, ident)
-        read_at = {name: moment for name, moment in session.execute(select(Connection.name, Connection.last_success_at))}
+        read_at = {row.name: row.last_success_at for row in session.execute(select(Connection.name, Connection.last_success_at))}
         readings = list(session.scalars(select(Reading).where(Reading.key_result_id == ident).order_by(Reading.id.desc()).limit(60)))
         check_ins = session.execute(
             select(CheckIn, Person.name)

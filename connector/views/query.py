@@ -103,7 +103,7 @@ def load_objectives(session: Session, now: datetime, zone: tzinfo, *, only: Coll
         query = query.where(Objective.id.in_(only))
     found = session.execute(query).all()
     ids = [row.Objective.id for row in found]
-    titles = {ident: title for ident, title in session.execute(select(Objective.id, Objective.title))}
+    titles = {row.id: row.title for row in session.execute(select(Objective.id, Objective.title))}
     rows = session.execute(
         select(KeyResult, Person.name)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -116,9 +116,9 @@ def load_objectives(session: Session, now: datetime, zone: tzinfo, *, only: Coll
     for row, owner in rows:
         shown[row.objective_id].append(_key_result(row, owner or "", cycles[row.objective_id], known, now, zone))
     views = []
-    for row in found:
-        objective, children = row.Objective, tuple(shown[row.Objective.id])
-        views.append(_objective(objective, row.name or "", titles, cycles[objective.id], children, now, zone))
+    for entry in found:
+        above = entry.Objective
+        views.append(_objective(above, entry.name or "", titles, cycles[above.id], tuple(shown[above.id]), now, zone))
     return views
 
 

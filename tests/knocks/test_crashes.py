@@ -120,3 +120,24 @@ def _swept(plant: Plant, after: float) -> bool:
     with plant.runtime.store.read() as session:
         last = session.scalar(select(Task.last_run_at).where(Task.name == "sweep"))
     return last is not None and last.timestamp() > after
+
+
+def test_a_revoked_token_is_said_and_a_new_one_catches_up(plant: Plant, world: Hosts, door: Door) -> None:
+    epic = world.epics[5]
+    world.jira.world.settings["api_token"] = "a-new-token"
+    world.jira.set_status(world.children[epic][0], "done")
+    assert door.jira(world.jira_event(world.children[epic][0])) == 200
+    until(lambda: plant.connection().parked_at is not None, what=plant.output)
+    until(lambda: plant.state("kr-5") == "data_late", what=plant.output)
+    world.jira.forget_log()
+    world.jira.set_status(world.children[epic][1], "done")
+    assert door.jira(world.jira_event(world.children[epic][1])) == 200  # still stored
+    entry = plant.status()["kr-5"]
+    assert (entry["current"], entry["state"]) == (0.0, "data_late")
+    assert any("parked" in reason for reason in entry["reasons"])
+    assert world.jira.log == []
+
+    plant.apply(world.declaration("a-new-token"))
+    assert plant.connection().parked_at is None
+    until(lambda: plant.current("kr-5") == 50.0 and "now 50" in "".join(world.links(epic)), what=plant.output)
+    until(lambda: plant.state("kr-5") != "data_late", what=plant.output)

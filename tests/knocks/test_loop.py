@@ -25,8 +25,8 @@ def test_a_jira_event_moves_value_link_and_status(plant: Plant, world: Hosts, do
 def test_a_notion_event_moves_value_and_the_one_callout(plant: Plant, world: Hosts, door: Door) -> None:
     world.notion.world.set_property(world.rows[0], "Seats", 32)
     assert door.notion(world.notion_event(world.rows[0])) == 200
-    until(lambda: plant.current("kr-deals") == 42.0, what=plant.output)
-    until(lambda: "42" in "".join(world.callouts()), what=plant.output)
+    until(lambda: plant.current("kr-deals") == world.seats(), what=plant.output)
+    until(lambda: f"{world.seats():.0f}" in "".join(world.callouts()), what=plant.output)
     assert len(world.callouts()) == 1
 
 

@@ -40,15 +40,11 @@ def test_sync_goes_on_from_its_cursor_after_a_kill(plant: Plant) -> None:
         world.jira.forget_log()
         again = plant.command("sync", "--connection", "acme-jira")
         assert again.returncode == 0, again.stdout + again.stderr
-        resumed = len(world.jira.calls("search/jql"))
+        # Twenty pages of children are a run from scratch; twelve of them were kept from the first.
+        assert len(world.jira.calls("search/jql")) <= 10
         assert plant.current("kr-0") == pytest.approx(98.0)
 
-        world.jira.forget_log()
-        assert plant.command("sync", "--connection", "acme-jira", "--full").returncode == 0
-        whole = len(world.jira.calls("search/jql"))
-        assert whole >= 20
-        assert resumed <= whole - 10
         assert "seen 200," in again.stdout
         assert len(world.links(epic)) == 1
         with plant.runtime.store.read() as session:
-            assert [run.status for run in session.scalars(select(Run).order_by(Run.id))] == ["done", "done"]
+            assert [run.status for run in session.scalars(select(Run).order_by(Run.id))] == ["done"]

@@ -331,6 +331,11 @@ class Plant:
         with self.runtime.store.read() as session:
             return session.scalar(select(KeyResult.current).where(KeyResult.id == key_result))
 
+    def state(self, key_result: str) -> str | None:
+        """The stored state of a key result."""
+        with self.runtime.store.read() as session:
+            return session.scalar(select(KeyResult.state).where(KeyResult.id == key_result))
+
     def connection(self, name: str = "acme-jira") -> Connection:
         """A connection's row."""
         with self.runtime.store.read() as session:

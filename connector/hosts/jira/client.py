@@ -113,7 +113,9 @@ class JiraClient:
         self._connection = settings.name
         base, self._token_url = _addresses(self.site, auth.get("cloud_id", ""))
         origins = frozenset({origin_of(base), origin_of(self._token_url)} if auth.get("client_id") else {origin_of(base)})
-        policy = Policy(allowances=allowances, explain=explain, idempotent=idempotent)
+        told = settings.options.get("requests_per_minute")
+        ours = (Allowance("all", f"{int(told)}/60 second"),) if isinstance(told, (int, float)) and told >= 1 else ()
+        policy = Policy(allowances=lambda method, path: (*allowances(method, path), *ours), explain=explain, idempotent=idempotent)
         self.gateway = Gateway(settings.name, origins, policy, budget, allow_private=allow_private, patience=patience)
         self._session = self._behind_gateway(requests.Session())
         self._oauth: OAuth2Session | None = None

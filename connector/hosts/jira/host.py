@@ -145,7 +145,9 @@ class JiraHost:
         warnings = []
         for right, use in RIGHTS.items():
             lacking = [
-                container.key for container in containers if container.id.isdigit() and container.id not in granted.get(right, set())
+                container.key
+                for container in containers[:PERMISSION_PROJECTS]
+                if container.id.isdigit() and container.id not in granted.get(right, set())
             ]
             if lacking:
                 named = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")

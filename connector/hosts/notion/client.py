@@ -31,7 +31,7 @@ _EDGE_BLOCK = "edge_block"
 def allowances(options: Mapping[str, Any]) -> Sequence[Allowance]:
     """Notion counts requests of a connection per 60-second window. Reference: https://developers.notion.com/reference/request-limits"""
     told = options.get("requests_per_minute", REQUESTS_PER_MINUTE)
-    number = told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else REQUESTS_PER_MINUTE
+    number = int(told) if isinstance(told, (int, float)) and not isinstance(told, bool) and told >= 1 else REQUESTS_PER_MINUTE
     return (Allowance("all", f"{number}/60 second"),)
 
 

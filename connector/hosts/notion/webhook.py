@@ -91,6 +91,10 @@ class NotionDialect:
         data = _dict(payload.get("data"))
         parent = _dict(data.get("parent"))
         author, at = _author(payload.get("authors")), moment(payload.get("timestamp"))
+        if kind in ("data_source.content_updated", "database.content_updated"):
+            rows = _updated_rows(data.get("updated_blocks"))
+            if rows:  # reading these few is far less than listing a whole database again
+                return [Event("changed", ref=row, container=entity, author=author, at=at) for row in rows]
         if kind in _SCOPES:
             return (Event("scope", container=entity, author=author, at=at),)
         if kind in _COMMENTS:
@@ -134,6 +138,16 @@ def _identity(value: object) -> str:
     if found is None:
         raise NotThisHost("a Notion id is missing or malformed")
     return found
+
+
+def _updated_rows(blocks: object) -> list[str]:
+    """The pages among the updated blocks, each once."""
+    found = (
+        [known_id(each.get("id")) for each in blocks if isinstance(each, dict) and each.get("type") == "page"]
+        if isinstance(blocks, list)
+        else []
+    )
+    return list(dict.fromkeys(ref for ref in found if ref))
 
 
 def _author(authors: object) -> str:

@@ -1,0 +1,61 @@
+"""The set-up of a webhook whose secret comes from the host (Notion's verification token): arm it, and show the token once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connector.errors import Conflict, NotFound
+from connector.runtime import Runtime
+from connector.store.tables import Audit, Connection
+
+KEEP_PREVIOUS = timedelta(hours=25)  # the host may still repeat deliveries signed with the old secret
+
+
+def arm(runtime: Runtime, name: str, *, hours: float = 24.0, replace: bool = False, actor: str = "command") -> None:
+    """Accept the next verification token of this connection, once, for some hours.
+
+    Raises ``NotFound``, and ``Conflict`` when a secret is stored and ``replace`` was not asked for.
+    """
+    now = runtime.now()
+    with runtime.store.write() as session:
+        row = _find(session, name)
+        if row.webhook_secret is not None:
+            if not replace:
+                raise Conflict(f"{name} has a webhook secret; add --replace to accept a new one (the old one counts for a day more)")
+            row.previous_webhook_secret, row.webhook_secret = row.webhook_secret, None
+            row.previous_secret_until = now + KEEP_PREVIOUS
+        row.armed_until = now + timedelta(hours=hours)
+        session.add(Audit(at=now, actor=actor, action="arm", entity="connection", entity_id=name))
+
+
+def show_token(runtime: Runtime, name: str, *, actor: str = "command") -> str:
+    """The token that the last handshake brought, for pasting it back at the host; shown once.
+
+    Raises ``NotFound``, and ``Conflict`` when none has come or it was shown before.
+    """
+    with runtime.store.write() as session:
+        row = _find(session, name)
+        came, shown = (
+            session.scalar(select(func.max(Audit.id)).where(Audit.entity == "connection", Audit.entity_id == name, Audit.action == action))
+            or 0
+            for action in ("handshake", "handshake_shown")
+        )
+        if row.webhook_secret is None or not came:
+            waits = "it is armed and waits for it" if row.armed_until and row.armed_until > runtime.now() else "arm it first"
+            raise Conflict(f"no verification token has come for {name}; {waits}")
+        if shown > came:
+            raise Conflict(
+                f"the verification token of {name} was shown before; arm it anew with --replace and ask the host to send another"
+            )
+        session.add(Audit(at=runtime.now(), actor=actor, action="handshake_shown", entity="connection", entity_id=name))
+        return str(runtime.vault.open(row.webhook_secret))
+
+
+def _find(session: Session, name: str) -> Connection:
+    row = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
+    if row is None:
+        raise NotFound(f"there is no connection {name!r}")
+    return row

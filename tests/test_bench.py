@@ -1,0 +1,43 @@
+"""The benchmarks run: at a tiny size, with their numbers right and their bounds of exactness kept. Their timings are not judged here."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import recompute, sync
+from bench.__main__ import main, names
+from bench.figures import Figure
+from bench.report import Row, at_most, table, times_fewer
+
+
+def test_every_benchmark_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {"door", "loop", "recompute", "sync"} <= set(names())
+    assert main(["nothing"]) == 2
+    assert "there are: door, loop, recompute, sync" in capsys.readouterr().err
+
+
+def test_a_bound_that_is_missed_is_marked() -> None:
+    rows = [at_most("memory", 400.0, "MB", 300.0), times_fewer("requests", 10, "requests", 100, 8.0), Row.of(Figure("rate", 3.0, "/s"))]
+    assert [row.ok for row in rows] == [False, True, None]
+    assert rows[1].ratio == 10.0
+    lines = table(rows).splitlines()
+    assert lines[1].startswith("*")
+    assert "at most 300 MB" in lines[1]
+    assert lines[2].startswith("ok")
+
+
+def test_a_sync_of_a_small_site_repairs_what_changed_and_then_writes_nothing() -> None:
+    rows = {row.name.partition(": ")[2]: row for row in sync.jira(12, 5)}
+    assert rows["changes repaired that night"].ok
+    assert rows["writes of the second run"].value == 0
+    assert rows["peak memory of the sync"].ok
+
+
+def test_recomputing_runs_at_a_small_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recompute, "KEY_RESULTS", 4)
+    monkeypatch.setattr(recompute, "ITEMS_EACH", 5)
+    rows = recompute.run(shares=(1.0,))
+    assert [row.name for row in rows][-2:] == [
+        "4 key results over 20 items: peak memory",
+        "processor time per item, largest against smallest size",
+    ]
