@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
-from connector.errors import Conflict, HostError
+from connector.errors import Conflict, HostError, StoreUnavailable
 from connector.runtime import Runtime, build_runtime
 from connector.services import drain as drains
 from connector.services import listing
@@ -33,34 +35,47 @@ def get_runtime() -> Runtime:
         return runtime
 
 
+@contextmanager
+def _outage_ends_it(job: str) -> Iterator[None]:
+    """A database that does not answer ends a job in one line: the sweeper asks for the work again when it is back."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        log.warning("job_stopped", job=job, error=str(error))
+
+
 def drain(connection_id: int) -> None:
     """Work off one connection."""
     runtime = get_runtime()
     runtime.queue.started("drain", connection_id)
-    drains.drain(runtime, connection_id)
+    with _outage_ends_it("drain"):
+        drains.drain(runtime, connection_id)
 
 
 def settle() -> None:
     """Compute waiting key results; their connections are nudged for the panels."""
     runtime = get_runtime()
     runtime.queue.started("settle")
-    drains.settle(runtime)
+    with _outage_ends_it("settle"):
+        drains.settle(runtime)
 
 
 def list_mappings(connection_id: int) -> None:
     """List the items of new or disturbed mappings."""
     runtime = get_runtime()
     runtime.queue.started("list", connection_id)
-    listing.list_all(runtime, connection_id)
+    with _outage_ends_it("list"):
+        listing.list_all(runtime, connection_id)
 
 
 def sync(connection_id: int) -> None:
     """The nightly sync of one connection."""
     runtime = get_runtime()
     runtime.queue.started("sync", connection_id)
-    try:
-        syncs.sync_connection(runtime, connection_id, trigger="nightly")
-    except Conflict as error:
-        log.info("sync_left_to_another", reason=str(error))
-    except HostError as error:
-        log.warning("sync_stopped", connection=connection_id, error=error.message)  # the run keeps its cursor and is taken up again
+    with _outage_ends_it("sync"):
+        try:
+            syncs.sync_connection(runtime, connection_id, trigger="nightly")
+        except Conflict as error:
+            log.info("sync_left_to_another", reason=str(error))
+        except HostError as error:
+            log.warning("sync_stopped", connection=connection_id, error=error.message)  # the run keeps its cursor and is taken up again

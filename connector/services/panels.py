@@ -22,16 +22,18 @@ from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.facts import Facts, load_facts
 from connector.services.mirror import upsert
+from connector.services.sources import database_name
 from connector.store import work
 from connector.store.tables import Audit, Connection, KeyResult, Objective
 from connector.store.tables import Panel as PanelRow
-from mappings.repository import load_links
+from mappings.repository import Link, load_links
 from mappings.rules import Mode, SelectorKind
 
 log = structlog.get_logger(__name__)
 
-# A first change is written at once; while changes keep coming, they are gathered (seconds).
-QUIET, LONGEST, REST = 0.4, 2.6, 1.2
+# A first change is written at once; while changes keep coming, they are gathered (seconds). In a storm of events the reads come
+# every 0.9 seconds at most (``items.LONGEST``): QUIET is longer, or each of them would be written.
+QUIET, LONGEST, REST = 1.1, 2.6, 1.2
 SLICE = 4  # panels written before new deliveries are looked at again
 ATTEMPTS = 6
 
@@ -271,15 +273,15 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any) -
     )
 
 
-def _source_name(link: Any) -> str:
+def _source_name(link: Link) -> str:
     selector = link.rule.selector
     if selector.kind is SelectorKind.EPICS:
         return ", ".join(selector.epics[:3]) + (f" and {len(selector.epics) - 3} more" if len(selector.epics) > 3 else "")
     titles = {
-        "jql": "a search",
+        "jql": selector.jql if len(selector.jql) <= 60 else f"{selector.jql[:59]}…",
         "project": selector.project,
         "issues": ", ".join(selector.issues[:3]),
         "rows": "named rows",
-        "database": link.resolved.titles.get(selector.database, "a database"),
+        "database": database_name(link) or "a database",
     }
     return str(titles[selector.kind.value])

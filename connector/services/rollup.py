@@ -21,6 +21,7 @@ from connector.domain.wording import day_text
 from connector.runtime import Runtime
 from connector.services import heartbeat, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
+from connector.services.sources import database_name
 from connector.store import work
 from connector.store.tables import CheckIn, KeyResult, Reading
 from mappings.repository import Link
@@ -284,7 +285,7 @@ def describe(link: Link) -> str:
         "project": f"project {selector.project}",
         "issues": ", ".join(selector.issues),
         "rows": f"{len(selector.rows)} named rows",
-        "database": f"rows of {link.resolved.titles.get(selector.database, 'database ' + selector.database)}",
+        "database": f"rows of {database_name(link) or 'database ' + selector.database}",
     }
     where = " and ".join(f"{name} is {' or '.join(map(str, values))}" for name, values in selector.filter.items())
     return parts[selector.kind.value] + (f" where {where}" if where else "")

@@ -65,3 +65,9 @@ def unreachable(host: Host, links: Sequence[Link]) -> dict[int, str]:
         if reason is not None:
             found[link.id] = reason
     return found
+
+
+def database_name(link: Link) -> str:
+    """What people call the data source of a mapping, "" when the host has not told it."""
+    names = (link.resolved.titles.get(container, "") for container in (*link.resolved.containers, link.rule.selector.database))
+    return next((name for name in names if name), "")

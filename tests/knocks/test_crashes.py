@@ -108,7 +108,7 @@ def test_clock_outlives_redis_and_a_killed_clock_is_replaced(plant: Plant, world
     assert plant.kill("-m connector clock") == [clock]
     # As if it had been killed in the middle of its sweep.
     with plant.runtime.store.write() as session:
-        session.execute(update(Task).where(Task.name == "sweep").values(lease_until=time.time() + 8.0, due_at=0.0))
+        session.execute(update(Task).where(Task.name == "sweep").values(lease_until=time.time() + 3.0, due_at=0.0))
     begun = time.time()
     until(lambda: _swept(plant, after=begun), 25, what=plant.output)
     world.jira.set_status(world.children[epic][0], "done")

@@ -59,6 +59,7 @@ def test_honcho_runs_it_a_database_outage_loses_nothing_and_sigterm_ends_it(empt
         until(lambda: plant.current("kr-0") == 75.0 and "now 75" in "".join(world.links(epic)), 30, what=plant.output)
         assert len(world.links(epic)) == 1
         door.close()
+        assert "Traceback" not in plant.output()
 
         below = descendants(started.pid)
         assert len(below) >= 5

@@ -91,7 +91,9 @@ class Hosts:
 
     def jira_event(self, key: str, **more: Any) -> dict[str, Any]:
         """The body of a delivery about an issue."""
-        return {"timestamp": time.time_ns(), "webhookEvent": "jira:issue_updated", "issue": {"id": self.ref(key), "key": key}, **more}
+        issue = {"id": self.ref(key), "key": key}
+        mark = str(uuid.uuid4())  # two events of one millisecond differ
+        return {"timestamp": int(time.time() * 1000), "webhookEvent": "jira:issue_updated", "issue": issue, "mark": mark, **more}
 
     def notion_event(self, row: str) -> dict[str, Any]:
         """The body of a delivery about a row."""
@@ -228,6 +230,7 @@ class Plant:
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("OKR_") and name != "PORT"}
         self.env |= {"OKR_DATA_DIR": str(folder), "OKR_SECRET_KEY": KEY, "OKR_ALLOW_PRIVATE_HOSTS": "1", "PORT": str(port)}
         self.env |= {"OKR_WORKERS": "1", "OKR_WEB_WORKERS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # we start many processes
         self.env |= variables
         self._started: list[subprocess.Popen[bytes]] = []
         self._runtime: Runtime | None = None
