@@ -16,7 +16,8 @@ from connector.cli.opening import opened
 from connector.errors import ConnectorError, HostError, InputError
 from connector.runtime import Runtime
 from connector.services.drain import drain, settle
-from connector.services.sync import count_written, sync_connection
+from connector.services.runs import count_written
+from connector.services.sync import sync_connection
 from connector.store import work
 from connector.store.tables import Connection, Panel, Run
 

@@ -26,7 +26,7 @@ from connector.store.tables import Connection, Delivery, Item, KeyResult, Mappin
 
 log = structlog.get_logger(__name__)
 
-LINGER = 1.0  # seconds for which a worker waits for work that is due soon, before it serves others
+LINGER = 1.3  # seconds for which a worker waits for work that is due soon, such as a gathering panel, before it serves others
 STEP = 0.03
 LONGEST = 60.0  # seconds after which a busy connection lets others have the worker; far below the time-out of the job
 

@@ -7,8 +7,6 @@ not show any more is read directly before it counts as gone: search indexes lag.
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -18,27 +16,23 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from connector.errors import Conflict, HostError, Refused
+from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Wanted
 from connector.runtime import Runtime
-from connector.services import connections, heartbeat
+from connector.services import connections, heartbeat, runs, sources
 from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
 from connector.services.sources import as_wanted
 from connector.store import work
-from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Panel, Run
+from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Run
 from mappings.repository import Link, Router, load_links, load_router
 from mappings.rules import SelectorKind
 
 log = structlog.get_logger(__name__)
 
-SMALL_PAGES = 25  # up to this many pages a full walk costs so little that nothing else is worth thinking about
-FULL_EVERY = timedelta(days=7)
 OVERLAP = timedelta(minutes=15)  # index lag, clock skew and minute rounding
-ASK_AGAIN = 0.2  # seconds between two looks whether a sync that seems to run is alive
-RESUME_AFTER = 300.0  # seconds after which a run that met an error is taken up again
 
 Progress = Callable[[Run, str, int], None]  # (run, what is being read, estimate of all items)
 
@@ -56,6 +50,12 @@ class _Sync:
     estimate: int = 0
     counted: int = 0  # requests of this process already in the run's record
 
+    def save(self, session: Session) -> None:
+        """Store how far the run has come, with the requests sent since the last time."""
+        self.run.requests += self.host.requests - self.counted
+        self.counted = self.host.requests
+        runs.save(session, self.run, self.runtime.epoch())
+
 
 def sync_connection(
     runtime: Runtime, connection_id: int, *, trigger: str = "nightly", full: bool = False, progress: Progress | None = None
@@ -68,18 +68,18 @@ def sync_connection(
     with runtime.store.read() as session:
         connection = session.get_one(Connection, connection_id)
     if trigger == "command":  # a person who runs it again after a crash should not have to wait for the lease
-        _await_the_dead(runtime, connection_id)
-    run = _take_run(runtime, connection, trigger, full)
+        runs.await_the_dead(runtime, connection_id)
+    run = runs.take(runtime, connection, trigger, full)
     host = runtime.connect(connection, patience=90.0)
     try:
         if connection.parked_at:
             host.identify()  # raises while the credentials are still refused
             with runtime.store.write() as session:
                 connections.unpark(session, connection_id, runtime.now(), "sync")
-        with heartbeat.kept(runtime, lambda session, until: _keep(session, run, until)):
+        with heartbeat.kept(runtime, lambda session, until: runs.keep(session, run, until)):
             _run(runtime, connection, host, run, progress)
     except HostError as error:
-        _stop(runtime, connection, host, run, error)
+        runs.stop(runtime, connection, run, error)
         raise
     finally:
         host.close()
@@ -94,74 +94,6 @@ def sync_connection(
         requests=run.requests,
     )
     return run
-
-
-def _await_the_dead(runtime: Runtime, connection_id: int) -> None:
-    """Wait while a sync seems to run that gives no sign of life. Returns at once when none seems to, or when it is alive."""
-    known: float | None = None
-    while True:
-        with runtime.store.read() as session:
-            until = session.scalar(
-                select(Run.lease_until)
-                .where(Run.connection_id == connection_id, Run.status == "running", Run.error.is_(None))
-                .order_by(Run.id.desc())
-                .limit(1)
-            )
-        if until is None or until <= runtime.epoch() or (known is not None and until != known):
-            return
-        known = until
-        time.sleep(ASK_AGAIN)
-
-
-def _keep(session: Session, run: Run, until: float) -> bool:
-    """Renew the lease of a run; False when it ended or somebody else took it over."""
-    held = (Run.id == run.id, Run.lease == run.lease, Run.status == "running")
-    return session.execute(update(Run).where(*held).values(lease_until=until).returning(Run.id)).first() is not None
-
-
-def _take_run(runtime: Runtime, connection: Connection, trigger: str, full: bool) -> Run:
-    now = runtime.epoch()
-    lease = secrets.token_hex(8)
-    with runtime.store.write() as session:
-        unfinished = session.scalar(select(Run).where(Run.connection_id == connection.id, Run.status == "running").order_by(Run.id.desc()))
-        if unfinished is not None and unfinished.lease_until > now and unfinished.error is None:
-            raise Conflict(f"a sync of {connection.name} is running since {unfinished.started_at:%H:%M:%S} UTC")
-        if unfinished is not None and not (full and unfinished.kind != "full"):
-            unfinished.lease, unfinished.lease_until, unfinished.error = lease, now + heartbeat.LEASE_SECONDS, None
-            return unfinished
-        if unfinished is not None:
-            unfinished.status = "superseded"
-        pages, chunks = _size(session, connection.id)
-        old = connection.last_full_at is None or runtime.now() - connection.last_full_at > FULL_EVERY
-        kind = "full" if full or old or pages + chunks <= SMALL_PAGES else "changes"
-        run = Run(
-            connection_id=connection.id,
-            kind=kind,
-            trigger=trigger,
-            started_at=runtime.now(),
-            lease=lease,
-            lease_until=now + heartbeat.LEASE_SECONDS,
-            seen=0,
-            changed=0,
-            repaired=0,
-            gone=0,
-            requests=0,
-            written=0,
-        )
-        session.add(run)
-    return run
-
-
-def _size(session: Session, connection_id: int) -> tuple[int, int]:
-    """Pages of items and lists of epics that a full walk would cost."""
-    items = session.scalar(select(func.count()).select_from(Item).where(Item.connection_id == connection_id, Item.gone_at.is_(None))) or 0
-    epics = {
-        ref
-        for link in load_links(session, connection_id=connection_id)
-        if link.rule.selector.kind is SelectorKind.EPICS
-        for ref in link.resolved.refs.values()
-    }
-    return -(-items // 100), -(-len(epics) // 50)
 
 
 def _run(runtime: Runtime, connection: Connection, host: Host, run: Run, progress: Progress | None) -> None:
@@ -247,11 +179,12 @@ def _walk(state: _Sync, query: ListQuery, *, ids_only: bool) -> None:
         read_at = runtime.epoch()
         try:
             page = patiently(lambda at=page_cursor: state.host.list_items(query, at))  # type: ignore[misc]
-        except Refused as error:
-            if error.code != "cursor_expired" or page_cursor is None:
-                raise
-            page_cursor = None
-            continue
+        except (Refused, Gone) as error:
+            if error.code == "cursor_expired" and page_cursor is not None:
+                page_cursor = None
+                continue
+            _leave_out_broken(state, error)
+            return
         if query.members_of:
             members.update(page.refs)
         with runtime.store.write() as session:
@@ -268,12 +201,30 @@ def _walk(state: _Sync, query: ListQuery, *, ids_only: bool) -> None:
             if page.cursor is None and query.members_of:
                 _renew_members(session, state, query, members, router, begun_at)
             run.cursor = {**run.cursor, "page": page.cursor, "at": run.cursor["at"] + (page.cursor is None)}
-            _save_run(session, state)
+            state.save(session)
         if state.progress:
             state.progress(run, query.name, state.estimate)
         if page.cursor is None:
             return
         page_cursor = page.cursor
+
+
+def _leave_out_broken(state: _Sync, error: HostError) -> None:
+    """A walk was refused: mark the mappings to blame as broken and go on with the next walk. Raises ``error`` when none is."""
+    if isinstance(error, Refused) and error.parks:
+        raise error
+    run, runtime = state.run, state.runtime
+    broken = patiently(lambda: sources.unreachable(state.host, state.links))
+    if not broken:
+        raise error
+    assert run.cursor is not None
+    with runtime.store.write() as session:
+        for mapping, reason in broken.items():
+            session.execute(update(Mapping).where(Mapping.id == mapping).values(broken=reason[:500]))
+        work.want(session, KeyResult, {link.key_result_id for link in state.links if link.id in broken}, runtime.epoch())
+        run.cursor = {**run.cursor, "page": None, "at": run.cursor["at"] + 1}
+        state.save(session)
+    state.links = [link for link in state.links if link.id not in broken]
 
 
 def _touch(session: Session, state: _Sync, refs: Sequence[str]) -> None:
@@ -313,7 +264,10 @@ def _finish(state: _Sync) -> None:
                     Item.connection_id == connection.id,
                     Item.gone_at.is_(None),
                     Item.seen_at < run.started_at,
-                    select(MappingItem.item_id).where(MappingItem.item_id == Item.id).exists(),
+                    # Of a broken mapping nothing was walked: what it holds stays as it was last seen.
+                    select(MappingItem.item_id)
+                    .where(MappingItem.item_id == Item.id, MappingItem.mapping_id.in_([link.id for link in state.links]))
+                    .exists(),
                 )
             )
         )
@@ -329,13 +283,13 @@ def _finish(state: _Sync) -> None:
             run.gone += gone.gone
             work.want(session, KeyResult, saved.key_results | gone.key_results, runtime.epoch())
             _touch(session, state, [item.ref for item in fetched.items])
-            _save_run(session, state)
+            state.save(session)
     epics = _epics_not_shown(state)
     missing = patiently(lambda: read_epics(runtime, connection.id, state.host, Router(state.links), epics))
     note_missing_epics(runtime, state.links, missing)
     with runtime.store.write() as session:
         run.status, run.finished_at, run.repaired, run.cursor, run.lease_until = "done", runtime.now(), run.changed, None, 0.0
-        _save_run(session, state)
+        state.save(session)
         values: dict[str, Any] = {"last_sync_at": run.started_at}
         if run.kind == "full":
             values["last_full_at"] = run.started_at
@@ -366,51 +320,3 @@ def _epics_not_shown(state: _Sync) -> set[str]:
                 )
             )
     return epics
-
-
-def count_written(runtime: Runtime, run: Run) -> int:
-    """How many panels of the connection were written since the run began; kept in the run's record."""
-    with runtime.store.write() as session:
-        run.written = (
-            session.scalar(
-                select(func.count()).select_from(Panel).where(Panel.connection_id == run.connection_id, Panel.written_at >= run.started_at)
-            )
-            or 0
-        )
-        session.execute(update(Run).where(Run.id == run.id).values(written=run.written))
-    return run.written
-
-
-def _save_run(session: Session, state: _Sync) -> None:
-    run = state.run
-    run.requests += state.host.requests - state.counted
-    state.counted = state.host.requests
-    if run.status == "running":
-        run.lease_until = state.runtime.epoch() + heartbeat.LEASE_SECONDS
-    session.execute(
-        update(Run)
-        .where(Run.id == run.id, Run.lease == run.lease)
-        .values(
-            {
-                name: getattr(run, name)
-                for name in ("status", "finished_at", "cursor", "seen", "changed", "repaired", "gone", "requests", "lease_until")
-            }
-        )
-    )
-
-
-def _stop(runtime: Runtime, connection: Connection, host: Host, run: Run, error: HostError) -> None:
-    """Keep the run's cursor and say why it stopped; the sweeper takes it up again, unless the connection is parked."""
-    with runtime.store.write() as session:
-        now = runtime.epoch()
-        until = connections.failed(session, connection.id, error, runtime.now(), now)
-        final = isinstance(error, Refused)
-        session.execute(
-            update(Run)
-            .where(Run.id == run.id, Run.lease == run.lease)
-            .values(
-                error=error.message[:500],
-                lease_until=0.0 if final else max(until, now + RESUME_AFTER),
-                **({"status": "failed", "finished_at": runtime.now()} if final else {}),
-            )
-        )

@@ -11,7 +11,8 @@ import pytest
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services import sync as syncs
 from connector.services.drain import drain
-from connector.store.tables import Item
+from connector.services.runs import count_written
+from connector.store.tables import Item, Mapping
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -196,7 +197,7 @@ def test_sync_repairs_what_no_webhook_told_and_the_second_run_writes_nothing(sit
     second = syncs.sync_connection(site.company.runtime, site.connection, trigger="test")
     site.company.work(site.connection)
     assert (second.seen, second.changed, second.repaired, second.gone) == (3, 0, 0, 0)
-    assert syncs.count_written(site.company.runtime, second) == 0
+    assert count_written(site.company.runtime, second) == 0
     assert site.sandbox.writes == 0
 
 
@@ -283,3 +284,26 @@ def test_a_child_that_moves_to_another_project_keeps_counting(site: Site) -> Non
     site.event(moved, ref)
     site.work()
     assert site.company.row("kr-setup").current == 25.0
+
+
+def test_a_search_that_breaks_is_left_out_of_the_sync_and_the_others_go_on(site: Site) -> None:
+    for name in ("kr-good", "kr-bad"):
+        site.company.key_result(name, unit="", target=10.0)
+    site.company.mapping("kr-good", site.connection, select={"epics": [site.epics[0]]}, measure="done_count")
+    site.company.mapping("kr-bad", site.connection, select={"jql": "project = ACME AND cf[10999] = x"}, measure="count")
+    with site.company.runtime.store.write() as session:
+        for row in session.query(Mapping):
+            row.done, row.listed_at, row.resolved = (
+                row.wanted,
+                site.company.runtime.now(),
+                {"refs": {site.epics[0]: site.ref(site.epics[0])}},
+            )
+    site.sandbox.set_status(site.children[site.epics[0]][0], "done")
+    run = syncs.sync_connection(site.company.runtime, site.connection, trigger="test")
+    site.company.work(site.connection)
+    assert run.status == "done"
+    assert site.company.row("kr-good").current == 1.0
+    with site.company.runtime.store.read() as session:
+        broken = {row.key_result_id: row.broken for row in session.query(Mapping)}
+    assert broken["kr-good"] is None
+    assert broken["kr-bad"]

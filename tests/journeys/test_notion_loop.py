@@ -248,3 +248,15 @@ def test_a_measured_property_that_is_removed_makes_the_data_late(workspace: Work
     row = workspace.company.row("kr-signups")
     assert (row.current, row.state) == (10.0, "data_late")
     assert any("Seats" in reason for reason in row.reasons)
+
+
+def test_a_sync_that_finds_a_database_out_of_reach_keeps_what_was_known(workspace: Workspace) -> None:
+    workspace.row(10)
+    workspace.map()
+    workspace.work()
+    workspace.world.unshare(workspace.database)
+    run = syncs.sync_connection(workspace.company.runtime, workspace.connection, trigger="test")
+    workspace.work()
+    row = workspace.company.row("kr-signups")
+    assert (run.status, run.gone) == ("done", 0)
+    assert (row.current, row.state) == (10.0, "data_late")

@@ -86,7 +86,7 @@ def test_web_killed_in_the_middle_of_load_has_stored_what_it_acknowledged(plant:
     try:
         for word in ("connector web", "connector web"):
             known = len(acknowledged)
-            until(lambda known=known: len(acknowledged) > known + 50, 30, what=plant.output)
+            until(lambda enough=known + 50: len(acknowledged) > enough, 30, what=plant.output)  # type: ignore[misc]
             assert len(plant.kill(word)) >= 2
         until(plant.ready, 40, what=plant.output)
     finally:

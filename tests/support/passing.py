@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from connector import schedule
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.queue import InlineQueue
@@ -57,7 +59,7 @@ def pass_time(people: Company, seconds: float, step: float = 1.0) -> None:
     """Let the clock sweep and the workers work, ``step`` seconds at a time."""
     runtime = people.runtime
     assert isinstance(runtime.queue, InlineQueue)
-    jobs = {"drain": drains.drain, "settle": drains.settle, "list": listing.list_all}
+    jobs: dict[str, Callable[..., None]] = {"drain": drains.drain, "settle": drains.settle, "list": listing.list_all}
     for _ in range(int(seconds / step)):
         people.clock.ahead += step
         schedule.sweep(runtime)

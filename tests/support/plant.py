@@ -66,7 +66,8 @@ class Hosts:
         """The truth: the share of an epic's children that are done, in percent."""
         ref = self.ref(epic)
         children = [issue for issue in self.jira.world.issues.values() if issue["fields"]["parent"] == ref and not issue["deleted"]]
-        return 100.0 * sum(issue["fields"]["category"] == "done" for issue in children) / len(children)
+        done: int = sum(issue["fields"]["category"] == "done" for issue in children)
+        return 100.0 * done / len(children)
 
     def seats(self) -> float:
         """The truth: the seats of all rows."""
