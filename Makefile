@@ -30,8 +30,10 @@ install-browser: install ## a Chromium for the browser tests, where one is missi
 run: install ## start the connector with its sandbox (PORT chooses the port; Ctrl-C stops everything)
 	@exec $(BIN)/okr-connector serve --sandbox
 
+# The second half starts whole installations and browsers and looks at the clock: it gets the machine to itself.
 test: install install-browser ## every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/knocks
+	@$(BIN)/python -m pytest tests/knocks tests/browser
 
 check: install ## formatting, lint, types, import rules, then every test
 	@$(BIN)/ruff format --check .

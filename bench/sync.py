@@ -23,7 +23,7 @@ from connector.hosts.notion.sandbox import NotionSandbox
 LONG_AGO = "2026-01-05T10:00:00+00:00"
 EPICS_EACH = 10  # epics that one key result names
 ROWS = 20_000
-STAGES = 5
+STAGES = 20
 EVERY = 50  # one item in so many changes between two nights
 MEGABYTES = 300.0
 
@@ -107,7 +107,7 @@ def plain_jira(url: str, counter: Slow, epics: Sequence[str]) -> dict[str, float
 
 
 def notion(count: int) -> list[Row]:
-    """One database of ``count`` rows, which five key results share by a filter."""
+    """One database of ``count`` rows, which twenty key results share by a filter."""
     box = NotionSandbox()
     stages = [f"Stage {number}" for number in range(STAGES)]
     database, source = box.world.add_database("Deals", {"Stage": {"type": "select", "options": stages}, "Seats": "number"})

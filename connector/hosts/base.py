@@ -157,6 +157,10 @@ class Host(Protocol):
         """
         ...
 
+    def expect(self, wanted: Sequence[Wanted]) -> None:
+        """Told before ``resolve`` is called for each of ``wanted``, so that what they share is read once; () ends that."""
+        ...
+
     def fetch_items(self, refs: Sequence[str], wanted: Sequence[Wanted]) -> Fetched:
         """Read items strongly (not through a search index), batched where the host can."""
         ...

@@ -87,13 +87,17 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
     with runtime.store.read() as session:
         links = [link for link in load_links(session, connection_id=connection_id) if only is None or link.id in only]
     answers: dict[int, Resolution | str] = {}
-    for link in links:
-        try:
-            answers[link.id] = host.resolve(link.rule.selector, field_names(link.rule), as_resolution(link))
-        except (Refused, Gone) as error:
-            if isinstance(error, Refused) and error.parks:
-                raise
-            answers[link.id] = error.message
+    try:
+        host.expect(as_wanted(links) if len(links) > 1 else ())
+        for link in links:
+            try:
+                answers[link.id] = host.resolve(link.rule.selector, field_names(link.rule), as_resolution(link))
+            except (Refused, Gone) as error:
+                if isinstance(error, Refused) and error.parks:
+                    raise
+                answers[link.id] = error.message
+    finally:
+        host.expect(())
     broken: dict[int, str] = {}
     touched: set[str] = set()
     with runtime.store.write() as session:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from typing import Any
 
 from sqlalchemy import select, text
 
-from connector.errors import StoreUnavailable
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.runtime import Runtime, build_runtime
@@ -355,15 +353,6 @@ class Plant:
         with self.runtime.store.read() as session:
             return session.scalar(text("SELECT count(*) FROM deliveries WHERE state = 'pending'")) or 0
 
-    def reachable(self) -> bool:
-        """Whether the database answers us."""
-        try:
-            with self.runtime.store.read() as session:
-                session.execute(text("SELECT 1"))
-        except StoreUnavailable:
-            return False
-        return True
-
 
 def command_line(pid: int) -> str:
     """The command line of a living process, "" for any other."""
@@ -371,10 +360,3 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
     except OSError:
         return ""
-
-
-def change(world: Hosts, chance: random.Random) -> str:
-    """Change the state of a random child; gives its key."""
-    child = chance.choice(world.children[chance.choice(world.epics)])
-    world.jira.set_status(child, chance.choice(["new", "indeterminate", "done", "done"]))
-    return child

@@ -161,6 +161,14 @@ class JiraHost:
         """Turn names into ids; see ``naming.resolve``. The field name "" means all story point fields in the site's order."""
         return naming.resolve(self._client, self._reader, selector, field_names, known)
 
+    def expect(self, wanted: Sequence[Wanted]) -> None:
+        """Read the named issues of many mappings together, 100 in a request, for the calls of ``resolve`` that follow."""
+        names: dict[str, None] = {}
+        for mapping in wanted:
+            selector, refs = mapping.selector, mapping.resolution.refs
+            names.update(dict.fromkeys(refs.get(name, name) for name in (*selector.epics, *selector.issues)))
+        self._reader.remember(names)
+
     def fetch_items(self, refs: Sequence[str], wanted: Sequence[Wanted]) -> Fetched:
         """Read issues strongly, 100 in a request; ``refs`` may be ids or keys. What Jira does not show us any more is gone."""
         asked = list(dict.fromkeys(ref for ref in refs if ref))

@@ -46,7 +46,7 @@ def resolve(
 
 def _issues(reader: IssueReader, names: Sequence[str], before: Resolution) -> tuple[dict[str, str], dict[str, str], list[str]]:
     asked = {name: before.refs.get(name, name) for name in names}
-    found = reader.issues(asked.values(), ("summary",))
+    found = reader.named(asked.values())
     refs: dict[str, str] = {}
     titles: dict[str, str] = {}
     missing: list[str] = []

@@ -5,7 +5,7 @@ It writes nothing and knows no mapping. Pages and batches end here: callers see 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from connector.hosts.jira.jql import CHUNK, chunks, is_issue_key
 BATCH = 100  # issues per bulkfetch, and per page of a search that asks for any field beside the id
 IDS_PAGE = 5000  # issues per page when only ids are asked for
 IDS_ONLY = ("id",)
+NAMED_FIELDS = ("summary",)
 
 Issue = Mapping[str, Any]
 
@@ -29,6 +30,7 @@ class IssueReader:
     def __init__(self, client: JiraClient) -> None:
         self._client = client
         self._fields: tuple[FieldInfo, ...] | None = None
+        self._remembered: dict[str, Issue | None] = {}
         self._bulk = client.cloud  # Data Center has no bulkfetch
 
     def fields(self) -> tuple[FieldInfo, ...]:
@@ -68,6 +70,16 @@ class IssueReader:
         for batch in chunks(list(dict.fromkeys(names)), BATCH):
             found.update(self._batch(batch, fields))
         return found
+
+    def remember(self, names: Collection[str]) -> None:
+        """Read issues that ``named`` is about to be asked for; no names: forget them."""
+        self._remembered = self.issues(names, NAMED_FIELDS) if names else {}
+
+    def named(self, names: Iterable[str]) -> dict[str, Issue | None]:
+        """Issues with their titles, for checking names: the remembered ones, the others read now."""
+        asked = list(dict.fromkeys(names))
+        found = {name: self._remembered[name] for name in asked if name in self._remembered}
+        return found | self.issues([name for name in asked if name not in found], NAMED_FIELDS)
 
     def search(
         self, jql: str, fields: Sequence[str], *, token: str = "", size: int = BATCH, reconcile: Sequence[str] = ()

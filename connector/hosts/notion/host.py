@@ -86,6 +86,10 @@ class NotionHost:
         """Names → ids. The key "" of ``fields`` holds the property that tells whether a row is done. Raises ``Refused``."""
         return self._resolver.resolve(selector, field_names, known)
 
+    def expect(self, wanted: Sequence[Wanted]) -> None:
+        """Until the next call, databases and schemas that several mappings share are read once."""
+        self._resolver.share(bool(wanted))
+
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def fetch_items(self, refs: Sequence[str], wanted: Sequence[Wanted]) -> Fetched:

@@ -6,6 +6,7 @@ Reads schemas, writes nothing. What was resolved before wins over names, so that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from connector.errors import Gone, InputError, Refused
 from connector.hosts.base import Resolution
@@ -24,11 +25,22 @@ class Resolver:
     def __init__(self, client: NotionClient) -> None:
         self._client = client
         self._schemas: dict[str, Schema] = {}
+        self._sharing = False
+        self._shared: set[str] = set()  # data sources whose schema was read since sharing began
+        self._databases: dict[str, dict[str, Any]] = {}  # read since sharing began
+
+    def share(self, on: bool) -> None:
+        """While on, each database and schema is read once, however fresh it must be: many mappings are resolved in one go."""
+        self._sharing = on
+        self._shared.clear()
+        self._databases.clear()
 
     def schema(self, source: str, *, fresh: bool = False) -> Schema:
         """The schema of a data source. Raises ``Gone`` when it does not exist or is not shared."""
-        if fresh or source not in self._schemas:
+        if source not in self._schemas or (fresh and source not in self._shared):
             self._schemas[source] = read_schema(self._client.source(source))
+            if self._sharing:
+                self._shared.add(source)
         return self._schemas[source]
 
     def schema_or_none(self, source: str) -> Schema | None:
@@ -129,11 +141,13 @@ class Resolver:
         if known and known.containers and (found := self._known(known.containers[0], database, selector.data_source)):
             return found
         try:
-            answer = self._client.database(database)
+            answer = self._databases.get(database) or self._client.database(database)
         except (Gone, Refused) as error:
             if isinstance(error, Refused) and (error.status != 400 or error.code != "validation_error"):
                 raise
             return self._as_source(database, error)
+        if self._sharing:
+            self._databases[database] = answer
         if is_gone(answer):
             raise Refused(f"the database {selector.database} is in the trash; restore it or map another one", code="in_trash")
         sources = {

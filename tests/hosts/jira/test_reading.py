@@ -337,3 +337,15 @@ def test_subtasks_changed_below_unchanged_stories_are_seen(host, sandbox, make):
     wanted = [make.wanted(host, make.epics("ACME-1", subtasks=True))]
     items, _ = make.walk(host, host.plan(wanted, since=datetime.now(UTC) - timedelta(minutes=30)))
     assert "ACME-5" in {item.key for item in items}
+
+
+def test_names_of_many_mappings_are_read_together_when_they_are_expected(host, sandbox, make):
+    selectors = [make.epics("ACME-1"), make.epics("ACME-1", "ACME-2")]
+    plain = [host.resolve(selector, ()) for selector in selectors]
+    sandbox.forget_log()
+    host.expect([Wanted(number, selector) for number, selector in enumerate(selectors)])
+    assert [host.resolve(selector, ()) for selector in selectors] == plain
+    assert len(sandbox.calls("bulkfetch")) == 1
+    host.expect(())
+    host.resolve(selectors[0], ())
+    assert len(sandbox.calls("bulkfetch")) == 2
