@@ -141,6 +141,7 @@ class Host(Protocol):
 
     settings: ConnectionSettings
     requests: int  # HTTP requests sent so far through this object
+    cheap_ids: bool  # True: a walk that reads bare ids costs far fewer requests than one that reads items
 
     def identify(self) -> str:
         """Our own account id there, by the cheapest call that tests the credentials. Raises ``Refused`` when they are not accepted."""

@@ -108,7 +108,7 @@ def save(session: Session, run: Run, now: float) -> None:
     """Store how far a run has come; only while it is ours."""
     if run.status == "running":
         run.lease_until = now + heartbeat.LEASE_SECONDS
-    names = ("status", "finished_at", "cursor", "seen", "changed", "repaired", "gone", "requests", "lease_until")
+    names = ("status", "kind", "finished_at", "cursor", "seen", "changed", "repaired", "gone", "requests", "lease_until")
     session.execute(update(Run).where(Run.id == run.id, Run.lease == run.lease).values({name: getattr(run, name) for name in names}))
 
 

@@ -160,6 +160,8 @@ def _with_containers(session: Session, connection_id: int, wanted: Sequence[Want
 
 def _plan(state: _Sync, wanted: Sequence[Wanted]) -> list[tuple[ListQuery, bool]]:
     since = state.connection.last_sync_at
+    if not state.host.cheap_ids:
+        state.run.kind = "full"  # what is gone shows only in a whole walk; asking for the changes as well would save nothing
     if state.run.kind == "full" or since is None:
         return [(query, False) for query in state.host.plan(wanted)]
     changed = state.host.plan(wanted, since=since - OVERLAP)

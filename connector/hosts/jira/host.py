@@ -62,6 +62,8 @@ RIGHTS: Mapping[str, str] = {
 class JiraHost:
     """One Jira site. Built in the process that uses it; not shared between threads."""
 
+    cheap_ids = True  # 5,000 bare ids per page, against 100 issues
+
     def __init__(
         self,
         settings: ConnectionSettings,

@@ -31,6 +31,8 @@ _TOO_MANY_PROPERTIES = 100
 class NotionHost:
     """See ``connector.hosts.base.Host``."""
 
+    cheap_ids = False  # a page holds 100 rows, whatever is read of them
+
     def __init__(
         self, settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0
     ) -> None:
