@@ -78,7 +78,7 @@ class EmbeddedRedis:
 
         Raises ``InputError`` when another process uses the folder, ``ConnectorError`` when the server does not come up.
         """
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_lock()
         try:
             self._dismiss_former()

@@ -33,6 +33,11 @@ _SECRET_VALUES = (
 )
 
 
+# What moves a terminal's cursor, ends a line, or turns the order of signs round: a text from outside must not forge a line with it.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_MANY_LINES = ("exception", "stack")
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Structlog processor: hides values under secret names, and whatever looks like a credential inside any text."""
     return {name: _cleaned(name, value) for name, value in event.items()}
@@ -43,6 +48,19 @@ def redact_text(text: str) -> str:
     for pattern in _SECRET_VALUES:
         text = pattern.sub(lambda found: f"{found.group(1)}{HIDDEN}", text)
     return text
+
+
+def visible_text(text: str, *, keep: str = "") -> str:
+    """``text`` with control signs written out, such as ``\\x1b``, so that a terminal prints them instead of obeying. ``keep``: but these."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else found[0].encode("unicode_escape").decode(), text)
+
+
+def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Structlog processor for lines that people read: one event is one line; only tracebacks have more."""
+    return {
+        name: visible_text(value, keep="\n\t" if name in _MANY_LINES else "") if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def _cleaned(name: str, value: Any) -> Any:
@@ -70,14 +88,14 @@ def configure(log_format: Literal["text", "json"] = "text", level: str = "info")
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: Processor
+    rendering: list[Processor]
     if log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
+        rendering = [structlog.processors.JSONRenderer()]
     else:
         # The exception is text by now (so that secrets are out of it); the plain formatter prints it as it is.
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-        )
+        colours = sys.stderr.isatty()
+        printer = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
+        rendering = [_on_one_line, printer]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -88,7 +106,7 @@ def configure(log_format: Literal["text", "json"] = "text", level: str = "info")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, *rendering],
         )
     )
     root = logging.getLogger()

@@ -84,7 +84,8 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: str) -> str:
-        if value and len(value) < 32:
+        # "new old" while a key is being changed: each of them counts.
+        if value and not _strong(value):
             raise ValueError("must have at least 32 characters")
         return value
 
@@ -115,7 +116,7 @@ class Settings(BaseSettings):
         if self.secret_key:
             return self.secret_key
         path = self.data_dir / "secret.key"
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             draft = path.with_name(f"secret.key.{os.getpid()}")
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -127,7 +128,14 @@ class Settings(BaseSettings):
                 pass
             finally:
                 draft.unlink()
-        return path.read_text().strip()
+        key = path.read_text().strip()
+        if not _strong(key):
+            raise InputError(f"{path} does not hold a key of at least 32 characters; put back the right one", where="OKR_SECRET_KEY")
+        return key
+
+
+def _strong(keys: str) -> bool:
+    return bool(keys.split()) and all(len(key) >= 32 for key in keys.split())
 
 
 def load_settings(**overrides: object) -> Settings:

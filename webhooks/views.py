@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import gevent
 import orjson
 import structlog
 from flask import Blueprint, Response, request
@@ -33,6 +34,8 @@ LARGE = 1024 * 1024
 TOTAL_LIMIT = 8 * BODY_LIMIT
 RETRY_AFTER = "10"  # seconds
 DISCARD_LIMIT = 2 * BODY_LIMIT
+# Neither a half-sent body nor one that trickles in may hold a connection, and room for other bodies, any longer. Jira gives up after 20 s.
+BODY_SECONDS = 30.0
 _STEP = 64 * 1024
 _ENDLESS = sys.maxsize
 
@@ -139,7 +142,7 @@ def _then_discard(document: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
     size = announced if announced is not None else _ENDLESS if environ.get("wsgi.input_terminated") else 0
     left = min(size, DISCARD_LIMIT)
     source = environ["wsgi.input"]
-    with suppress(OSError, ParseException):
+    with suppress(OSError, ParseException, Unreadable), _in_time(environ):
         while left > 0 and (piece := source.read(min(_STEP, left))):
             left -= len(piece)
         if left <= 0 and size > DISCARD_LIMIT and (connection := environ.get("gunicorn.socket")) is not None:
@@ -185,7 +188,8 @@ def _body(environ: dict[str, Any], room: _Room) -> Iterator[bytes]:
     try:
         source = environ["wsgi.input"]
         try:
-            body = _read_chunks(source) if chunked else source.read(length) if length else b""
+            with _in_time(environ):
+                body = _read_chunks(source) if chunked else source.read(length) if length else b""
         except (OSError, ParseException) as error:
             raise Unreadable from error
         if length is not None and len(body) < length:
@@ -194,6 +198,16 @@ def _body(environ: dict[str, Any], room: _Room) -> Iterator[bytes]:
     finally:
         if reserved > LARGE:
             room.give(reserved)
+
+
+@contextmanager
+def _in_time(environ: dict[str, Any]) -> Iterator[None]:
+    """Raises ``Unreadable`` inside the block when it takes too long. Only under our own web server, whose waiting gevent can end."""
+    if "gunicorn.socket" not in environ:
+        yield
+        return
+    with gevent.Timeout(BODY_SECONDS, Unreadable):
+        yield
 
 
 def _read_chunks(source: Any) -> bytes:

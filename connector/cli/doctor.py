@@ -36,9 +36,9 @@ def doctor(ctx: click.Context, as_text: bool) -> None:
         click.echo(json.dumps(as_json(found), indent=2))
     else:
         for each in found:
-            click.echo(f"{_MARKS[each.state]} {each.name}: {each.message}")
+            click.echo(log.visible_text(f"{_MARKS[each.state]} {each.name}: {each.message}"))
             if each.mend and each.state in (FAULT, WARNING):
-                click.echo(f"        → {each.mend}")
+                click.echo(log.visible_text(f"        → {each.mend}"))
         warnings = sum(each.state == WARNING for each in found)
         fine = sum(each.state == OK for each in found)
         click.echo(f"{faults} faults, {warnings} warnings, {fine} fine")

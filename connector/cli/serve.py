@@ -57,7 +57,7 @@ def serve(sandbox: bool, port: int | None) -> None:
     settings.data_dir = settings.data_dir.absolute()
     settings.port = claim_port(settings.host, settings.port)
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {settings.data_dir}: {error.strerror}", where="OKR_DATA_DIR") from error
     settings.resolved_secret_key()

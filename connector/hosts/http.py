@@ -7,10 +7,11 @@ retries off. It must not know any host; what differs is handed in as a ``Policy`
 from __future__ import annotations
 
 import ipaddress
+import math
 import random
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,11 +25,34 @@ from requests.adapters import HTTPAdapter
 
 from connector.errors import Busy, Gone, HostError, Offline, Refused, Uncertain
 from connector.hosts.limits import Allowance, Budget
+from connector.log import HIDDEN, redact_text, visible_text
 
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 65.0  # seconds; Notion's own server limit is about 60
+WHOLE_TIMEOUT = 180.0  # seconds for one answer, however steadily it trickles
+LARGEST_ANSWER = 64 * 1024 * 1024  # bytes, unpacked: a host that went mad must not take the worker with it
+LONGEST_WAIT = 86_400.0  # seconds; a host that asks for more is asked again after a day
+SHORTEST_SECRET = 6  # shorter values are too likely to be part of ordinary words
+
+# Addresses that hold an IPv4 address in their last 32 bits: NAT64 (RFC 6052) and the old "compatible" ones.
+_HOLDING_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+
+
+class TooLarge(Exception):
+    """An answer beyond ``LARGEST_ANSWER`` or ``WHOLE_TIMEOUT``; it was not read to its end."""
+
+
+_SILENCE = (
+    TooLarge,
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    httpx.TransportError,
+    httpx.DecodingError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +91,7 @@ class Gateway:
     budget: Budget
     allow_private: bool = False
     patience: float = 2.0
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)  # never shown, also when the host repeats them in an error
     requests: int = 0
     skew: float | None = None  # seconds by which our clock is ahead of the host's, by its last Date header (whole seconds)
     sleep: Callable[[float], None] = time.sleep
@@ -82,7 +107,7 @@ class Gateway:
         repeatable = self.policy.idempotent(method, parts.path)
         try:
             answer = send()
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, httpx.TransportError) as error:
+        except _SILENCE as error:
             log.warning("host_silent", connection=self.connection, method=method, path=parts.path, error=type(error).__name__)
             refused_early = isinstance(
                 error, (requests.ConnectTimeout, httpx.ConnectError, httpx.ConnectTimeout)
@@ -119,15 +144,23 @@ class Gateway:
         except OSError as error:
             raise Offline(f"{self.connection}: the name {host} cannot be resolved") from error
         for address in addresses:
-            if not ipaddress.ip_address(str(address).partition("%")[0]).is_global:
+            if not is_public(str(address)):
                 raise Refused(
                     f"{self.connection}: {host} resolves to the private address {address} (OKR_ALLOW_PRIVATE_HOSTS=1 allows that)",
                     code="address_not_allowed",
                 )
         self._checked[origin] = time.monotonic() + 60
 
+    def harmless(self, text: str) -> str:
+        """A host's own words without credentials and control signs: they end up in logs, pages and terminals."""
+        for secret in self.secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, HIDDEN)
+        return visible_text(redact_text(text))
+
     def _error(self, method: str, path: str, answer: Answer, repeatable: bool) -> HostError:
         message, code, details = self.policy.explain(answer)
+        message = self.harmless(message)
         text = f"{self.connection}: {method} {path} answered {answer.status}: {message}"
         log.info("host_error", connection=self.connection, method=method, path=path, status=answer.status, code=code)
         facts: dict[str, Any] = {"status": answer.status, "code": code, "details": details}
@@ -143,26 +176,49 @@ class Gateway:
         return Refused(text, **facts)
 
 
+def is_public(text: str) -> bool:
+    """True for an address of the public internet. One that leads to an IPv4 address (mapped, 6to4, NAT64) is judged by that one."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if not address.is_global or address.is_multicast:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return True
+    inner = address.ipv4_mapped or address.sixtofour
+    if any(address in network for network in _HOLDING_IPV4):
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner is None or is_public(str(inner))
+
+
+def _whole(pieces: Iterable[bytes]) -> bytes:
+    """All of an answer's body. Raises ``TooLarge``."""
+    body, deadline = bytearray(), time.monotonic() + WHOLE_TIMEOUT
+    for piece in pieces:
+        body += piece
+        if len(body) > LARGEST_ANSWER or time.monotonic() > deadline:
+            raise TooLarge
+    return bytes(body)
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a ``Retry-After`` header (number or HTTP date), None when missing or unreadable. May be 0.0."""
+    """Seconds from a ``Retry-After`` header (number or HTTP date), None when missing or unreadable. 0.0 to ``LONGEST_WAIT``."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def clock_skew(headers: Mapping[str, str]) -> float | None:
     """Seconds by which our clock is ahead of the ``Date`` header; None when it is missing or unreadable."""
     try:
         return time.time() - parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -193,13 +249,20 @@ class RequestsAdapter(HTTPAdapter):
 
         def send_once() -> Answer:
             response = super(RequestsAdapter, self).send(
-                request, stream=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), verify=verify, cert=cert, proxies=proxies
+                request, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), verify=verify, cert=cert, proxies=proxies
             )
+            try:
+                response._content = _whole(response.iter_content(65_536))
+            finally:
+                response.close()
             held.append(response)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
 
         self._gateway.exchange(request.method or "GET", request.url or "", send_once)
         return held[0]
+
+
+_FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 class HttpxTransport(httpx.BaseTransport):
@@ -215,10 +278,15 @@ class HttpxTransport(httpx.BaseTransport):
         held: list[httpx.Response] = []
 
         def send_once() -> Answer:
-            response = self._inner.handle_request(request)
-            response.read()
-            held.append(response)
-            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+            given = self._inner.handle_request(request)
+            try:
+                body = _whole(given.iter_bytes())
+            finally:
+                given.close()
+            # The body is unpacked by now, so the headers must not say otherwise.
+            headers = [(name, value) for name, value in given.headers.multi_items() if name.lower() not in _FRAMING]
+            held.append(httpx.Response(given.status_code, headers=headers, content=body, extensions=given.extensions))
+            return Answer(given.status_code, {k.lower(): v for k, v in given.headers.items()}, body)
 
         self._gateway.exchange(request.method, str(request.url), send_once)
         return held[0]

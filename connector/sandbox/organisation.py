@@ -46,7 +46,7 @@ def prepare(settings: Settings) -> None:
 
     Raises ``InputError`` when the sample document is refused, ``StoreUnavailable`` when the database does not answer.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     runtime = build_runtime(settings, queue=InlineQueue())
     try:
         if _is_filled(runtime, settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.jira.sandbox_world import Change
@@ -55,7 +56,7 @@ class Standins:
         """The Jira stand-in; links to an issue, which people follow, lead to the board."""
         path = str(environ.get("PATH_INFO", ""))
         if path.startswith("/browse/"):
-            start_response("302 Found", [("Location", f"/sandbox/board?issue={path.removeprefix('/browse/')}"), ("Content-Length", "0")])
+            start_response("302 Found", [("Location", f"/sandbox/board?issue={quote(path.removeprefix('/browse/'))}"), ("Content-Length", "0")])
             return [b""]
         return self.jira(environ, start_response)
 

@@ -81,7 +81,7 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             if self.url.database:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+                Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.engine: Engine = create_engine(
                 self.url, connect_args={"timeout": 15, "check_same_thread": False}, pool_size=pool_size, max_overflow=30
             )

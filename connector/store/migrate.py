@@ -26,7 +26,7 @@ def _config(url: str) -> Config:
 
 def upgrade(settings: Settings) -> None:
     """Run all migrations that are missing. Raises ``StoreUnavailable`` when the database does not answer."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store(settings.resolved_database_url)
     try:
         with store.engine.connect() as connection:

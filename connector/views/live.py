@@ -26,6 +26,8 @@ from connector.store.tables import KeyResult
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 0.25  # seconds between two looks at the database
+MOST_STREAMS = 200  # per web process: each holds a connection that a webhook may need
+MOST_UNHEARD = 100  # announcements kept for a page that does not read; then its stream ends, and a browser connects anew
 PING_EVERY = 15.0  # seconds after which a silent stream says that it is alive
 STREAM_SECONDS = 600.0  # then the browser connects anew by itself
 
@@ -47,11 +49,20 @@ class Feed:
         with self._lock:
             listeners = list(self._listeners) if told else []
         for listener in listeners:
-            listener.put(told)
+            try:
+                listener.put_nowait(told)
+            except queue.Full:
+                with self._lock:
+                    self._listeners.discard(listener)
+
+    @property
+    def full(self) -> bool:
+        """True when this process has no room for one more page."""
+        return len(self._listeners) >= MOST_STREAMS
 
     def stream(self) -> Iterator[str]:
         """The body of one event stream. Ends when the page goes, the process stops or the time is up."""
-        mine: queue.Queue[list[str]] = queue.Queue()
+        mine: queue.Queue[list[str]] = queue.Queue(MOST_UNHEARD)
         with self._lock:
             self._listeners.add(mine)
         self._end_with_process()
@@ -59,7 +70,7 @@ class Feed:
         try:
             yield "retry: 1000\n\n"
             begun = spoken = time.monotonic()
-            while not self.closed and time.monotonic() - begun < STREAM_SECONDS:
+            while not self.closed and mine in self._listeners and time.monotonic() - begun < STREAM_SECONDS:
                 try:
                     names = set(mine.get(timeout=0.5))
                 except queue.Empty:

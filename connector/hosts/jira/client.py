@@ -39,6 +39,7 @@ TOKEN_MARGIN = 120.0  # seconds before its end at which an access token is repla
 RATES: Mapping[str, str] = {"GET": "50 per 1 second", "POST": "50 per 1 second", "PUT": "25 per 1 second", "DELETE": "25 per 1 second"}
 ISSUE_WRITES = "20 per 2 second; 100 per 30 second"
 
+_SECRETS = ("api_token", "bearer_token", "client_secret")
 _ISSUE_PATH = re.compile(r"/issue/(?!bulkfetch\b)([^/]+)")
 # POSTs that only read, or that replace by an identity of their own (a remote link by its globalId).
 _REPEATABLE_POST = re.compile(r"/(search/jql|search|issue/bulkfetch|jql/parse|jql/match|permissions/check|remotelink|oauth/token)\Z")
@@ -117,6 +118,7 @@ class JiraClient:
         ours = (Allowance("all", f"{int(told)}/60 second"),) if isinstance(told, (int, float)) and told >= 1 else ()
         policy = Policy(allowances=lambda method, path: (*allowances(method, path), *ours), explain=explain, idempotent=idempotent)
         self.gateway = Gateway(settings.name, origins, policy, budget, allow_private=allow_private, patience=patience)
+        self.gateway.secrets = frozenset(str(auth[name]) for name in _SECRETS if auth.get(name))
         self._session = self._behind_gateway(requests.Session())
         self._oauth: OAuth2Session | None = None
         self._token: Mapping[str, Any] = {}
@@ -200,7 +202,8 @@ class JiraClient:
             try:
                 token = self._oauth.fetch_token(self._token_url, grant_type="client_credentials")  # type: ignore[no-untyped-call]
             except OAuthError as error:
-                raise Refused(f"{self._connection}: no access token: {error.error}", status=401, code=str(error.error)) from None
+                word = self.gateway.harmless(str(error.error))
+                raise Refused(f"{self._connection}: no access token: {word}", status=401, code=word) from None
             except Refused as error:
                 raise Refused(
                     f"{self._connection}: no access token: {error.message}", status=401, code=error.code, details=error.details

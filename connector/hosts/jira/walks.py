@@ -113,7 +113,8 @@ def _jql(spec: Mapping[str, Any], state: Mapping[str, Any], named: Sequence[str]
     elif spec.get("kind") == "issues":
         jql = f"key in ({listed})"
     elif state.get("phase") == "subtasks":
-        jql = f"issuetype in subTaskIssueTypes() AND parent in ({listed})"
+        # No condition on the type: what counts below a child is whatever lies there, the same rule that ``belongs`` follows
+        jql = f"parent in ({listed})"
     else:
         # Data Center keeps epics in the Epic Link, its `parent` knows only subtasks
         jql = f"parent in ({listed})" if spec.get("cloud", True) else f'("Epic Link" in ({listed}) OR parent in ({listed}))'

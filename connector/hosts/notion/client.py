@@ -76,6 +76,7 @@ class NotionClient:
         limits = allowances(settings.options)
         policy = Policy(allowances=lambda method, path: limits, explain=explain, idempotent=idempotent, committed=committed)
         self.gateway = Gateway(settings.name, frozenset({origin_of(base)}), policy, budget, allow_private=allow_private, patience=patience)
+        self.gateway.secrets = frozenset({str(settings.auth.get("token", ""))})
         self._http = httpx.Client(transport=HttpxTransport(self.gateway), trust_env=False, follow_redirects=False)
         self._api = notion_client.Client(
             auth=settings.auth.get("token", ""), base_url=base, notion_version=VERSION, retry=False, client=self._http, logger=_LOGGER

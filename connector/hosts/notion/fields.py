@@ -12,6 +12,7 @@ from typing import Any
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
 from connector.hosts.notion.ids import known_id, property_id
+from connector.hosts.notion.panel import STATUS
 from connector.hosts.notion.schema import Schema, plain_text
 
 _LARGEST = sys.float_info.max
@@ -91,7 +92,7 @@ def read_item(page: Mapping[str, Any], schema: Schema | None, complete: Mapping[
 
 def _status(values: Mapping[str, tuple[str, Mapping[str, Any]]], schema: Schema | None) -> tuple[str | None, Category]:
     """The name of the status and its category; a lone checkbox stands in where a data source has no status property."""
-    ids = schema.done_ids if schema else tuple(ident for ident, (_, value) in values.items() if value.get("type") == "status")
+    ids = schema.done_ids if schema else _statuses(values)
     if len(ids) != 1 or ids[0] not in values:
         return None, Category.UNDEFINED
     value = values[ids[0]][1]
@@ -104,6 +105,11 @@ def _status(values: Mapping[str, tuple[str, Mapping[str, Any]]], schema: Schema 
     name = str(option.get("name") or "")
     known = schema.properties[ids[0]].categories if schema else {}
     return name, known.get(str(option.get("id"))) or known.get(name) or Category.UNDEFINED
+
+
+def _statuses(values: Mapping[str, tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
+    """Ids of the status properties, without the one that we write ourselves."""
+    return tuple(ident for ident, (name, value) in values.items() if value.get("type") == "status" and name != STATUS)
 
 
 def unknown_option(page: Mapping[str, Any], schema: Schema) -> str:

@@ -14,6 +14,7 @@ from connector.domain.model import Category
 from connector.errors import Refused
 from connector.hosts.base import Container, FieldInfo
 from connector.hosts.notion.ids import known_id, property_id
+from connector.hosts.notion.panel import STATUS
 
 _ROLES = {"status": "status", "checkbox": "checkbox", "number": "number", "title": "title"}
 _BY_GROUP_NAME = {
@@ -55,8 +56,11 @@ class Schema:
 
     @property
     def done_ids(self) -> tuple[str, ...]:
-        """The property that tells whether a row is done: the only status (or the one called Status), else the only checkbox."""
-        statuses = [each for each in self.properties.values() if each.type == "status"]
+        """The property that tells whether a row is done: the only status (or the one called Status), else the only checkbox.
+
+        The status that we write ourselves is none of them: our own panel must never decide what is done.
+        """
+        statuses = [each for each in self.properties.values() if each.type == "status" and each.name != STATUS]
         named = [each for each in statuses if each.name.strip().casefold() == "status"]
         if len(statuses) == 1:
             return (statuses[0].id,)

@@ -25,6 +25,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$(\$?)\{([^}]*)(\}?)")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")  # no database or host takes these
+_LONGEST_KEY = 320  # characters, as an e-mail address; every value below a key has it in its path
 _LONGEST_INTEGER = 1023  # bits; what a float can hold
 _SHORTEST_SECRET = 6  # shorter values are too likely to be part of ordinary words
 _UNKNOWN_KEY = re.compile(r"unknown key '([^']*)'")
@@ -179,6 +180,9 @@ class _Builder:
                 self._wrong("a list or mapping cannot be a key", key_node, where)
                 continue
             key = self._scalar(key_node, where, plain=True)
+            if len(str(key)) > _LONGEST_KEY:
+                self._wrong(f"a key has at most {_LONGEST_KEY} characters", key_node, where)
+                continue
             place = join(where, str(key))
             if key in first:
                 self._wrong(f"the key {key!r} stands here twice; it is already in line {first[key]}", key_node, place)

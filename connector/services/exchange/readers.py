@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,9 +16,25 @@ from connector.errors import InputError
 from connector.services.exchange.sheets import COLUMNS, unguard
 
 MOST_BYTES = 20_000_000
-MOST_UNPACKED = 200_000_000
+MOST_UNPACKED = 60_000_000
 MOST_ROWS = 20_000
 _CELL_LIMIT = 100_000  # characters
+_MOST_CELLS = 64  # of a row that are looked at: a cell far to the right would make thousands of empty ones before it
+# What the reading of a broken file, or of one made to break us, ends with.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    SyntaxError,
+    OSError,
+    EOFError,
+    RuntimeError,  # an encrypted part; a packing that is not known
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +89,21 @@ def read_xlsx(data: bytes) -> list[Incoming]:
             if sum(entry.file_size for entry in archive.infolist()) > MOST_UNPACKED:
                 raise InputError("the file unpacks to far more than any honest one")
         workbook = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, SyntaxError, OSError) as error:
+    except (*_BROKEN, InvalidFileException) as error:
         raise InputError("this is not an XLSX file") from error
     found: list[Incoming] = []
     try:
         for sheet in workbook.worksheets:
             lines = []
-            for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            for number, cells in enumerate(sheet.iter_rows(max_col=_MOST_CELLS, values_only=True), start=1):
                 if number > MOST_ROWS:
                     raise InputError(f"sheet {sheet.title}: more than {MOST_ROWS} rows")
                 if any(cell not in (None, "") for cell in cells):
                     lines.append((number, [_cell(cell) for cell in cells]))
             if lines:
                 found += _rows(lines, sheet.title, "row")
+    except _BROKEN as error:  # sheets are unpacked and read only now
+        raise InputError("this is not an XLSX file, or it is damaged") from error
     finally:
         workbook.close()
     return found

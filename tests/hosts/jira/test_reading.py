@@ -220,6 +220,8 @@ def test_subtasks_are_walked_below_the_children(host, sandbox, make):
     items, _ = make.walk(host, host.plan([make.wanted(host, make.epics("ACME-1", subtasks=True))]))
     assert sorted(item.key for item in items) == ["ACME-2", "ACME-3", "ACME-5"]
     assert {item.key: item.kind for item in items}["ACME-5"] == "subtask"
+    # plain "parent in": the same question on every Jira, and what lies below a child counts whatever its type, as in ``belongs``
+    assert all("subTaskIssueTypes" not in body["jql"] for _, _, body in sandbox.calls("search/jql"))
 
 
 def test_ids_only_asks_for_ids_in_large_pages(host, sandbox, make):

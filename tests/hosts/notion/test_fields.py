@@ -130,6 +130,20 @@ def test_status_groups_give_the_category_by_name_and_else_by_order() -> None:
     assert read_item(_row(None), english).category is Category.UNDEFINED
 
 
+def test_the_status_that_we_write_ourselves_never_decides_what_is_done() -> None:
+    ours = {"OKR status": {"id": "okr", "name": "OKR status", "type": "status", "status": {"options": [], "groups": []}}}
+    box = {"Paid": {"id": "paid", "name": "Paid", "type": "checkbox", "checkbox": {}}}
+    raw = _schema([("To-do", ["Idea"]), ("Complete", ["Won"])], **ours)
+    stage = raw["properties"].pop("Status")
+    raw["properties"]["Stage"] = {**stage, "name": "Stage"}
+    assert read_schema(raw).done_ids == ("st:1",)  # not undecided between the two
+    assert read_schema({"id": "d" * 32, "properties": {**ours, **box}}).done_ids == ("paid",)
+    row = _row({"id": "o-Won", "name": "Won"})
+    row["properties"]["OKR status"] = {"id": "okr", "type": "status", "status": {"id": "x", "name": "At risk"}}
+    assert read_item(row, read_schema(raw)).category is Category.DONE
+    assert read_item(row, None).status == "Won"
+
+
 def test_a_group_carried_by_the_option_itself_counts() -> None:
     raw = _schema([("To-do", ["Idea"]), ("Complete", ["Won"])])
     status = raw["properties"]["Status"]["status"]
