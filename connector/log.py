@@ -51,7 +51,7 @@ def redact_text(text: str) -> str:
 
 
 def visible_text(text: str, *, keep: str = "") -> str:
-    """``text`` with control signs written out, such as ``\\x1b``, so that a terminal prints them instead of obeying. ``keep``: but these."""
+    """``text`` with control signs written out, such as ``\\x1b``, which a terminal shows and does not obey; but those in ``keep``."""
     return _CONTROL.sub(lambda found: found[0] if found[0] in keep else found[0].encode("unicode_escape").decode(), text)
 
 

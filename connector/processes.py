@@ -26,12 +26,15 @@ from connector.supervisor import Program, Supervisor
 if TYPE_CHECKING:
     from redis import Redis
 
+    from connector.runtime import Runtime
+
 log = structlog.get_logger(__name__)
 
 # A stop of `serve` waits ten seconds; workers below it must be through before.
 _WORKER_GRACE = 8.0
 # Variable between `serve` and `web` alone, no setting: the file that must be gone before the application is built.
 HOLD = "OKR_HOLD_FILE"
+_BOOT_FAILED = 3  # gunicorn's own code for a worker that need not be started again
 
 
 def program(name: str, *arguments: str, env: dict[str, str] | None = None, when: Callable[[], bool] | None = None) -> Program:
@@ -77,9 +80,23 @@ def run_web(settings: Settings) -> None:
             from connector.runtime import build_runtime
 
             _wait_while_held()
-            return create_app(build_runtime(settings))
+            runtime = build_runtime(settings)
+            if settings.sandbox:
+                _refuse_real(runtime)
+            return create_app(runtime)
 
     WebServer().run()  # type: ignore[no-untyped-call]
+
+
+def _refuse_real(runtime: Runtime) -> None:
+    """End this web process, and gunicorn with it, when a sandbox would show real data."""
+    from connector.sandbox.organisation import refuse_real
+
+    try:
+        refuse_real(runtime)
+    except InputError as error:
+        log.error("sandbox_refused", error=str(error))
+        raise SystemExit(_BOOT_FAILED) from None
 
 
 def _wait_while_held() -> None:

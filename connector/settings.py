@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: str) -> str:
         # "new old" while a key is being changed: each of them counts.
         if value and not _strong(value):
-            raise ValueError("must have at least 32 characters")
+            raise ValueError("must have at least 32 characters and no spaces (one space parts a new key from the old one)")
         return value
 
     @cached_property

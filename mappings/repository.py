@@ -128,6 +128,8 @@ class Router:
         self._by_ref: dict[str, list[Link]] = {}
         self.jql: list[Link] = []
         self.with_subtasks = False
+        # The fields that any mapping of the connection looks at; nothing else of an item is worth keeping or comparing.
+        self.field_ids = frozenset(ident for link in links for ids in link.resolved.fields.values() for ident in ids)
         for link in links:
             selector = link.rule.selector
             if selector.kind is SelectorKind.EPICS:

@@ -17,7 +17,7 @@ from connector.store.migrate import upgrade
 from connector.store.tables import Connection, Counter
 from tests.support.services import free_port
 
-SECRET_KEY = "a key of at least thirty-two characters"
+SECRET_KEY = "a-key-of-at-least-thirty-two-characters"
 
 
 @pytest.fixture

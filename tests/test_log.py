@@ -115,3 +115,24 @@ def test_configuring_twice_does_not_write_twice(capfd: pytest.CaptureFixture[str
     log.configure("text", "info")
     structlog.get_logger("here").info("once")
     assert capfd.readouterr().err.count("once") == 1
+
+
+def test_a_text_from_outside_cannot_forge_a_line_or_steer_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure("text", "info")
+    structlog.get_logger("here").warning("said", connection="a\x1b[2Jb", other="x\r\n2026-01-01 [info] forged", mark="\u202egnp")
+    logging.getLogger("some.library").error("Exception on %s", "/x\n2026-01-01 [info] forged \x9b2J")
+    written = capfd.readouterr().err
+    assert len(written.splitlines()) == 2
+    assert not any(sign in written for sign in "\x1b\x9b\r\u202e")
+    assert "a\\x1b[2Jb" in written
+
+
+def test_a_traceback_keeps_its_lines_but_obeys_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure("text", "info")
+    try:
+        raise ValueError("\x1b[2J gone")
+    except ValueError:
+        structlog.get_logger("here").exception("failed")
+    written = capfd.readouterr().err
+    assert len(written.splitlines()) > 3
+    assert "\x1b" not in written

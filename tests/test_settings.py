@@ -114,3 +114,17 @@ def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None
 @pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1:8080"), ("0.0.0.0", "http://127.0.0.1:8080")])
 def test_links_without_a_public_url_point_to_this_machine(host: str, url: str) -> None:
     assert load_settings(host=host).base_url == url
+
+
+@pytest.mark.parametrize("key", [" " * 40, "a pass phrase of more than thirty-two signs", "k" * 40 + " old"])
+def test_each_word_of_a_secret_key_is_a_key_and_must_be_long(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OKR_SECRET_KEY", key)
+    with pytest.raises(InputError, match="no spaces"):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", ["", "\n", "short"])
+def test_a_key_file_without_a_key_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret.key").write_text(content)
+    with pytest.raises(InputError, match=r"secret\.key"):
+        load_settings(data_dir=tmp_path).resolved_secret_key()

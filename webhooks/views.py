@@ -206,7 +206,7 @@ def _in_time(environ: dict[str, Any]) -> Iterator[None]:
     if "gunicorn.socket" not in environ:
         yield
         return
-    with gevent.Timeout(BODY_SECONDS, Unreadable):
+    with gevent.Timeout(BODY_SECONDS, Unreadable):  # type: ignore[no-untyped-call]  # gevent's stubs leave it out
         yield
 
 

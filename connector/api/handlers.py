@@ -63,7 +63,9 @@ def file_update(call: Call, id: str) -> Answer:
     key = call.idempotency_key or body.source_id
     try:
         # The key result is part of the identity: one key for two key results is two check-ins.
-        filed = file_check_in(call.runtime, id, fields, author=author, source="api", source_id=f"{id}:{key}" if key else None)
+        filed = file_check_in(
+            call.runtime, id, fields, author=author, source="api", source_id=f"{id}:{key}" if key else None, token=call.caller
+        )
     except NotFound as error:
         raise InputError(str(error), where="as") from None
     data = {"id": filed.id, "key_result": id, "draft": filed.draft, "missing": list(filed.missing), "repeated": filed.repeated}

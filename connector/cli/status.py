@@ -14,6 +14,7 @@ from rich.text import Text
 from connector.cli.opening import opened
 from connector.domain import wording
 from connector.domain.model import Movement, State
+from connector.log import visible_text
 from connector.runtime import Runtime
 from connector.services.facts import load_definition
 from connector.store import reads
@@ -70,7 +71,7 @@ def show(runtime: Runtime) -> None:
         children.setdefault(key_result["objective"], []).append(key_result)
     for objective in found["objectives"]:
         state = State(objective["state"])
-        line = Text.assemble((f"{SHAPES[state]} {objective['title']}", "bold"), f" · {objective['cycle']}")
+        line = Text.assemble((visible_text(f"{SHAPES[state]} {objective['title']}"), "bold"), f" · {objective['cycle']}")
         if objective["team"]:
             line.append(f" · {objective['team']}")
         line.append(f" · {wording.STATE_WORDS[state]} · {_share(objective['progress'])} · {objective['coverage']}")
@@ -92,14 +93,14 @@ def _table(key_results: list[dict[str, Any]], rows: dict[str, KeyResult], now: d
         movement = wording.MOVEMENT_WORDS[Movement(entry["movement"])] if entry["movement"] else UNKNOWN
         table.add_row(
             Text(f"{SHAPES[state]} {wording.STATE_WORDS[state]}", style=COLOURS.get(state, "")),
-            Text(f"{entry['title']} ({entry['id']})"),
+            Text(visible_text(f"{entry['title']} ({entry['id']})")),
             Text(f"{start} → {target}" if start else target),
             Text(now_text),
             Text(_share(entry["progress"])),
             Text(_share(entry["expected"])),
             Text(movement),
-            Text(" · ".join(entry["reasons"])),
-            Text(_source(entry, now)),
+            Text(visible_text(" · ".join(entry["reasons"]))),
+            Text(visible_text(_source(entry, now))),
         )
     return table
 

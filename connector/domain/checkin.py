@@ -32,6 +32,7 @@ _YES_NO: Mapping[str | bool, bool] = {"yes": True, "no": False, "done": True, "n
     True: True,
     False: False,
 }
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _ACTIVITY = frozenset(
     """
@@ -146,6 +147,13 @@ def _confidence(given: object) -> int | None:
     return int(number)
 
 
+def _clean(text: str) -> str:
+    """The text, which pages, panels, sheets and terminals will show. Raises ``InputError`` for signs that only steer a terminal."""
+    if _CONTROL.search(text):
+        raise InputError("holds a control character; remove it")
+    return text
+
+
 def _blocker(given: object) -> str | None:
     if given is None:
         return None
@@ -155,7 +163,7 @@ def _blocker(given: object) -> str | None:
         given = given[0] if given else ""
     if not isinstance(given, str):
         raise InputError("enter the blocker as text")
-    text = given.strip()
+    text = _clean(given.strip())
     if len(text.splitlines()) > 1:
         raise InputError("name one blocker, the one that matters most, in one line")
     if len(text) > LONGEST_BLOCKER:
@@ -177,7 +185,7 @@ def _comment(given: object) -> str:
         return ""
     if not isinstance(given, str):
         raise InputError("enter the comment as text")
-    text = given.strip()
+    text = _clean(given.strip())
     if len(text) > LONGEST_COMMENT:
         raise InputError(f"the comment has {len(text)} characters; {LONGEST_COMMENT} are the most")
     return text

@@ -19,7 +19,7 @@ from sqlalchemy import func, select, update
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from connector.errors import HostError
+from connector.errors import HostError, InputError
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.notion.sandbox import TOKEN as NOTION_TOKEN
 from connector.hosts.notion.sandbox import NotionSandbox
@@ -32,7 +32,7 @@ from connector.services.declare.apply import apply_text
 from connector.services.drain import settle
 from connector.services.listing import list_dirty
 from connector.settings import Settings
-from connector.store.tables import Connection, Item
+from connector.store.tables import Connection, Item, Objective
 
 log = structlog.get_logger(__name__)
 
@@ -44,17 +44,36 @@ PATHS = {JIRA: "/sandbox/jira", NOTION: "/sandbox/notion"}
 def prepare(settings: Settings) -> None:
     """Fill an empty data folder; otherwise only follow a changed port. The database must have its tables.
 
-    Raises ``InputError`` when the sample document is refused, ``StoreUnavailable`` when the database does not answer.
+    Raises ``InputError`` for a database with a real set-up and when the sample document is refused, ``StoreUnavailable`` when the
+    database does not answer.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     runtime = build_runtime(settings, queue=InlineQueue())
     try:
+        refuse_real(runtime)
         if _is_filled(runtime, settings):
             _follow_address(runtime, own_address(settings))
             return
         _fill(runtime, settings)
     finally:
         runtime.close()
+
+
+def refuse_real(runtime: Runtime) -> None:
+    """Raises ``InputError`` when the database holds anything but a sandbox.
+
+    The sandbox shows every page without sign-in, and filling it would retire whatever the sample organisation does not name.
+    """
+    with runtime.store.read() as session:
+        rows = session.execute(select(Connection.name, Connection.url).where(Connection.retired_at.is_(None))).all()
+        other = session.scalar(select(func.count()).select_from(Objective)) if not rows else 0
+    real = sorted(row.name for row in rows if not row.url.startswith("http://") or not row.url.endswith(PATHS.get(row.name, "/no such")))
+    if real or other:
+        held = f"the connection{'' if len(real) == 1 else 's'} {', '.join(real)}" if real else "objectives of its own"
+        raise InputError(
+            f"the database holds {held}: the sandbox is never run over real data; give it a folder and a database of its own",
+            where="OKR_DATA_DIR",
+        )
 
 
 def _is_filled(runtime: Runtime, settings: Settings) -> bool:

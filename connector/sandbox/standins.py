@@ -56,7 +56,8 @@ class Standins:
         """The Jira stand-in; links to an issue, which people follow, lead to the board."""
         path = str(environ.get("PATH_INFO", ""))
         if path.startswith("/browse/"):
-            start_response("302 Found", [("Location", f"/sandbox/board?issue={quote(path.removeprefix('/browse/'))}"), ("Content-Length", "0")])
+            issue = quote(path.removeprefix("/browse/").encode("latin-1", "replace"))  # as it came: it must not end the header
+            start_response("302 Found", [("Location", f"/sandbox/board?issue={issue}"), ("Content-Length", "0")])
             return [b""]
         return self.jira(environ, start_response)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
@@ -11,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.checkin import parse_check_in
-from connector.errors import Conflict, NotFound
+from connector.errors import Conflict, NotFound, StoreUnavailable
 from connector.runtime import Runtime
 from connector.services.facts import cycle_end_moment, load_facts
+from connector.services.rollup import roll_up_dirty
 from connector.store import work
 from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
 
@@ -29,9 +31,18 @@ class Filed:
 
 
 def file_check_in(
-    runtime: Runtime, key_result_id: str, data: dict[str, Any], *, author: str, source: str = "api", source_id: str | None = None
+    runtime: Runtime,
+    key_result_id: str,
+    data: dict[str, Any],
+    *,
+    author: str,
+    source: str = "api",
+    source_id: str | None = None,
+    token: str = "",
 ) -> Filed:
     """File an update of ``author`` (an e-mail address, "" for none known).
+
+    ``token`` is the name of the API token that says so, for the audit.
 
     Raises ``InputError`` for bad fields, ``NotFound`` for an unknown key result or person, ``Conflict`` when the cycle is over.
     """
@@ -78,11 +89,14 @@ def file_check_in(
                 action="check_in",
                 entity="key_result",
                 entity_id=key_result_id,
-                after={"check_in": row.id, "draft": row.draft},
+                after={"check_in": row.id, "draft": row.draft} | ({"token": token} if token else {}),
             )
         )
         work.want(session, KeyResult, [key_result_id], runtime.epoch())
         filed = Filed(row.id, row.draft, missing)
+    # Who files a number and looks again shall see it. The check-in is stored: what fails here is made up for by a worker.
+    with suppress(StoreUnavailable):
+        roll_up_dirty(runtime)
     runtime.queue.nudge("settle")
     return filed
 

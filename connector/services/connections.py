@@ -134,6 +134,14 @@ def unpark(session: Session, connection_id: int, at: datetime, actor: str) -> No
     if freed:
         session.add(Audit(at=at, actor=actor, action="unpark", entity="connection", entity_id=freed.name))
         _judge_anew(session, connection_id, at)
+        # What was refused while it was parked is tried again at once, and no longer told as a fault.
+        for table in (Item, Mapping, Panel):
+            session.execute(
+                update(table)
+                .where(table.connection_id == connection_id, table.attempts > 0, table.wanted > table.done)
+                .values({table.attempts: 0, table.error: None, table.ready_at: 0.0})
+                .execution_options(synchronize_session=False)
+            )
 
 
 def _judge_anew(session: Session, connection_id: int, at: datetime) -> None:

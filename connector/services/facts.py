@@ -132,10 +132,11 @@ def _last_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:
 
 
 def _daily_readings(session: Session, ids: Sequence[str]) -> list[Reading]:
-    """The last reading of each day and the last of each kind, oldest first: a busy day must not hide the weeks before it."""
+    """The first reading, the last of each day and the last of each kind, oldest first: a busy day must not hide the weeks before it."""
+    first = select(func.min(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id)
     last_of_day = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.day)
     last_of_kind = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.kind)
-    kept = union(last_of_day, last_of_kind).subquery()
+    kept = union(first, last_of_day, last_of_kind).subquery()
     return list(session.scalars(select(Reading).join(kept, kept.c[0] == Reading.id).order_by(Reading.id)))
 
 

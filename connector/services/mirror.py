@@ -6,7 +6,7 @@ Saves what it is given; it calls no host and computes no value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, cast
@@ -197,6 +197,7 @@ def _save_chunk(
     updates: list[dict[str, Any]] = []
     for ref, item in by_ref.items():
         row = rows.get(ref)
+        item = _completed(item, row.fields if row is not None else "{}", router)
         belongs_to = router.feeding(item, {mapping: ref in refs for mapping, refs in told.items()}, ancestors.get(ref, ()))
         watched = router.as_epic(ref)
         if row is None:
@@ -316,6 +317,18 @@ def _material(item: Item) -> tuple[Any, ...]:
 def _text(value: Any) -> str:
     """JSON as the column type stores it: equal values are equal text."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _completed(item: Item, before: str, router: Router) -> Item:
+    """The item with the fields that this read did not ask for as they were known, and without those that nobody measures.
+
+    A walk asks only for what its own mappings need; what others measure must not be forgotten by it. ``before``: stored JSON.
+    """
+    told = {name: value for name, value in item.fields.items() if name in router.field_ids}
+    if told.keys() != router.field_ids and before != "{}":
+        known = orjson.loads(before)
+        told = {name: load_value(value) for name, value in known.items() if name in router.field_ids} | told
+    return replace(item, fields=told)
 
 
 def _is_older(item: Item, row: Any) -> bool:

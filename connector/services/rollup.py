@@ -109,7 +109,9 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
     movement = scoring.movement(definition, base.value, current) if base is not None else None
     last_check_in = facts.check_ins[-1] if facts.check_ins else None
     result = triage(
-        _inputs(facts, definition, current, raw, movement, check_ins, now, zone, end, _closed_text(facts, zone) if closed else None)
+        _inputs(
+            facts, definition, current, raw, movement, check_ins, reading, now, zone, end, _closed_text(facts, zone) if closed else None
+        )
     )
     columns = {
         "current": current,
@@ -234,6 +236,7 @@ def _inputs(
     raw: float | None,
     movement: Movement | None,
     check_ins: list[CheckInFact],
+    reading: dict[str, Any] | None,
     now: datetime,
     zone: Any,
     end: datetime,
@@ -270,10 +273,19 @@ def _inputs(
         closed=closed,
         has_source=bool(feeding),
         source_broken=broken,
-        points=tuple(Point(row.as_of, row.value) for row in facts.readings if row.value is not None),
+        points=_points(facts, reading),
         source_last_success=min((moment for moment in times if moment is not None), default=None) if None not in times else None,
         blocker_since=blocked,
     )
+
+
+def _points(facts: Facts, reading: dict[str, Any] | None) -> tuple[Point, ...]:
+    """The value at the end of each day, today's included: the same whether the last one is about to be stored or was just read."""
+    told = [(row.as_of, row.value) for row in facts.readings]
+    if reading is not None:
+        told.append((reading["as_of"], reading["value"]))
+    by_day = {as_of.date(): Point(as_of, value) for as_of, value in told if value is not None}
+    return tuple(by_day[day] for day in sorted(by_day))
 
 
 def describe(link: Link) -> str:

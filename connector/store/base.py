@@ -5,8 +5,9 @@ Nothing is opened by importing this module; a ``Store`` belongs to the process t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,8 @@ class Store:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            if self.url.database:
-                Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.url.database and not self.url.database.startswith((":", "file:")):
+                _make_private(Path(self.url.database))
             self.engine: Engine = create_engine(
                 self.url, connect_args={"timeout": 15, "check_same_thread": False}, pool_size=pool_size, max_overflow=30
             )
@@ -111,6 +112,13 @@ class Store:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+
+def _make_private(path: Path) -> None:
+    """Make the file and its folder for their owner alone; what is there stays as it is. SQLite's side files follow the file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # it is there, or it cannot be made: then SQLite says why
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

@@ -153,6 +153,8 @@ def key_result(ident: str) -> str:
 @blueprint.get("/events")
 def events() -> Response:
     """The names of what changed, as server-sent events, for as long as a page listens."""
+    if feed().full:
+        abort(503, "Too many pages listen already. This one is current as of now; load it again to see what changed.")
     response = Response(stream_with_context(feed().stream()), content_type="text/event-stream; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # a proxy that gathers the answer would hold every event back

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services import tokens
-from connector.store.tables import CheckIn, Cycle, Mapping, Objective
+from connector.store.tables import Audit, CheckIn, Cycle, Mapping, Objective
 from tests.api.conftest import Api
 from tests.support.standin import running
 from tests.support.world import Company
@@ -39,6 +39,23 @@ def test_a_check_in_moves_the_key_result(api: Api, acme: Company) -> None:
     found = api.get("key-results/kr-setup").json
     assert (found["current"], found["confidence"], found["blocker"]) == (45.0, 7, "waiting for legal")
     assert found["movement"] == "up"
+
+
+def test_the_audit_names_the_token_that_spoke_for_somebody(api: Api, acme: Company) -> None:
+    assert api.post(PATH, GOOD).status_code == 201
+    with acme.runtime.store.read() as session:
+        entry = session.scalars(select(Audit).where(Audit.action == "check_in").order_by(Audit.id.desc())).first()
+        names = {each.name for each in tokens.list_tokens(acme.runtime)}
+    assert entry is not None
+    assert entry.actor == "alice@acme.example"
+    assert entry.after is not None
+    assert entry.after["token"] in names
+
+
+def test_who_files_a_number_and_looks_again_sees_it(api: Api) -> None:
+    assert api.post(PATH, GOOD).status_code == 201
+    found = api.get("key-results/kr-setup").json
+    assert (found["current"], found["confidence"]) == (45.0, 7)
 
 
 @pytest.mark.parametrize(

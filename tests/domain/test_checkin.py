@@ -151,3 +151,10 @@ def test_any_input_is_a_valid_draft_or_a_named_fault(fields: dict[str, object]) 
     assert len(draft.comment) <= 280
     if fields.get("value") is None:
         assert draft.value is None
+
+
+@pytest.mark.parametrize("name", ["blocker", "comment"])
+@pytest.mark.parametrize("sign", ["\x1b[2J", "\x00", "\x9b", "\x08"])
+def test_control_signs_are_no_words(name: str, sign: str) -> None:
+    with pytest.raises(InputError, match="control character"):
+        parse_check_in({name: f"we wait{sign} for it"})

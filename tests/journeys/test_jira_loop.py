@@ -307,3 +307,41 @@ def test_a_search_that_breaks_is_left_out_of_the_sync_and_the_others_go_on(site:
         broken = {row.key_result_id: row.broken for row in session.query(Mapping)}
     assert broken["kr-good"] is None
     assert broken["kr-bad"]
+
+
+def test_several_changes_in_one_day_leave_a_panel_that_a_later_computation_does_not_change(site: Site) -> None:
+    epic = site.epics[0]
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [epic]}, measure="done_share")
+    site.work()
+    for child in site.children[epic][:3]:
+        site.close(child)
+        site.company.clock.ahead += 5
+        site.work()
+    site.company.clock.ahead += 5
+    site.work()
+    row = site.company.row("kr-setup")
+    assert (row.current, row.movement) == (75.0, "up")
+    before = site.sandbox.writes
+    syncs.sync_connection(site.company.runtime, site.connection, trigger="test")
+    site.work()
+    site.company.clock.ahead += 5
+    site.work()
+    again = site.company.row("kr-setup")
+    assert (again.movement, again.movement_from, again.reasons) == (row.movement, row.movement_from, row.reasons)
+    assert site.sandbox.writes == before
+
+
+def test_listing_a_second_mapping_forgets_nothing_that_the_first_one_measures(site: Site) -> None:
+    epic = site.epics[0]
+    for number, child in enumerate(site.children[epic], start=1):
+        site.sandbox.set_field(child, "customfield_10016", number)
+    site.company.key_result("kr-points", unit="", target=10.0)
+    site.company.mapping("kr-points", site.connection, select={"epics": [epic]}, measure={"sum": "Story point estimate"})
+    site.work()
+    assert site.company.row("kr-points").current == 10.0
+    site.company.key_result("kr-count", unit="", target=10.0)
+    site.company.mapping("kr-count", site.connection, select={"epics": [epic]}, measure="count")
+    site.work()
+    site.company.work(site.connection)
+    assert (site.company.row("kr-points").current, site.company.row("kr-count").current) == (10.0, 4.0)

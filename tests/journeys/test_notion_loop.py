@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.services import sync as syncs
-from connector.store.tables import Audit, Panel
+from connector.store.tables import Audit, Objective, Panel
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -260,3 +260,25 @@ def test_a_sync_that_finds_a_database_out_of_reach_keeps_what_was_known(workspac
     row = workspace.company.row("kr-signups")
     assert (run.status, run.gone) == ("done", 0)
     assert (row.current, row.state) == (10.0, "data_late")
+
+
+def test_our_own_properties_on_a_mapped_row_are_no_change(workspace: Workspace) -> None:
+    """The objective's page may itself be a row of the mapped database: what we write there must not look like news."""
+    for name, kind in (("OKR status", "rich_text"), ("OKR current", "number"), ("OKR progress", "number")):
+        workspace.world.add_property(workspace.source, name, kind)
+    page = workspace.row(10)
+    with workspace.company.runtime.store.write() as session:
+        session.query(Objective).one().pages = [{"connection": workspace.connection, "ref": page}]
+    other, source = workspace.world.add_database("Others", {"Name": "title", "Score": "number"})
+    workspace.world.add_row(source, {"Name": "x", "Score": 1})
+    workspace.company.key_result("kr-other", unit="", start=0.0, target=10.0)
+    workspace.company.mapping("kr-other", workspace.connection, select={"database": other}, measure={"sum": "Score"})
+    workspace.map()
+    workspace.work()
+    workspace.event("page.properties_updated", page)
+    workspace.work()
+    before = workspace.sandbox.writes
+    run = syncs.sync_connection(workspace.company.runtime, workspace.connection, trigger="test")
+    workspace.work()
+    assert (run.changed, run.repaired) == (0, 0)
+    assert workspace.sandbox.writes == before

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from connector.app import create_app
+from connector.errors import InputError
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
 from connector.sandbox.organisation import prepare
@@ -24,6 +25,7 @@ from connector.services.rollup import compute
 from connector.settings import Settings
 from connector.store.migrate import upgrade
 from connector.store.tables import CheckIn, Connection, KeyResult, Objective, Reading, Team
+from connector.views import live
 from connector.views.figures import bar, trail
 
 START, TODAY = date(2026, 9, 21), date(2026, 11, 22)
@@ -198,3 +200,60 @@ def test_figures_leave_out_what_is_not_known() -> None:
     assert bar(0.0, 0.5, "").fill == "0"
     assert trail([]).last is None
     assert len(trail([1, 2, 3, 4, 5, 6]).bars) == 5
+
+
+# --- never over real data ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["https://acme.atlassian.net", "https://evil.example/sandbox/jira", "http://127.0.0.1:8099/other"])
+def test_a_real_connection_keeps_the_sandbox_out(tmp_path: Path, url: str) -> None:
+    settings = settings_for(tmp_path)
+    upgrade(settings)
+    runtime = build_runtime(settings, queue=InlineQueue())
+    try:
+        with runtime.store.write() as session:
+            session.add(Connection(name="jira", host="jira", url=url, auth=runtime.vault.seal({}), created_at=runtime.now()))
+        with pytest.raises(InputError, match="real data"):
+            prepare(settings)
+        with runtime.store.read() as session:
+            assert session.scalars(select(Connection.url)).one() == url
+            assert session.scalar(select(func.count()).select_from(Objective)) == 0
+    finally:
+        runtime.close()
+    assert not state_file(settings, "jira").exists()
+
+
+def test_a_real_connection_added_to_a_sandbox_is_seen_at_the_next_start(prepared: Settings, runtime: Runtime) -> None:
+    with runtime.store.write() as session:
+        session.add(
+            Connection(name="acme", host="jira", url="https://acme.atlassian.net", auth=runtime.vault.seal({}), created_at=runtime.now())
+        )
+    try:
+        with pytest.raises(InputError, match="connection acme"):
+            prepare(prepared)
+    finally:
+        with runtime.store.write() as session:
+            session.execute(delete(Connection).where(Connection.name == "acme"))
+
+
+def test_a_link_of_the_stand_in_cannot_add_a_header(client: FlaskClient) -> None:
+    answer = client.get("/sandbox/jira/browse/X%0d%0aSet-Cookie:a=b%c3%a9")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sandbox/board?issue=X%0D%0ASet-Cookie%3Aa%3Db%C3%A9")
+
+
+# --- live updates --------------------------------------------------------------------------------------------------------------
+
+
+def test_only_so_many_pages_listen_and_one_that_does_not_read_is_let_go(
+    runtime: Runtime, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_STREAMS", 1)
+    feed = client.application.extensions["feed"] = live.Feed(runtime)
+    stream = feed.stream()
+    assert next(stream).startswith("retry")
+    assert client.get("/events").status_code == 503
+    for number in range(live.MOST_UNHEARD + 2):
+        feed.announce([f"kr-{number}"])
+    assert not feed.full
+    feed.closed = True
+    stream.close()

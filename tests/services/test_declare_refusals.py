@@ -261,3 +261,8 @@ def test_a_connection_cannot_become_one_to_another_host(scene: Scene) -> None:
     text = "version: 1\nconnections:\n  acme-jira:\n    host: notion\n    url: https://x.example\n    auth: {token: abcdefg}\n"
     [(line, where, _)] = scene.refused((scene.text(), text))
     assert (line, where) == (4, "connections.acme-jira.host")
+
+
+def test_a_key_that_would_fill_the_memory_is_refused() -> None:
+    found = errors(f"version: 1\n? {'k' * 100_000}\n: [{'1, ' * 1000}]\n")
+    assert (2, "a key has at most 320 characters") in [(line, words) for line, _, words in found]

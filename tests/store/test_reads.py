@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, update
+from sqlalchemy import event, text, update
 
 from connector.errors import InputError
 from connector.store import reads
+from connector.store.base import Store
 from connector.store.reads.paging import decode_cursor, encode_cursor, moment_text, share
 from connector.store.tables import Connection, KeyResult, Mapping, Objective, Run
 from tests.support.world import Company, company
@@ -210,3 +211,17 @@ class TestPaging:
         assert share(None) is None
         assert share(float("inf")) is None
         assert share(1 / 3) == 0.3333333333
+
+
+def test_a_new_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "okr.db"
+    store = Store(f"sqlite:///{path}")
+    try:
+        with store.write() as session:
+            session.execute(text("CREATE TABLE secret (number INTEGER)"))
+            modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    finally:
+        store.close()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert set(modes) >= {"okr.db", "okr.db-wal"}
+    assert set(modes.values()) == {0o600}

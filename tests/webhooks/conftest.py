@@ -22,7 +22,7 @@ from webhooks.signatures import sign
 
 SECRETS = {"acme-jira": "It's a Secret to Everybody", "acme-notion": "secret_ntn_4f3a"}
 HEADERS = {"acme-jira": "X-Hub-Signature", "acme-notion": "X-Notion-Signature"}
-KEY = "a key of at least thirty-two characters"
+KEY = "a-key-of-at-least-thirty-two-characters"
 
 
 @dataclass

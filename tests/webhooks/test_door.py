@@ -308,3 +308,10 @@ def test_compressed_bodies_are_refused_with_a_reason(door: Door) -> None:
     response = door.post("acme-jira", zlib.compress(json.dumps(issue_updated()).encode()), Content_Encoding="gzip")
     assert response.status_code == 400
     assert "Compressed" in response.get_json()["detail"]
+
+
+@pytest.mark.parametrize("token", ["\\ud800abcdef", "\\u001b[2Jabcdef", "two words", "käse", "x\\ny", "x" * 501])
+def test_a_token_that_nobody_could_paste_is_no_handshake(door: Door, token: str) -> None:
+    door.set("acme-notion", webhook_secret=None, armed_until=door.runtime.now() + timedelta(hours=1))
+    assert door.post("acme-notion", b'{"verification_token":"' + token.encode() + b'"}', secret="").status_code == 401
+    assert door.connection("acme-notion").webhook_secret is None

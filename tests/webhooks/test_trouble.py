@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -269,6 +270,49 @@ def test_gunicorn_refuses_endless_bodies_in_bounded_memory(make_door: Callable[.
         server.terminate()
         server.wait(15)
     assert len(door.stored()) == 2
+
+
+def test_a_body_that_trickles_in_is_hung_up_on(make_door: Callable[..., Door], tmp_path: Path) -> None:
+    door = make_door()
+    (tmp_path / "served.py").write_text("import webhooks.views\nwebhooks.views.BODY_SECONDS = 1.0\n" + GUNICORN)
+    port = free_port()
+    settings = door.runtime.settings
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}",
+        "OKR_DATABASE_URL": settings.database_url,
+        "OKR_DATA_DIR": str(settings.data_dir),
+        "OKR_SECRET_KEY": settings.secret_key,
+    }
+    command = ["-m", "gunicorn", "-k", "gevent", "-w", "1", "-b", f"127.0.0.1:{port}", "--log-level", "error", "served:app"]
+    server = subprocess.Popen([sys.executable, *command], env=environment, cwd=tmp_path)
+    try:
+        ends = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+        for name, status in (("acme-jira", b" 400 "), ("nobody", b" 404 ")):
+            with socket.create_connection(("127.0.0.1", port), timeout=8) as held:
+                held.sendall(f"POST /webhooks/{name} HTTP/1.1\r\nHost: x\r\nContent-Length: 26000000\r\n\r\n".encode())
+                heard = b""
+                while True:  # until the server hangs up
+                    with suppress(BrokenPipeError, ConnectionResetError):
+                        held.sendall(b"x")
+                    try:
+                        piece = held.recv(4096)
+                    except ConnectionResetError:
+                        break
+                    if not piece:
+                        break
+                    heard += piece
+                assert status in heard
+    finally:
+        server.terminate()
+        server.wait(15)
 
 
 def test_only_so_many_large_bodies_are_held_at_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ from connector.services.exchange.sheets import COLUMNS
 from connector.store.tables import Cycle, Objective, Person, Team
 
 _ID = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-_NAME = Field(min_length=1, max_length=500)
+_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # no control signs: texts end up in terminals and at hosts
+_NAME = Field(min_length=1, max_length=500, pattern=_PLAIN)
 
 
 class _Part(BaseModel):
@@ -76,7 +77,7 @@ class _KeyResult(_Part):
     objective: str
     owner: str | None = None
     kind: Kind = Kind.METRIC
-    unit: str = Field("", max_length=40)
+    unit: str = Field("", max_length=40, pattern=_PLAIN)
     start: float | None = None
     target: float | None = None
     low: float | None = None

@@ -26,8 +26,9 @@ WIDTHS = (32, 40, 26, 10, 10, 14, 11, 32, 26)
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 # What a spreadsheet program may take for a formula. The quotes before it belong to the pattern, so that undoing is exact.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+# Also behind a semicolon or tab: where the decimal sign is a comma, spreadsheet programs part a CSV file there.
+_FORMULA = re.compile(r"(^|[;\t])('*[=+\-@\t\r])")
+_QUOTED_FORMULA = re.compile(r"(^|[;\t])'('*[=+\-@\t\r])")
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\]")
 _LONGEST_SHEET_NAME = 31
 
@@ -88,12 +89,12 @@ def number_text(value: float) -> str:
 
 def guard(text: str) -> str:
     """Put a quote before what a spreadsheet program may take for a formula; numbers stay as they are."""
-    return f"'{text}" if _FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+    return text if NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'\2", text)
 
 
 def unguard(text: str) -> str:
-    """Take the quote of ``guard`` away again."""
-    return text[1:] if _QUOTED_FORMULA.match(text) else text
+    """Take the quotes of ``guard`` away again."""
+    return _QUOTED_FORMULA.sub(r"\1\2", text)
 
 
 def sheet_names(cycles: Sequence[str]) -> dict[str, str]:

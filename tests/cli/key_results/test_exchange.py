@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from pptx import Presentation
 from sqlalchemy import func, select, update
 
@@ -322,3 +324,50 @@ def test_an_empty_installation_exports_files_too(tmp_path: Path) -> None:
 
 def test_an_unknown_cycle_is_bad_input(run: Run) -> None:
     assert run("export", "--format", "csv", "--cycle", "never").code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "guarded"), [("we wait;=HYPERLINK(1)", "we wait;'=HYPERLINK(1)"), ("a\t@b;-1", "a\t'@b;'-1"), ("a; =b, -1", "a; =b, -1")]
+)
+def test_a_separator_of_another_country_starts_no_formula(text: str, guarded: str) -> None:
+    assert guard(text) == guarded
+    assert unguard(guarded) == text
+
+
+@given(st.text("=+-@'; \t\ra1", max_size=12))
+def test_any_guard_can_be_undone(text: str) -> None:
+    assert guard(text) == text or unguard(guard(text)) == text
+
+
+def test_a_cell_far_to_the_right_costs_nothing(run: Run, tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    sheet.append(NINE)
+    for row in range(2, 3000):
+        sheet.cell(row, 16_384, "x")
+    book.save(tmp_path / "wide.xlsx")
+    begun = time.monotonic()
+    result = run("import", str(tmp_path / "wide.xlsx"), "--dry-run")
+    assert time.monotonic() - begun < 8
+    assert result.code == 0
+
+
+@pytest.mark.parametrize(
+    "damage", ["<worksheet><sheetData><row>", "no xml", '<worksheet><sheetData><row r="x"><c r="?"/></row></sheetData>']
+)
+def test_a_damaged_sheet_is_named_without_a_traceback(run: Run, tmp_path: Path, damage: str) -> None:
+    whole = export(run, tmp_path, "xlsx")
+    broken = tmp_path / "broken.xlsx"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(broken, "w") as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, damage if "sheet1.xml" in entry.filename else source.read(entry))
+    result = run("import", str(broken))
+    assert (result.code, "XLSX" in result.err) == (2, True), result.err
+
+
+def test_titles_of_a_document_hold_no_control_signs(run: Run, tmp_path: Path) -> None:
+    document = json.loads(export(run, tmp_path, "json").read_text())
+    document["objectives"][0]["title"] = "new \x1b[2J"
+    (tmp_path / "odd.json").write_text(json.dumps(document))
+    result = run("import", str(tmp_path / "odd.json"))
+    assert (result.code, "objectives.0.title" in result.err) == (2, True), result.err
