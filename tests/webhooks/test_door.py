@@ -197,6 +197,13 @@ def test_undated_bodies_that_read_the_same_are_two_changes(door: Door) -> None:
     assert answers == ["accepted", "accepted", "duplicate"]
 
 
+def test_without_identifier_and_moment_nothing_tells_a_repeat_from_a_second_change(door: Door) -> None:
+    body = {"webhookEvent": "jira:issue_updated", "issue": {"id": "10001", "key": "ACME-1"}}
+    assert [said(door.post("acme-jira", body)) for _ in range(2)] == ["accepted", "accepted"]
+    dated = body | {"timestamp": 1790102915652}
+    assert [said(door.post("acme-jira", dated)) for _ in range(2)] == ["accepted", "duplicate"]
+
+
 def test_deliveries_are_kept_in_the_order_of_their_arrival(door: Door) -> None:
     for number in (3, 1, 2):
         door.post("acme-notion", page_updated(number, age=timedelta(minutes=number)))
