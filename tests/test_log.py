@@ -40,12 +40,12 @@ def test_secrets_in_values_and_messages_are_hidden(form: str, capfd: pytest.Capt
     structlog.get_logger("here").info("nested", outer={"inner": list(SECRETS.values())}, raw=SECRETS["bearer"].encode())
     for value in SECRETS.values():
         structlog.get_logger("here").warning(f"message with {value} inside")
-        logging.getLogger("some.library").warning("called with %s", value)
+        logging.getLogger("some.package").warning("called with %s", value)
     try:
         raise ValueError(f"bad header {SECRETS['bearer']}")
     except ValueError:
         structlog.get_logger("here").exception("failed")
-        logging.getLogger("some.library").exception("failed as well")
+        logging.getLogger("some.package").exception("failed as well")
     written = capfd.readouterr().err
     assert len(written.splitlines()) >= 16
     assert "ValueError" in written
@@ -87,7 +87,7 @@ def test_unset_secrets_show_that_they_are_unset() -> None:
 def test_json_lines_are_json_with_level_time_and_logger(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure("json", "info")
     structlog.get_logger("connector.here").info("counted", items=3)
-    logging.getLogger("some.library").error("broke %s", "down", extra={"connection": "acme"})
+    logging.getLogger("some.package").error("broke %s", "down", extra={"connection": "acme"})
     ours, theirs = (json.loads(line) for line in capfd.readouterr().err.splitlines())
     assert (ours["event"], ours["items"], ours["level"], ours["logger"]) == ("counted", 3, "info", "connector.here")
     assert ours["timestamp"].endswith("Z")
@@ -120,7 +120,7 @@ def test_configuring_twice_does_not_write_twice(capfd: pytest.CaptureFixture[str
 def test_a_text_from_outside_cannot_forge_a_line_or_steer_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure("text", "info")
     structlog.get_logger("here").warning("said", connection="a\x1b[2Jb", other="x\r\n2026-01-01 [info] forged", mark="\u202egnp")
-    logging.getLogger("some.library").error("Exception on %s", "/x\n2026-01-01 [info] forged \x9b2J")
+    logging.getLogger("some.package").error("Exception on %s", "/x\n2026-01-01 [info] forged \x9b2J")
     written = capfd.readouterr().err
     assert len(written.splitlines()) == 2
     assert not any(sign in written for sign in "\x1b\x9b\r\u202e")
