@@ -5,8 +5,10 @@ Plain functions and ready-made answers: this path has to keep up with bursts of 
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -145,8 +147,11 @@ def _then_discard(document: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
     with suppress(OSError, ParseException, Unreadable), _in_time(environ):
         while left > 0 and (piece := source.read(min(_STEP, left))):
             left -= len(piece)
-        if left <= 0 and size > DISCARD_LIMIT and (connection := environ.get("gunicorn.socket")) is not None:
-            connection.shutdown(socket.SHUT_RDWR)
+    if left <= 0 and size > DISCARD_LIMIT and (connection := environ.get("gunicorn.socket")) is not None:
+        # Closing resets the connection. Only shutting it down would leave a sender with a full buffer waiting, and us with it.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        raise ConnectionResetError(errno.ECONNRESET, "hung up on a sender that would not stop")  # what gunicorn takes for an end
 
 
 def _announced(environ: dict[str, Any]) -> int | None:
