@@ -118,23 +118,24 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
         with runtime.store.write() as session:  # nothing to show and nothing shown: no call
             work.finish(session, PanelRow, [claim], runtime.epoch())
         return
-    if not before:
-        # Should this process die between the host's write and ours, the next attempt must look before it creates.
-        with runtime.store.write() as session:
-            session.execute(update(PanelRow).where(PanelRow.id == row.id).values(receipt={"unsure": True}))
+    # Should this process die between the host's write and ours, the next attempt must not trust what was noted before: the host may
+    # show something else by then, also when the value has gone back to what the old note says.
+    unproven = _unproven(before) if before else {"unsure": True}
+    with runtime.store.write() as session:
+        session.execute(update(PanelRow).where(PanelRow.id == row.id).values(receipt=unproven))
     error: str | None = None
     gone = False
     try:
         receipt = dict(host.write_panel(row.ref, panel, before))
     except Gone as trouble:
-        receipt, error, gone = _noted(trouble, before), trouble.message, True
+        receipt, error, gone = _noted(trouble, unproven), trouble.message, True
     except Refused as trouble:
         if trouble.parks and _credentials_work(host):
-            receipt, error = _noted(trouble, before), f"no right to write here: {trouble.message}"
+            receipt, error = _noted(trouble, unproven), f"no right to write here: {trouble.message}"
         elif trouble.parks:
             raise
         else:
-            receipt, error = _noted(trouble, before), trouble.message
+            receipt, error = _noted(trouble, unproven), trouble.message
     written = int(receipt.pop("written", 0) or 0)
     with runtime.store.write() as session:
         if not work.finish(session, PanelRow, [claim], runtime.epoch()):
@@ -171,6 +172,17 @@ def _credentials_work(host: Host) -> bool:
     except Refused:
         return False
     return True
+
+
+def _unproven(receipt: dict[str, Any]) -> dict[str, Any]:
+    """A receipt that keeps where things are, but not what they say: every digest is emptied, so everything is written again."""
+    emptied: dict[str, Any] = {}
+    for name, value in receipt.items():
+        if isinstance(value, dict):
+            emptied[name] = _unproven(value)
+        else:
+            emptied[name] = "" if name in ("digest", "property", "properties") and isinstance(value, str) else value
+    return emptied
 
 
 def _noted(error: HostError, before: dict[str, Any]) -> dict[str, Any]:

@@ -345,3 +345,23 @@ def test_listing_a_second_mapping_forgets_nothing_that_the_first_one_measures(si
     site.work()
     site.company.work(site.connection)
     assert (site.company.row("kr-points").current, site.company.row("kr-count").current) == (10.0, 4.0)
+
+
+def test_a_write_whose_fate_is_unknown_is_repeated_also_when_the_value_went_back(site: Site) -> None:
+    epic = site.epics[0]
+    child = site.children[epic][0]
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [epic]}, measure="done_share")
+    site.work()
+    site.sandbox.fail(path="remotelink", method="POST", drop=True, commit=True)
+    site.close(child)
+    site.company.clock.ahead += 5
+    site.work()
+    site.sandbox.set_status(child, "new")
+    site.event(child)
+    for _ in range(3):
+        site.company.clock.ahead += 10
+        site.work()
+    assert site.company.row("kr-setup").current == 0.0
+    [link] = site.links(epic).values()
+    assert "now 0" in link["summary"]
