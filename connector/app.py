@@ -16,19 +16,35 @@ from typing import Any
 import structlog
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask_wtf.csrf import CSRFProtect
 from markupsafe import escape
 from prometheus_client import CollectorRegistry
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from connector.errors import Conflict, ConnectorError, InputError, NotFound, StoreUnavailable
+from connector.errors import Conflict, ConnectorError, Forbidden, InputError, NotFound, StoreUnavailable
 from connector.problems import problem
 from connector.runtime import Runtime
+from connector.web import limits
+from connector.web.gate import common
+from connector.web.navigation import entries
 from webhooks.views import make_blueprint
 
 log = structlog.get_logger(__name__)
 
 # Each module has a Flask blueprint in its attribute ``blueprint``.
-PARTS = ("connector.views.health", "connector.api", "connector.views")
+PARTS = (
+    "connector.views.health",
+    "connector.api",
+    "connector.views.sign_in",
+    "connector.views",
+    "connector.views.plan",
+    "mappings.views",
+    "connector.views.connections",
+    "connector.views.exchange",
+    "connector.views.people",
+    "connector.views.audit",
+)
+OWN_GUARD = frozenset({"api", "webhooks", "health", "sandbox"})  # no cookie speaks for their callers, or they look at the origin themselves
 
 MACHINE_PATHS = ("/api/", "/webhooks/")
 MAX_BODY = 16 * 1024 * 1024  # bytes, everywhere but at the door, which has its own limit
@@ -48,6 +64,7 @@ _HEADERS = {
 _STATUS: tuple[tuple[type[ConnectorError], int], ...] = (
     (InputError, 400),
     (NotFound, 404),
+    (Forbidden, 403),
     (Conflict, 409),
     (StoreUnavailable, 503),
 )
@@ -77,13 +94,17 @@ def create_app(runtime: Runtime) -> Flask:
     registry = app.extensions["prometheus"] = CollectorRegistry()
     app.register_blueprint(make_blueprint(runtime, registry))
     for name in PARTS:
-        blueprint = getattr(importlib.import_module(name), "blueprint", None)
-        if blueprint is not None:
-            app.register_blueprint(blueprint)
+        app.register_blueprint(importlib.import_module(name).blueprint)
+    app.context_processor(common)
+    app.jinja_env.globals["entries"] = entries
+    limits.install(app, runtime.redis_url)
     if runtime.settings.sandbox:
         install = getattr(importlib.import_module("connector.sandbox"), "install", None)
         if install is not None:
             install(app, runtime)
+    protection = CSRFProtect(app)
+    for name in OWN_GUARD & set(app.blueprints):
+        protection.exempt(app.blueprints[name])
     app.before_request(_name_request)
     app.after_request(_headers_for(runtime.settings.public_url.startswith("https://")))
     app.register_error_handler(HTTPException, _http_error)
@@ -103,6 +124,8 @@ def _configure(app: Flask, runtime: Runtime) -> None:
         SESSION_COOKIE_SECURE=secure,
         PREFERRED_URL_SCHEME="https" if secure else "http",
         MAX_CONTENT_LENGTH=MAX_BODY,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form left open over lunch must not lose what was typed
+        WTF_CSRF_SSL_STRICT=False,  # Referrer-Policy and the token itself do that
     )
     app.session_interface = PageSessions()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; the contract's field order is meant
@@ -173,7 +196,8 @@ def _answer(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     phrase = HTTPStatus(status).phrase
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(phrase)}</title></head><body><main><h1>{escape(phrase)}</h1><p>{escape(detail)}</p>"
+        f'<title>{escape(phrase)} · okr-connector</title><link rel="stylesheet" href="/static/tokens.css">'
+        f'<link rel="stylesheet" href="/static/app.css"></head><body><main><h1>{escape(phrase)}</h1><p class="problem plain">{escape(detail)}</p>'
         + (f"<p>Request {escape(identity)}</p>" if status >= 500 and identity else "")
         + '<p><a href="/">Back to the overview</a></p></main></body></html>'
     )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -27,6 +27,19 @@ class InputError(ConnectorError):
         place = f"line {self.line}: " if self.line is not None else ""
         field = f"{self.where}: " if self.where else ""
         return f"{place}{field}{self.message}"
+
+
+class Faults(InputError):
+    """Everything that is wrong with one form, body or file; ``errors`` in the order of their lines, each with its field."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        ordered = sorted(errors, key=lambda error: error.line or 0)
+        super().__init__("\n".join(str(error) for error in ordered))
+        self.errors: tuple[InputError, ...] = tuple(ordered)
+
+
+class Forbidden(ConnectorError):
+    """The caller is known and may not do this."""
 
 
 class Conflict(ConnectorError):

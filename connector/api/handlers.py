@@ -8,13 +8,15 @@ from sqlalchemy import select
 
 from connector.api import models, requests
 from connector.api.problems import ProblemError
-from connector.api.routing import LEADS, WRITERS, Answer, Call, Endpoint
+from connector.api.routing import Answer, Call, Endpoint
+from connector.domain.rights import Act
 from connector.errors import InputError, NotFound
 from connector.services.check_ins import file_check_in
 from connector.services.explain import sources
 from connector.services.preview import preview_mapping
 from connector.store import reads
-from connector.store.tables import KeyResult, Objective, Person
+from connector.store.tables import Person
+from connector.store.visibility import sees_key_result
 
 _CHECK_IN_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed")
 
@@ -23,7 +25,7 @@ def _page(call: Call, read: Any, **more: Any) -> Answer:
     filters = call.query.model_dump(exclude={"cursor", "limit"})
     with call.runtime.store.read() as session:
         try:
-            page = read(session, call.query.cursor, call.query.limit, **filters, **more)
+            page = read(session, call.viewer, call.query.cursor, call.query.limit, **filters, **more)
         except InputError as error:  # a cursor that is none
             raise ProblemError(400, str(error), errors=[{"field": error.where, "message": error.message}]) from None
     return Answer({"items": page.items, "next": page.next})
@@ -37,7 +39,7 @@ def list_key_results(call: Call) -> Answer:
 def get_key_result(call: Call, id: str) -> Answer:
     """One key result with its latest readings, check-ins and sources."""
     with call.runtime.store.read() as session:
-        detail = reads.key_result_detail(session, id)
+        detail = reads.key_result_detail(session, call.viewer, id)
         if detail is None:
             raise NotFound(f"there is no key result {id!r}")
         detail["sources"] = sources(session, id)
@@ -48,13 +50,11 @@ def file_update(call: Call, id: str) -> Answer:
     """File an update of an owner. 201 when it was stored, 200 when the same one was stored before."""
     body: requests.CheckInBody = call.body
     with call.runtime.store.read() as session:
-        known = session.scalar(
-            select(KeyResult.id)
-            .join(Objective, Objective.id == KeyResult.objective_id)
-            .where(KeyResult.id == id, KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
+        known = sees_key_result(session, call.viewer, id)
+        own = call.viewer.email or session.scalar(
+            select(Person.email).where(Person.email == call.viewer.name.lower(), Person.active.is_(True))
         )
-        own = session.scalar(select(Person.email).where(Person.email == call.caller.lower(), Person.active.is_(True)))
-    if known is None:
+    if not known:
         raise NotFound(f"there is no key result {id!r}")
     author = (body.author or own or "").strip()
     if not author:
@@ -64,7 +64,7 @@ def file_update(call: Call, id: str) -> Answer:
     try:
         # The key result is part of the identity: one key for two key results is two check-ins.
         filed = file_check_in(
-            call.runtime, id, fields, author=author, source="api", source_id=f"{id}:{key}" if key else None, token=call.caller
+            call.runtime, id, fields, author=author, source="api", source_id=f"{id}:{key}" if key else None, token=call.viewer.name
         )
     except NotFound as error:
         raise InputError(str(error), where="as") from None
@@ -80,7 +80,7 @@ def list_objectives(call: Call) -> Answer:
 def get_objective(call: Call, id: str) -> Answer:
     """One objective."""
     with call.runtime.store.read() as session:
-        detail = reads.objective_detail(session, id)
+        detail = reads.objective_detail(session, call.viewer, id)
     if detail is None:
         raise NotFound(f"there is no objective {id!r}")
     return Answer(detail)
@@ -105,6 +105,10 @@ def preview(call: Call) -> Answer:
     """What a key result's value would become with this mapping, over live items of the host. Nothing is stored."""
     data = call.body.model_dump(exclude_unset=True)
     key_result = data.pop("key_result", None)
+    if key_result is not None:
+        with call.runtime.store.read() as session:
+            if not sees_key_result(session, call.viewer, key_result):
+                raise InputError(f"there is no key result {key_result!r}")
     try:
         return Answer(preview_mapping(call.runtime, data, key_result=key_result))
     except NotFound as error:  # named in the body, so it is the body that does not fit
@@ -120,7 +124,7 @@ TABLE = (
         file_update,
         "File an update",
         models.Filed,
-        roles=WRITERS,
+        act=Act.CHECK_IN,
         body=requests.CheckInBody,
         statuses=(200, 201),
         problems=(404, 409),
@@ -129,15 +133,17 @@ TABLE = (
     Endpoint("GET", "/objectives", list_objectives, "Objectives", models.Page[models.Objective], query=requests.ObjectiveQuery),
     Endpoint("GET", "/objectives/<id>", get_objective, "One objective", models.Objective, problems=(404,)),
     Endpoint("GET", "/connections", list_connections, "Connections", models.Page[models.Connection], query=requests.PageQuery),
-    Endpoint("GET", "/deliveries", list_deliveries, "Deliveries", models.Page[models.Delivery], roles=LEADS, query=requests.DeliveryQuery),
-    Endpoint("GET", "/runs", list_runs, "Sync runs", models.Page[models.Run], roles=LEADS, query=requests.RunQuery),
+    Endpoint(
+        "GET", "/deliveries", list_deliveries, "Deliveries", models.Page[models.Delivery], act=Act.OPERATE, query=requests.DeliveryQuery
+    ),
+    Endpoint("GET", "/runs", list_runs, "Sync runs", models.Page[models.Run], act=Act.OPERATE, query=requests.RunQuery),
     Endpoint(
         "POST",
         "/mappings/preview",
         preview,
         "Preview a mapping",
         models.Preview,
-        roles=LEADS,
+        act=Act.WRITE,
         body=requests.PreviewBody,
         problems=(409, 502),
     ),

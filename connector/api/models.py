@@ -160,6 +160,8 @@ class Objective(Shape):
     state: State
     key_results: list[str]
     closed_at: datetime | None
+    stage: Literal["draft", "ready"]
+    restricted: bool
 
 
 class BrokenMapping(Shape):

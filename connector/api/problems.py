@@ -9,8 +9,9 @@ from typing import Any
 from flask import Response
 from pydantic import ValidationError
 
-from connector.errors import Busy, Conflict, ConnectorError, HostError, InputError, NotFound, Offline, StoreUnavailable
+from connector.errors import Busy, Conflict, ConnectorError, Faults, Forbidden, HostError, InputError, NotFound, Offline, StoreUnavailable
 from connector.problems import problem
+from connector.services.changes import Stale
 
 RETRY_SECONDS = 5
 
@@ -18,17 +19,26 @@ RETRY_SECONDS = 5
 class ProblemError(ConnectorError):
     """An answer other than success, with its status, detail, fields at fault and extra headers."""
 
-    def __init__(self, status: int, detail: str, *, errors: Sequence[dict[str, str]] = (), headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[dict[str, str]] = (),
+        headers: dict[str, str] | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = list(errors)
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def answer(error: ProblemError) -> Response:
     """The problem as a response."""
-    members: dict[str, Any] = {"errors": error.errors} if error.errors else {}
+    members: dict[str, Any] = {**error.more, **({"errors": error.errors} if error.errors else {})}
     return problem(error.status, error.detail, headers=error.headers, **members)
 
 
@@ -36,10 +46,16 @@ def as_problem(error: ConnectorError) -> ProblemError:
     """What an error of ours means to the caller."""
     if isinstance(error, ProblemError):
         return error
+    if isinstance(error, Faults):
+        return ProblemError(422, str(error), errors=[{"field": each.where, "message": each.message} for each in error.errors])
     if isinstance(error, InputError):
         return ProblemError(422, str(error), errors=[{"field": error.where, "message": error.message}])
     if isinstance(error, NotFound):
         return ProblemError(404, str(error))
+    if isinstance(error, Forbidden):
+        return ProblemError(403, str(error))
+    if isinstance(error, Stale):
+        return ProblemError(409, str(error), more={"theirs": error.theirs, "version": error.version})
     if isinstance(error, Conflict):
         return ProblemError(409, str(error))
     if isinstance(error, StoreUnavailable):

@@ -18,13 +18,11 @@ from werkzeug.exceptions import HTTPException
 from connector.api import openapi
 from connector.api.problems import ProblemError, answer, as_problem, invalid
 from connector.api.requests import NoQuery
+from connector.domain.rights import Act, Viewer, roles_that_may
 from connector.errors import ConnectorError
 from connector.runtime import Runtime
 from connector.services import tokens
 
-EVERYBODY = tokens.ROLES
-WRITERS = ("admin", "lead", "member")  # a champion may not edit values (R105)
-LEADS = ("admin", "lead")
 LONGEST_BODY = 1_000_000  # bytes
 
 _CHALLENGE = 'Bearer realm="okr-connector"'
@@ -33,10 +31,10 @@ _PARAMETER = re.compile(r"<(\w+)>")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request after all checks: who asks (the token's name), the query and the body as models."""
+    """One request after all checks: who asks, the query and the body as models."""
 
     runtime: Runtime
-    caller: str
+    viewer: Viewer
     query: Any
     body: Any
     idempotency_key: str | None
@@ -59,12 +57,17 @@ class Endpoint:
     handler: Callable[..., Answer]  # (call, **path parameters)
     summary: str
     answer: Any  # model of the body of a success
-    roles: Sequence[str] = EVERYBODY
+    act: Act | None = None  # what the role must allow; None: reading, which is everybody's
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] | None = None
     statuses: Sequence[int] = (200,)
     problems: Sequence[int] = field(default_factory=tuple)  # beyond 400, 401, 403, 503, which every endpoint has
     idempotent: bool = False  # takes the header Idempotency-Key
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that may call it."""
+        return roles_that_may(self.act)
 
     @property
     def parameters(self) -> list[str]:
@@ -99,19 +102,19 @@ def _plain_http(error: HTTPException) -> Response:
 
 def _view(endpoint: Endpoint) -> Callable[..., Response]:
     def view(**parameters: str) -> Response:
-        caller = _caller(endpoint)
+        viewer = _viewer(endpoint)
         query = _query(endpoint)
         body = _body(endpoint) if endpoint.body is not None else None
         if any("\x00" in value for value in parameters.values()):
             raise ProblemError(404, "there is no such thing")
-        given = endpoint.handler(Call(runtime(), caller, query, body, _key(endpoint)), **parameters)
+        given = endpoint.handler(Call(runtime(), viewer, query, body, _key(endpoint)), **parameters)
         return Response(orjson.dumps(given.data), given.status, mimetype="application/json")
 
     return view
 
 
-def _caller(endpoint: Endpoint) -> str:
-    """The name of the token. 401 without a valid one, 403 when its role may not do this."""
+def _viewer(endpoint: Endpoint) -> Viewer:
+    """Who the token stands for. 401 without a valid one, 403 when its role may not do this."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise ProblemError(401, "send an API token: Authorization: Bearer okr_…", headers={"WWW-Authenticate": _CHALLENGE})
@@ -120,10 +123,9 @@ def _caller(endpoint: Endpoint) -> str:
         raise ProblemError(
             401, "this token is not known or was revoked", headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}
         )
-    name, role = found
-    if role not in endpoint.roles:
-        raise ProblemError(403, f"the role {role} may not do this; it takes {' or '.join(endpoint.roles)}")
-    return name
+    if endpoint.act is not None and not found.may(endpoint.act):
+        raise ProblemError(403, f"the role {found.role} may not do this; it takes {' or '.join(endpoint.roles)}")
+    return found
 
 
 def _query(endpoint: Endpoint) -> BaseModel:

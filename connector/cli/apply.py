@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from connector.cli.opening import opened
-from connector.errors import InputError
+from connector.errors import Faults, InputError
 from connector.services.declare.apply import Outcome, apply_text
-from connector.services.declare.document import LARGEST, Faults
+from connector.services.declare.document import LARGEST
 from connector.settings import Settings, load_settings
 from connector.store.migrate import upgrade
 

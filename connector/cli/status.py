@@ -14,6 +14,7 @@ from rich.text import Text
 from connector.cli.opening import opened
 from connector.domain import wording
 from connector.domain.model import Movement, State
+from connector.domain.rights import SYSTEM
 from connector.log import visible_text
 from connector.runtime import Runtime
 from connector.services.facts import load_definition
@@ -50,8 +51,8 @@ def collect(runtime: Runtime) -> dict[str, list[dict[str, Any]]]:
     """All objectives and key results, in the API's shapes."""
     with runtime.store.read() as session:
         return {
-            "objectives": reads.everything(lambda cursor, limit: reads.objectives_page(session, cursor, limit)),
-            "key_results": reads.everything(lambda cursor, limit: reads.key_results_page(session, cursor, limit)),
+            "objectives": reads.everything(lambda cursor, limit: reads.objectives_page(session, SYSTEM, cursor, limit)),
+            "key_results": reads.everything(lambda cursor, limit: reads.key_results_page(session, SYSTEM, cursor, limit)),
         }
 
 

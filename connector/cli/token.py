@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from connector.cli.opening import opened
+from connector.domain.rights import DEFAULT_ROLE, ROLES
 from connector.services import tokens
 
 
@@ -15,11 +16,12 @@ def token() -> None:
 
 @token.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(tokens.ROLES), default=tokens.DEFAULT_ROLE, show_default=True, help="What the token may do.")
-def create(name: str, role: str) -> None:
+@click.option("--role", type=click.Choice(ROLES), default=DEFAULT_ROLE, show_default=True, help="What the token may do.")
+@click.option("--as", "person", metavar="EMAIL", default="", help="Whom it stands for: sees restricted objectives that this person sees.")
+def create(name: str, role: str, person: str) -> None:
     """Make a token called NAME and show it, this once."""
     with opened() as runtime:
-        text = tokens.create(runtime, name, role)
+        text = tokens.create(runtime, name, role, person=person)
     click.echo(f"Token {name} ({role}); it is not shown again:", err=True)
     click.echo(text)
 

@@ -16,7 +16,7 @@ from connector.domain.wording import STATE_WORDS
 from connector.sandbox import board
 from connector.sandbox.standins import Standins
 from connector.store.tables import KeyResult, Objective
-from connector.views.overview import runtime
+from connector.web.context import runtime
 from mappings.repository import load_links
 from mappings.rules import SelectorKind
 

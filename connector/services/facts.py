@@ -15,6 +15,7 @@ from connector.services.mirror import ITEM_COLUMNS, item_of
 from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, Reading
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
+from connector.store.visibility import READY
 from mappings.repository import Link, load_links
 from mappings.rules import SelectorKind
 
@@ -35,6 +36,12 @@ class Facts:
     check_ins: list[CheckIn] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     connections: dict[int, Connection] = field(default_factory=dict)
+    started: bool = True  # the cycle
+
+    @property
+    def public(self) -> bool:
+        """Whether hosts may show it, where we cannot tell who reads: neither restricted nor a draft, and its cycle was started."""
+        return self.started and self.objective.stage == READY and not self.objective.restricted
 
     @property
     def definition(self) -> Definition:
@@ -78,7 +85,7 @@ def load_facts(session: Session, ids: Collection[str], *, computing: bool = True
         .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None))
     ).all()
     found = {
-        key_result.id: Facts(key_result, objective, Cycle(cycle.name, cycle.start, cycle.end), owner)
+        key_result.id: Facts(key_result, objective, Cycle(cycle.name, cycle.start, cycle.end), owner, started=cycle.started_at is not None)
         for key_result, objective, cycle, owner in rows
     }
     if not found:

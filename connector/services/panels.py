@@ -220,7 +220,9 @@ def build(session: Session, row: PanelRow, instance: str, base_url: str, now: da
             if link.rule.selector.kind is SelectorKind.EPICS and row.ref in link.resolved.refs.values()
         ]
         ids = list(dict.fromkeys(ids))
-    facts = load_facts(session, ids, computing=False)
+    facts = {name: each for name, each in load_facts(session, ids, computing=False).items() if each.public}
+    if objective is not None and ids and not facts:
+        return Panel(instance, ())  # restricted, a draft, or its cycle was not started
     shown = tuple(describe_key_result(facts[name], base_url, now, zone) for name in ids if name in facts)
     top = None
     if objective is not None:

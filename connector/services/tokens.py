@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.rights import DEFAULT_ROLE, ROLES, Viewer
 from connector.errors import InputError, NotFound
 from connector.runtime import Runtime
-from connector.store.tables import ApiToken, Audit
+from connector.store.tables import ApiToken, Audit, Person
 
-ROLES = ("admin", "lead", "champion", "member", "viewer")
-DEFAULT_ROLE = "member"
 PREFIX = "okr_"  # lets people, and secret scanners, tell what a found token is
 SEEN_EVERY = timedelta(minutes=1)  # how exactly last_used_at is kept: no write for each request
 
@@ -33,13 +32,17 @@ class TokenInfo:
 
     name: str
     role: str
+    person: str  # e-mail address, "" for nobody's own
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
 
 
-def create(runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, actor: str = "admin") -> str:
-    """Make a token and return it: the only time that it can be seen. Raises ``InputError`` for a bad or taken name or role."""
+def create(runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, person: str = "", actor: str = "admin") -> str:
+    """Make a token and return it: the only time that it can be seen. ``person``: the e-mail address of whom it stands for.
+
+    Raises ``InputError`` for a bad or taken name, role or person.
+    """
     if not _NAME.fullmatch(name):
         raise InputError("must have 1 to 80 letters, digits, spaces or . _ @ + - and begin with a letter or digit", where="name")
     if role not in ROLES:
@@ -50,35 +53,62 @@ def create(runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, actor: str 
         with runtime.store.write() as session:
             if session.scalar(select(ApiToken.id).where(ApiToken.name == name)) is not None:
                 raise taken
-            session.add(ApiToken(name=name, role=role, digest=_digest(token), created_at=runtime.now()))
+            owner = (
+                session.scalar(select(Person).where(Person.email == person.strip().lower(), Person.active.is_(True))) if person else None
+            )
+            if person and owner is None:
+                raise InputError(f"no active person has the e-mail address {person}", where="person")
             session.add(
-                Audit(at=runtime.now(), actor=actor, action="create", entity="token", entity_id=name, before=None, after={"role": role})
+                ApiToken(name=name, role=role, person_id=owner.id if owner else None, digest=_digest(token), created_at=runtime.now())
+            )
+            session.add(
+                Audit(
+                    at=runtime.now(),
+                    actor=actor,
+                    action="create",
+                    entity="token",
+                    entity_id=name,
+                    before=None,
+                    after={"role": role, "person": person or None},
+                )
             )
     except IntegrityError as error:  # two at the same moment
         raise taken from error
     return token
 
 
-def verify(runtime: Runtime, token: str) -> tuple[str, str] | None:
-    """(name, role) of a valid token, None for an unknown or revoked one. Notes the use, at most once a minute."""
+def verify(runtime: Runtime, token: str) -> Viewer | None:
+    """Who asks with a valid token, None for an unknown or revoked one, or when its person is not active any more.
+
+    Notes the use, at most once a minute.
+    """
     if not token.startswith(PREFIX):
         return None
     with runtime.store.read() as session:
-        row = session.scalar(select(ApiToken).where(ApiToken.digest == _digest(token), ApiToken.revoked_at.is_(None)))
-    if row is None:
+        found = session.execute(
+            select(ApiToken, Person)
+            .outerjoin(Person, Person.id == ApiToken.person_id)
+            .where(ApiToken.digest == _digest(token), ApiToken.revoked_at.is_(None))
+        ).one_or_none()
+    if found is None:
+        return None
+    row, person = found
+    if row.person_id is not None and (person is None or not person.active):
         return None
     now = runtime.now()
     if row.last_used_at is None or now - row.last_used_at >= SEEN_EVERY:
         with runtime.store.write() as session:
             session.execute(update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now))
-    return row.name, row.role
+    return Viewer(row.name, row.role, row.person_id, person.email if person else "", person.name if person else row.name)
 
 
 def list_tokens(runtime: Runtime) -> list[TokenInfo]:
     """All tokens by name, revoked ones too; never their digest."""
     with runtime.store.read() as session:
-        rows = session.scalars(select(ApiToken).order_by(ApiToken.name)).all()
-    return [TokenInfo(row.name, row.role, row.created_at, row.last_used_at, row.revoked_at) for row in rows]
+        rows = session.execute(
+            select(ApiToken, Person.email).outerjoin(Person, Person.id == ApiToken.person_id).order_by(ApiToken.name)
+        ).all()
+    return [TokenInfo(row.name, row.role, email or "", row.created_at, row.last_used_at, row.revoked_at) for row, email in rows]
 
 
 def revoke(runtime: Runtime, name: str, *, actor: str = "admin") -> None:

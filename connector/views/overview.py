@@ -1,6 +1,6 @@
 """The pages for people: overview, objective, key result, and the stream that keeps them current. Thin: what they say is ``query``'s.
 
-Open without sign-in in the sandbox only; elsewhere they ask for the bearer token of the API until there is a sign-in.
+Open without sign-in in the sandbox only.
 """
 
 from __future__ import annotations
@@ -8,28 +8,23 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, stream_with_context
+from flask import Blueprint, Response, abort, current_app, render_template, stream_with_context
 from sqlalchemy import select
 
 from connector.domain.model import State
 from connector.domain.wording import local_day_text, moment_text, number_text
-from connector.runtime import Runtime
 from connector.services.explain import sources
-from connector.services.tokens import verify
 from connector.store.tables import CheckIn, Connection, KeyResult, Person, Reading
 from connector.views.figures import chart, trail
 from connector.views.live import Feed
 from connector.views.query import KeyResultView, ObjectiveView, age_text, answer, load_objectives, week_text
+from connector.web.context import runtime
+from connector.web.gate import guard, viewer
 
 blueprint = Blueprint("pages", __name__)
+guard(blueprint)
 
 SHOWN = 12  # readings and check-ins on a key result's page
-
-
-def runtime() -> Runtime:
-    """The runtime of this process."""
-    known: Runtime = current_app.extensions["runtime"]
-    return known
 
 
 def feed() -> Feed:
@@ -38,22 +33,10 @@ def feed() -> Feed:
     return found
 
 
-@blueprint.before_request
-def guard() -> Response | None:
-    """Let nobody read who may not: everybody in the sandbox, holders of an API token elsewhere."""
-    if runtime().settings.sandbox:
-        return None
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token and verify(runtime(), token.strip()) is not None:
-        return None
-    page = render_template("sign_in.html", given=bool(token))
-    return Response(page, status=401, headers={"WWW-Authenticate": 'Bearer realm="okr-connector"'}, content_type="text/html; charset=utf-8")
-
-
 @blueprint.app_context_processor
-def common() -> dict[str, Any]:
-    """What every page needs: the sandbox banner, and the states for the sheet of marks."""
-    return {"sandbox": runtime().settings.sandbox, "State": State}
+def states() -> dict[str, Any]:
+    """The states, for the sheet of marks."""
+    return {"State": State}
 
 
 @blueprint.get("/")
@@ -61,7 +44,7 @@ def overview() -> str:
     """All objectives with their key results, under the three questions."""
     now = runtime().now()
     with runtime().store.read() as session:
-        objectives = load_objectives(session, now, runtime().settings.zone)
+        objectives = load_objectives(session, viewer(), now, runtime().settings.zone)
         connections = list(session.scalars(select(Connection).where(Connection.retired_at.is_(None)).order_by(Connection.name)))
     key_results = [each for objective in objectives for each in objective.key_results]
     return render_template(
@@ -81,7 +64,7 @@ def objective(ident: str) -> str:
     """One objective with its key results."""
     now = runtime().now()
     with runtime().store.read() as session:
-        found = load_objectives(session, now, runtime().settings.zone, only=[ident])
+        found = load_objectives(session, viewer(), now, runtime().settings.zone, only=[ident])
     if not found:
         abort(404, f"There is no objective {ident}. It may have been retired.")
     return render_template("objective.html", objective=found[0], answers=answer(found[0].key_results, now), week=_week(found))
@@ -93,7 +76,7 @@ def key_result(ident: str) -> str:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         row = session.get(KeyResult, ident)
-        found = load_objectives(session, now, zone, only=[row.objective_id]) if row is not None else []
+        found = load_objectives(session, viewer(), now, zone, only=[row.objective_id]) if row is not None else []
         view = next((each for above in found for each in above.key_results if each.id == ident), None)
         if row is None or view is None:
             abort(404, f"There is no key result {ident}. It may have been retired.")
@@ -155,7 +138,7 @@ def events() -> Response:
     """The names of what changed, as server-sent events, for as long as a page listens."""
     if feed().full:
         abort(503, "Too many pages listen already. This one is current as of now; load it again to see what changed.")
-    response = Response(stream_with_context(feed().stream()), content_type="text/event-stream; charset=utf-8")
+    response = Response(stream_with_context(feed().stream(viewer())), content_type="text/event-stream; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # a proxy that gathers the answer would hold every event back
     return response

@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from connector.domain import rhythm, wording
 from connector.domain.model import Cycle, Definition, Movement, State
+from connector.domain.rights import Viewer
 from connector.domain.rollup import coverage_text, objective_progress, weakest_state
 from connector.domain.scoring import BOUND_KINDS, shown_progress
 from connector.services.facts import load_definition
 from connector.store.tables import CheckIn, Connection, KeyResult, Mapping, Objective, Person, Reading, Team
 from connector.store.tables import Cycle as CycleRow
+from connector.store.visibility import visible
 from connector.views.figures import Bar, Spark, Trail, bar, spark, trail
 
 CANNOT_TELL = frozenset({State.OVERDUE, State.NO_DATA, State.DATA_LATE})
@@ -90,20 +92,25 @@ class ObjectiveView:
     key_results: tuple[KeyResultView, ...]
 
 
-def load_objectives(session: Session, now: datetime, zone: tzinfo, *, only: Collection[str] | None = None) -> list[ObjectiveView]:
-    """The objectives (all, or ``only`` these ids) with their key results, in their order; retired ones are left out."""
+def load_objectives(
+    session: Session, viewer: Viewer, now: datetime, zone: tzinfo, *, only: Collection[str] | None = None
+) -> list[ObjectiveView]:
+    """The objectives (all, or ``only`` these ids) with their key results, in their order: those that the viewer may know of."""
     query = (
         select(Objective, CycleRow, Team.name)
         .join(CycleRow, CycleRow.id == Objective.cycle_id)
         .outerjoin(Team, Team.id == Objective.team_id)
-        .where(Objective.retired_at.is_(None))
+        .where(Objective.retired_at.is_(None), visible(viewer))
         .order_by(Objective.position, Objective.id)
     )
     if only is not None:
         query = query.where(Objective.id.in_(only))
     found = session.execute(query).all()
     ids = [row.Objective.id for row in found]
-    titles = {row.id: row.title for row in session.execute(select(Objective.id, Objective.title))}
+    titles = {
+        row.id: row.title
+        for row in session.execute(select(Objective.id, Objective.title).where(Objective.retired_at.is_(None), visible(viewer)))
+    }
     rows = session.execute(
         select(KeyResult, Person.name)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -219,7 +226,7 @@ def _objective(
         title=row.title,
         team=team,
         supports=titles.get(row.supports_id or "", ""),
-        supports_id=row.supports_id or "",
+        supports_id=row.supports_id if row.supports_id in titles else "",
         state=state,
         state_word=wording.STATE_WORDS[state],
         progress=progress,

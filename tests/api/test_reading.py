@@ -61,6 +61,7 @@ def test_objectives(api: Api) -> None:
     found = api.get("objectives/onboarding").json
     assert list(found) == [
         "id", "title", "cycle", "team", "supports", "progress", "coverage", "reporting", "total", "state", "key_results", "closed_at",
+        "stage", "restricted",
     ]  # fmt: skip
     assert found["progress"] == 0.41
     assert (found["reporting"], found["total"], found["coverage"]) == (1, 3, "1 of 3 reporting")

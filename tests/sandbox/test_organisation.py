@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select
 
 from connector.app import create_app
+from connector.domain.rights import VISITOR
 from connector.errors import InputError
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
@@ -155,11 +156,12 @@ def test_pages_answer_and_carry_no_inline_style_or_script(client: FlaskClient) -
 def test_outside_the_sandbox_pages_want_a_token(runtime: Runtime) -> None:
     plain = Runtime(runtime.settings.model_copy(update={"sandbox": False}), runtime.store, runtime.vault, runtime.queue)
     outside = create_app(plain).test_client()
-    answer = outside.get("/")
-    assert answer.status_code == 401
-    assert "okr-connector token create" in answer.text
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    assert outside.get("/", headers={"Authorization": "Bearer okr_wrong"}).status_code == 401
+    answer = outside.get("/key-results/kr-setup?x=1", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in?next=/key-results/kr-setup?x%3D1")
+    wrong = outside.get("/", headers={"Authorization": "Bearer okr_wrong"})
+    assert wrong.status_code == 401
+    assert "okr-connector token create" in wrong.text
+    assert wrong.headers["WWW-Authenticate"].startswith("Bearer")
     token = tokens.create(plain, "pages", "viewer")
     assert outside.get("/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert outside.get("/sandbox/board").status_code == 404
@@ -249,7 +251,7 @@ def test_only_so_many_pages_listen_and_one_that_does_not_read_is_let_go(
 ) -> None:
     monkeypatch.setattr(live, "MOST_STREAMS", 1)
     feed = client.application.extensions["feed"] = live.Feed(runtime)
-    stream = feed.stream()
+    stream = feed.stream(VISITOR)
     assert next(stream).startswith("retry")
     assert client.get("/events").status_code == 503
     for number in range(live.MOST_UNHEARD + 2):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import InputError
-from connector.services.declare.document import Faults, read_document
+from connector.errors import Faults
+from connector.services.declare.document import read_document
 from connector.services.declare.schema import read_declaration
 from tests.services.conftest import EXAMPLE, SECRETS, Scene
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.domain.rights import Viewer
 from connector.errors import InputError, NotFound
 from connector.services import tokens
 from connector.store.tables import ApiToken, Audit
@@ -22,7 +23,7 @@ def found(tmp_path: Path, database_url: str) -> Iterator[Company]:
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_token_opens_until_it_is_revoked(found: Company, database_kind: str) -> None:
     token = tokens.create(found.runtime, "ci", "viewer")
-    assert tokens.verify(found.runtime, token) == ("ci", "viewer")
+    assert tokens.verify(found.runtime, token) == Viewer("ci", "viewer", shown="ci")
     for wrong in (token + "x", token[:-1], "", "okr_", "Bearer " + token, "okr_\ud800"):
         assert tokens.verify(found.runtime, wrong) is None
     tokens.revoke(found.runtime, "ci")

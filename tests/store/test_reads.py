@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, text, update
 
+from connector.domain.rights import SYSTEM
 from connector.errors import InputError
 from connector.store import reads
 from connector.store.base import Store
@@ -49,20 +50,20 @@ def statements(acme: Company) -> Iterator[list[str]]:
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
 def test_pages_show_everything_once_in_one_order(acme: Company, limit: int) -> None:
     with acme.runtime.store.read() as session:
-        whole = [entry["id"] for entry in reads.key_results_page(session, limit=200).items]
+        whole = [entry["id"] for entry in reads.key_results_page(session, SYSTEM, limit=200).items]
         assert sorted(whole) == [f"kr-{number}" for number in range(7)]
         found: list[str] = []
         cursor = None
         while True:
-            page = reads.key_results_page(session, cursor, limit)
+            page = reads.key_results_page(session, SYSTEM, cursor, limit)
             assert len(page.items) <= limit
             found += [entry["id"] for entry in page.items]
             cursor = page.next
             if cursor is None:
                 break
         assert found == whole
-        objectives = reads.everything(lambda after, _: reads.objectives_page(session, after, 1))
-        assert [entry["id"] for entry in objectives] == [entry["id"] for entry in reads.objectives_page(session).items]
+        objectives = reads.everything(lambda after, _: reads.objectives_page(session, SYSTEM, after, 1))
+        assert [entry["id"] for entry in objectives] == [entry["id"] for entry in reads.objectives_page(session, SYSTEM).items]
         assert len(objectives) == 3
 
 
@@ -73,14 +74,14 @@ def test_a_page_costs_the_same_however_long_it_is(acme: Company) -> None:
     pages: list[tuple[Any, int]] = [
         (reads.key_results_page, 1),
         (reads.objectives_page, 2),
-        (lambda session, **more: reads.connections_page(session, now=acme.runtime.now(), **more), 2),
+        (lambda session, viewer, **more: reads.connections_page(session, viewer, now=acme.runtime.now(), **more), 2),
         (reads.deliveries_page, 1),
         (reads.runs_page, 1),
     ]
     for read, expected in pages:
         for limit in (1, 200):
             with statements(acme) as seen, acme.runtime.store.read() as session:
-                read(session, limit=limit)
+                read(session, SYSTEM, limit=limit)
             assert len(seen) == expected
 
 
@@ -93,7 +94,7 @@ def test_read_at_is_the_oldest_source_and_unknown_before_all_were_read(acme: Com
 
     def read_at() -> str | None:
         with acme.runtime.store.read() as session:
-            detail = reads.key_result_detail(session, "kr-0")
+            detail = reads.key_result_detail(session, SYSTEM, "kr-0")
         assert detail is not None
         found: str | None = detail["source"]["read_at"]
         return found
@@ -125,8 +126,8 @@ def test_connections_tell_what_is_wrong(acme: Company) -> None:
             )
         )
     with acme.runtime.store.read() as session:
-        found = reads.connections_page(session, now=now).items[0]
-        later = reads.connections_page(session, now=now + timedelta(hours=2)).items[0]
+        found = reads.connections_page(session, SYSTEM, now=now).items[0]
+        later = reads.connections_page(session, SYSTEM, now=now + timedelta(hours=2)).items[0]
     assert (found["parked"], found["parked_reason"], found["webhook"]) == (True, "no right", "armed")
     assert later["webhook"] == "missing"
     assert found["paused_until"] == "2096-10-02T07:06:40.000Z"
@@ -141,16 +142,16 @@ def test_objectives_weigh_their_key_results(acme: Company) -> None:
     acme.key_result("b", "growth", progress=0.1, weight=1.0, state="at_risk")
     acme.key_result("c", "growth", weight=100.0)
     with acme.runtime.store.read() as session:
-        found = reads.objective_detail(session, "growth")
+        found = reads.objective_detail(session, SYSTEM, "growth")
         assert found is not None
         assert (found["progress"], found["coverage"], found["state"]) == (0.4, "2 of 3 reporting", "at_risk")
-        assert reads.objective_detail(session, "none") is None
+        assert reads.objective_detail(session, SYSTEM, "none") is None
     with acme.runtime.store.write() as session:
         session.execute(update(Objective).values(retired_at=acme.runtime.now()))
     with acme.runtime.store.read() as session:
-        assert reads.objectives_page(session).items == []
-        assert reads.key_results_page(session).items == []
-        assert reads.key_result_detail(session, "a") is None
+        assert reads.objectives_page(session, SYSTEM).items == []
+        assert reads.key_results_page(session, SYSTEM).items == []
+        assert reads.key_result_detail(session, SYSTEM, "a") is None
 
 
 def test_runs_show_their_counts(acme: Company) -> None:
@@ -159,8 +160,8 @@ def test_runs_show_their_counts(acme: Company) -> None:
         for seen in (1, 2):
             session.add(Run(connection_id=jira, kind="full", started_at=acme.runtime.now(), seen=seen, repaired=3))
     with acme.runtime.store.read() as session:
-        first = reads.runs_page(session, limit=1)
-        second = reads.runs_page(session, first.next, 1)
+        first = reads.runs_page(session, SYSTEM, limit=1)
+        second = reads.runs_page(session, SYSTEM, first.next, 1)
     assert [(entry["seen"], entry["repaired"]) for entry in first.items + second.items] == [(2, 3), (1, 3)]
     assert second.next is None
 
@@ -180,13 +181,13 @@ def test_runs_show_their_counts(acme: Company) -> None:
 )
 def test_a_cursor_of_another_list_is_refused(acme: Company, cursor: str) -> None:
     with acme.runtime.store.read() as session, pytest.raises(InputError):
-        reads.key_results_page(session, cursor)
+        reads.key_results_page(session, SYSTEM, cursor)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 201])
 def test_a_page_has_a_size(acme: Company, limit: int) -> None:
     with acme.runtime.store.read() as session, pytest.raises(InputError):
-        reads.key_results_page(session, limit=limit)
+        reads.key_results_page(session, SYSTEM, limit=limit)
 
 
 PARTS = st.one_of(

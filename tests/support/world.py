@@ -75,7 +75,12 @@ class Company:
         with self.runtime.store.write() as session:
             row = session.scalar(select(Cycle).where(Cycle.name == cycle))
             if row is None:
-                row = Cycle(name=cycle, start=start or today - timedelta(days=40), end=end or today + timedelta(days=50))
+                row = Cycle(
+                    name=cycle,
+                    start=start or today - timedelta(days=40),
+                    end=end or today + timedelta(days=50),
+                    started_at=self.runtime.now(),
+                )
                 session.add(row)
             if session.scalar(select(Person).where(Person.email == "alice@acme.example")) is None:
                 session.add_all(Person(email=f"{who.lower()}@acme.example", name=who) for who in ("Alice", "Bob", "Charlie"))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
-from connector.errors import Busy, Gone, HostError, InputError, Offline, Refused
+from connector.errors import Busy, Faults, Gone, HostError, InputError, Offline, Refused
 from connector.hosts.base import ConnectionSettings, Host, Resolution
 from connector.runtime import Runtime
 from connector.services.declare import views
-from connector.services.declare.document import Faults, join
+from connector.services.declare.document import join
 from connector.services.declare.plan import RETIRE, Plan, Step
 from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredMapping
 from mappings.repository import load_resolved

@@ -7,13 +7,13 @@ get into a message.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from connector.errors import InputError
+from connector.errors import Faults, InputError
 
 LARGEST = 5 * 1024 * 1024  # bytes
 DEEPEST = 40  # levels of nesting; the format needs nine
@@ -29,15 +29,6 @@ _LONGEST_KEY = 320  # characters, as an e-mail address; every value below a key 
 _LONGEST_INTEGER = 1023  # bits; what a float can hold
 _SHORTEST_SECRET = 6  # shorter values are too likely to be part of ordinary words
 _UNKNOWN_KEY = re.compile(r"unknown key '([^']*)'")
-
-
-class Faults(InputError):
-    """Everything that is wrong with a file, in the order of its lines."""
-
-    def __init__(self, errors: Sequence[InputError]) -> None:
-        ordered = sorted(errors, key=lambda error: error.line or 0)
-        super().__init__("\n".join(str(error) for error in ordered))
-        self.errors: tuple[InputError, ...] = tuple(ordered)
 
 
 @dataclass

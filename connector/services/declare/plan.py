@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from connector.errors import InputError
+from connector.errors import Faults, InputError
 from connector.services.declare import views
-from connector.services.declare.document import Faults
 from connector.services.declare.values import Declaration, DeclaredMapping
 from connector.services.declare.views import Stored, View
 from connector.store.tables import Mapping as MappingRow

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector.errors import InputError
+from connector.errors import Faults, InputError
 from connector.hosts.registry import HOSTS
 from connector.services.declare import reading
-from connector.services.declare.document import Faults, join, read_document
+from connector.services.declare.document import join, read_document
 from connector.services.declare.goals import Known, check_supports, read_objectives
 from connector.services.declare.reading import Notes
 from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredCycle, DeclaredPerson, DeclaredTeam

@@ -195,6 +195,7 @@ class Writer:
             held = {each.id for each in self._objectives.values() if each.cycle_id == row.id}
             self._work.key_results.update(each.id for each in self._key_results.values() if each.objective_id in held)
         row.start, row.end, row.retired_at = wanted.start, wanted.end, None
+        row.started_at = row.started_at or self._now  # the file is the decision
 
     # --- objectives and key results ----------------------------------------------------------------------------------------
 

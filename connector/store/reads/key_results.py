@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
+from connector.domain.rights import Viewer
 from connector.store.reads.paging import Page, after, cut, moment_text, share
 from connector.store.tables import CheckIn, Connection, Cycle, KeyResult, Mapping, Objective, Person, Reading, Team
+from connector.store.visibility import visible
 
 LATEST = 50  # readings and check-ins that a detail shows
 _SOURCE = ("kind", "connection", "items", "done", "total")
@@ -17,7 +19,7 @@ _ORDER = (Objective.position, Objective.id, KeyResult.position, KeyResult.id)
 _KINDS = (int, str, int, str)
 
 
-def _query() -> Select[*tuple[Any, ...]]:
+def _query(viewer: Viewer) -> Select[*tuple[Any, ...]]:
     # The oldest of the connections that feed the value; unknown as long as one of them was never read.
     read_at = (
         select(case((func.count() == func.count(Connection.last_success_at), func.min(Connection.last_success_at))))
@@ -30,12 +32,13 @@ def _query() -> Select[*tuple[Any, ...]]:
         select(KeyResult, Objective.position, Person.email, read_at.label("read_at"))
         .join(Objective, Objective.id == KeyResult.objective_id)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
-        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
+        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
     )
 
 
 def key_results_page(
     session: Session,
+    viewer: Viewer,
     cursor: str | None = None,
     limit: int = 50,
     *,
@@ -45,11 +48,13 @@ def key_results_page(
     cycle: str | None = None,
     team: str | None = None,
 ) -> Page:
-    """Key results in the order of their objectives. Filters: objective id, owner's e-mail, state, cycle's and team's name.
+    """Key results that the viewer may know of, in the order of their objectives.
+
+    Filters: objective id, owner's e-mail, state, cycle's and team's name.
 
     Raises ``InputError`` for a bad cursor or limit.
     """
-    query = _query()
+    query = _query(viewer)
     if objective is not None:
         query = query.where(KeyResult.objective_id == objective)
     if owner is not None:
@@ -65,12 +70,12 @@ def key_results_page(
     return Page([_shape(row[0], row[2], row[3]) for row in shown], following)
 
 
-def key_result_detail(session: Session, key_result_id: str) -> dict[str, Any] | None:
-    """One key result with its latest readings and check-ins, newest first; None when there is none.
+def key_result_detail(session: Session, viewer: Viewer, key_result_id: str) -> dict[str, Any] | None:
+    """One key result with its latest readings and check-ins, newest first; None when the viewer knows of none.
 
     ``sources`` (one entry per mapping) are added by ``connector.services.explain``: they need the mapping rules.
     """
-    row = session.execute(_query().where(KeyResult.id == key_result_id)).one_or_none()
+    row = session.execute(_query(viewer).where(KeyResult.id == key_result_id)).one_or_none()
     if row is None:
         return None
     detail = _shape(row[0], row[2], row[3])

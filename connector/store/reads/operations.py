@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from connector.domain.rights import Viewer
 from connector.store.reads.paging import Page, after, cut, moment_text
-from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Panel, Run
+from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Objective, Panel, Run
+from connector.store.visibility import visible
 
 
-def connections_page(session: Session, cursor: str | None = None, limit: int = 50, *, now: datetime) -> Page:
+def connections_page(session: Session, viewer: Viewer, cursor: str | None = None, limit: int = 50, *, now: datetime) -> Page:
     """Connections by name. ``now`` (aware UTC) tells whether a pause or an arming still holds."""
     active: dict[Any, Any] = {Mapping: (Mapping.retired_at.is_(None),)}
     waiting = [
@@ -35,7 +37,14 @@ def connections_page(session: Session, cursor: str | None = None, limit: int = 5
     for mapping_id, connection_id, key_result_id, reason in session.execute(
         select(Mapping.id, Mapping.connection_id, Mapping.key_result_id, Mapping.broken)
         .join(KeyResult, KeyResult.id == Mapping.key_result_id)
-        .where(Mapping.connection_id.in_(broken), Mapping.broken.is_not(None), Mapping.retired_at.is_(None), KeyResult.retired_at.is_(None))
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .where(
+            Mapping.connection_id.in_(broken),
+            Mapping.broken.is_not(None),
+            Mapping.retired_at.is_(None),
+            KeyResult.retired_at.is_(None),
+            visible(viewer),
+        )
         .order_by(Mapping.id)
     ):
         broken[connection_id].append({"id": mapping_id, "key_result": key_result_id, "reason": reason})
@@ -66,7 +75,7 @@ def _connection(row: Connection, behind: int, broken: list[dict[str, Any]], now:
 
 
 def deliveries_page(
-    session: Session, cursor: str | None = None, limit: int = 50, *, connection: str | None = None, state: str | None = None
+    session: Session, viewer: Viewer, cursor: str | None = None, limit: int = 50, *, connection: str | None = None, state: str | None = None
 ) -> Page:
     """Received webhooks, newest first, without their content. Filters: connection's name, state."""
     query = (
@@ -107,7 +116,7 @@ def deliveries_page(
     )
 
 
-def runs_page(session: Session, cursor: str | None = None, limit: int = 50, *, connection: str | None = None) -> Page:
+def runs_page(session: Session, viewer: Viewer, cursor: str | None = None, limit: int = 50, *, connection: str | None = None) -> Page:
     """Sync runs, newest first. Filter: connection's name."""
     query = select(Run, Connection.name).join(Connection, Connection.id == Run.connection_id).where(Connection.retired_at.is_(None))
     if connection is not None:

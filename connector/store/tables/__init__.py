@@ -1,28 +1,50 @@
 """The tables, by topic. Importing this package knows them all (migrations rely on it)."""
 
-from connector.store.tables.okrs import Cycle, KeyResult, Objective, Person, PersonAccount, Team
-from connector.store.tables.record import ApiToken, Audit, Counter, Task
+from connector.store.tables.okrs import Cycle, KeyResult, Objective, ObjectiveReader, SignOff
+from connector.store.tables.people import (
+    BrowserSession,
+    Forum,
+    Identity,
+    Notice,
+    Person,
+    PersonAccount,
+    SignInLink,
+    Team,
+    TeamMember,
+)
+from connector.store.tables.record import ApiToken, Audit, Counter, Import, Task
 from connector.store.tables.values import CheckIn, Panel, Reading
-from connector.store.tables.work import Connection, Delivery, Item, Mapping, MappingItem, Run
+from connector.store.tables.work import Candidate, Connection, Delivery, Item, Mapping, MappingDay, MappingItem, Run
 
 __all__ = [
     "ApiToken",
     "Audit",
+    "BrowserSession",
+    "Candidate",
     "CheckIn",
     "Connection",
     "Counter",
     "Cycle",
     "Delivery",
+    "Forum",
+    "Identity",
+    "Import",
     "Item",
     "KeyResult",
     "Mapping",
+    "MappingDay",
     "MappingItem",
+    "Notice",
     "Objective",
+    "ObjectiveReader",
     "Panel",
     "Person",
     "PersonAccount",
     "Reading",
     "Run",
+    "SignInLink",
+    "SignOff",
     "Task",
     "Team",
+    "TeamMember",
 ]

@@ -1,45 +1,15 @@
-"""People, teams, cycles, objectives and key results."""
+"""Cycles, objectives and key results, with what is decided about their wording."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connector.store.base import Base, Json, Moment
 from connector.store.tables.columns import Wanted, due_index
-
-
-class Person(Base):
-    """A human being; matched to host accounts by account id, never by name."""
-
-    __tablename__ = "people"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
-    active: Mapped[bool] = mapped_column(default=True)
-
-
-class PersonAccount(Base):
-    """A person's account id at one connection."""
-
-    __tablename__ = "person_accounts"
-    __table_args__ = (UniqueConstraint("connection_id", "account"),)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
-    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True)
-    account: Mapped[str]
-
-
-class Team(Base):
-    """A team, with the person who leads it."""
-
-    __tablename__ = "teams"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    lead_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
-    retired_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class Cycle(Base):
@@ -50,11 +20,16 @@ class Cycle(Base):
     name: Mapped[str] = mapped_column(unique=True)
     start: Mapped[date]
     end: Mapped[date]
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class Objective(Base):
-    """An objective. ``pages`` are the places in hosts that show its panel: ``[{"connection": id, "ref": page id}]``."""
+    """An objective. ``pages`` are the places in hosts that show its panel: ``[{"connection": id, "ref": page id}]``.
+
+    ``restricted``: only its readers, its team, the owners of its key results and admins know that it exists. ``stage``: "draft"
+    (being written; shown to those who write, never to a host) or "ready".
+    """
 
     __tablename__ = "objectives"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -64,9 +39,19 @@ class Objective(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
     supports_id: Mapped[str | None] = mapped_column(ForeignKey("objectives.id"))
     pages: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
+    restricted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    stage: Mapped[str] = mapped_column(default="ready", server_default="ready")
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ObjectiveReader(Base):
+    """A person who may read a restricted objective beside those who belong to it."""
+
+    __tablename__ = "objective_readers"
+    objective_id: Mapped[str] = mapped_column(ForeignKey("objectives.id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
 
 
 class KeyResult(Wanted, Base):
@@ -111,3 +96,18 @@ class KeyResult(Wanted, Base):
     as_of: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime | None] = mapped_column(Moment)
     source: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class SignOff(Base):
+    """A champion's word on a key result's wording: "signed", or "returned" with a suggested wording. Never overwritten."""
+
+    __tablename__ = "sign_offs"
+    __table_args__ = (Index("ix_sign_offs_key_result_id_id", "key_result_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_result_id: Mapped[str] = mapped_column(ForeignKey("key_results.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    verdict: Mapped[str]
+    title: Mapped[str]  # the wording that was judged
+    suggestion: Mapped[str] = mapped_column(default="", server_default="")
+    comment: Mapped[str] = mapped_column(default="", server_default="")
+    at: Mapped[datetime] = mapped_column(Moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
@@ -17,6 +17,8 @@ class Connection(Base):
 
     ``lease``: one worker at a time drains a connection, so that writes to one page never race. ``paused_until``: the host
     asked us to wait. ``parked_at``: 401 or 403; no call is made until an admin mends it.
+    ``quota``: what the host last said of its limits · ``expires_at``: when the credentials end · ``checks``: what the last test found,
+    and when · ``webhook``: what is known of the subscription at the host.
     """
 
     __tablename__ = "connections"
@@ -45,6 +47,10 @@ class Connection(Base):
     last_success_at: Mapped[datetime | None] = mapped_column(Moment)
     last_sync_at: Mapped[datetime | None] = mapped_column(Moment)
     last_full_at: Mapped[datetime | None] = mapped_column(Moment)
+    quota: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    checks: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -96,6 +102,7 @@ class Mapping(Wanted, Base):
     position: Mapped[int] = mapped_column(default=0)
     rule: Mapped[dict[str, Any]] = mapped_column(Json)
     mode: Mapped[str] = mapped_column(default="value")
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", name="fk_mappings_owner_id_people"))
     resolved: Mapped[dict[str, Any] | None] = mapped_column(Json)
     broken: Mapped[str | None]
     listed_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -111,6 +118,41 @@ class MappingItem(Base):
     __table_args__ = (Index("ix_mapping_items_item_id", "item_id"),)
     mapping_id: Mapped[int] = mapped_column(ForeignKey("mappings.id", ondelete="CASCADE"), primary_key=True)
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
+
+
+class MappingDay(Base):
+    """How many items a mapping had at the end of a nightly sync; drift is judged against it."""
+
+    __tablename__ = "mapping_days"
+    mapping_id: Mapped[int] = mapped_column(ForeignKey("mappings.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    items: Mapped[int]
+    done: Mapped[int]
+
+
+class Candidate(Base):
+    """An epic or database row that could be mapped, as the last look at the host found it.
+
+    ``points``: of the epic itself, None where nobody can tell · ``ignored_at``: an admin said that it needs no mapping.
+    """
+
+    __tablename__ = "candidates"
+    __table_args__ = (UniqueConstraint("connection_id", "ref"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    ref: Mapped[str]
+    key: Mapped[str]
+    title: Mapped[str]
+    kind: Mapped[str]
+    container: Mapped[str] = mapped_column(default="", server_default="")
+    url: Mapped[str] = mapped_column(default="", server_default="")
+    status: Mapped[str] = mapped_column(default="", server_default="")
+    category: Mapped[str] = mapped_column(default="undefined", server_default="undefined")
+    labels: Mapped[list[str]] = mapped_column(Json, default=list)
+    points: Mapped[float | None]
+    ignored_at: Mapped[datetime | None] = mapped_column(Moment)
+    updated_at: Mapped[datetime | None] = mapped_column(Moment)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class Delivery(Base):

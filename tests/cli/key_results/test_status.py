@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from connector.domain.rights import SYSTEM
 from connector.store import reads
 from tests.cli.key_results.conftest import Run
 from tests.support.world import Company
@@ -21,8 +22,8 @@ def test_json_has_the_shapes_of_the_api(run: Run, acme: Company) -> None:
     found = json.loads(result.out)
     assert list(found) == ["objectives", "key_results"]
     with acme.runtime.store.read() as session:
-        assert found["key_results"] == reads.key_results_page(session, limit=200).items
-        assert found["objectives"] == reads.objectives_page(session, limit=200).items
+        assert found["key_results"] == reads.key_results_page(session, SYSTEM, limit=200).items
+        assert found["objectives"] == reads.objectives_page(session, SYSTEM, limit=200).items
 
 
 def test_json_is_whole_with_more_than_a_page(run: Run, acme: Company) -> None:

@@ -1,0 +1,1 @@
+"""The route tables by topic, each a tuple ``TABLE`` of endpoints."""

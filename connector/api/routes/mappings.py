@@ -1,0 +1,7 @@
+"""Mappings: save, switch off, suggestions, drift."""
+
+from __future__ import annotations
+
+from connector.api.routing import Endpoint
+
+TABLE: tuple[Endpoint, ...] = ()

@@ -1,0 +1,7 @@
+"""Key_results."""
+
+from __future__ import annotations
+
+from connector.api.routing import Endpoint
+
+TABLE: tuple[Endpoint, ...] = ()

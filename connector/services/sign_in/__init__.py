@@ -1,0 +1,1 @@
+"""How people get in: one-time links, sign-in providers, and the sessions of their browsers."""

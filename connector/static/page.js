@@ -1,0 +1,23 @@
+// Small helps on every page: the first error takes the focus, a said toast goes after six seconds, a form is sent once.
+
+document.querySelector("[aria-invalid=true]")?.focus();
+
+for (const toast of document.querySelectorAll(".toast.said")) {
+  let timer = setTimeout(() => toast.remove(), 6000);
+  toast.addEventListener("pointerenter", () => clearTimeout(timer));
+  toast.addEventListener("pointerleave", () => (timer = setTimeout(() => toast.remove(), 2000)));
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) {
+    event.preventDefault(); // a double click saves once
+    return;
+  }
+  form.dataset.sent = "1";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
+document.addEventListener("htmx:afterSettle", (event) => event.target.querySelector?.("[aria-invalid=true]")?.focus());

@@ -1,0 +1,63 @@
+"""Which objectives a viewer may know of, as one condition for every statement that reads them: pages, API, exports, counts.
+
+A restricted objective is known to admins, its readers, its team's lead and members, and the owners of its key results. A draft is
+known to those who write or judge wording, and to the same people. Nothing of either is ever shown in a host.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from connector.domain.rights import Viewer
+from connector.store.tables import Cycle, KeyResult, Objective, ObjectiveReader, Team, TeamMember
+
+READY, DRAFT = "ready", "draft"
+
+
+def visible(viewer: Viewer, objective: Any = Objective) -> ColumnElement[bool]:
+    """A condition over ``Objective`` (or an alias of it): this viewer may know of the row. Says nothing about retired ones."""
+    if viewer.sees_everything:
+        return true()
+    mine = _belongs_to(viewer, objective)
+    unrestricted = objective.restricted.is_(False)
+    ready = true() if viewer.sees_drafts else objective.stage == READY
+    return or_(and_(unrestricted, ready), mine)
+
+
+def _belongs_to(viewer: Viewer, objective: Any) -> ColumnElement[bool]:
+    person = viewer.person_id
+    if person is None:
+        return false()
+    owned = aliased(KeyResult)
+    return or_(
+        select(ObjectiveReader.person_id).where(ObjectiveReader.objective_id == objective.id, ObjectiveReader.person_id == person).exists(),
+        select(Team.id).where(Team.id == objective.team_id, Team.lead_id == person).exists(),
+        select(TeamMember.person_id).where(TeamMember.team_id == objective.team_id, TeamMember.person_id == person).exists(),
+        select(owned.id).where(owned.objective_id == objective.id, owned.owner_id == person, owned.retired_at.is_(None)).exists(),
+    )
+
+
+def public(objective: Any = Objective, cycle: Any = Cycle) -> ColumnElement[bool]:
+    """A condition over ``Objective`` joined with its ``Cycle``: hosts may show it, where we cannot tell who reads."""
+    return and_(objective.restricted.is_(False), objective.stage == READY, cycle.started_at.is_not(None))
+
+
+def sees_key_result(session: Session, viewer: Viewer, key_result_id: str) -> bool:
+    """Whether the viewer may know of this key result; False for one that does not exist or is retired."""
+    return (
+        session.scalar(
+            select(KeyResult.id)
+            .join(Objective, Objective.id == KeyResult.objective_id)
+            .where(KeyResult.id == key_result_id, KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
+        )
+        is not None
+    )
+
+
+def sees_objective(session: Session, viewer: Viewer, objective_id: str) -> bool:
+    """Whether the viewer may know of this objective; False for one that does not exist or is retired."""
+    query = select(Objective.id).where(Objective.id == objective_id, Objective.retired_at.is_(None), visible(viewer))
+    return session.scalar(query) is not None

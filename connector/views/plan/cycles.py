@@ -1,0 +1,1 @@
+"""Cycles: lists and forms."""

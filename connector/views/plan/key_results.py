@@ -1,0 +1,1 @@
+"""Key results: the form, quality check and sign-off."""

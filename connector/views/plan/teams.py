@@ -1,0 +1,1 @@
+"""Teams: lists and forms."""
