@@ -89,7 +89,9 @@ def add_key_results(runtime: Runtime, connection: int, rules: Iterable[Mapping[s
     today = runtime.now().date()
     names: list[str] = []
     with runtime.store.write() as session:
-        cycle = Cycle(name=f"cycle-{connection}", start=today - timedelta(days=40), end=today + timedelta(days=50), started_at=runtime.now())
+        cycle = Cycle(
+            name=f"cycle-{connection}", start=today - timedelta(days=40), end=today + timedelta(days=50), started_at=runtime.now()
+        )
         person = Person(email=f"owner-{connection}@acme.example", name="Alice")
         session.add_all([cycle, person])
         session.flush()

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from connector.services.facts import load_facts
+from connector.services.facts import Facts, load_facts
 from connector.services.rollup import describe, measure_link
 from mappings.rules import dump_mapping, explain
 
@@ -15,10 +15,13 @@ DIGITS = 10
 
 def sources(session: Session, key_result_id: str) -> list[dict[str, Any]]:
     """One entry per active mapping, in their order; counts are None while its source cannot be read. Empty for an unknown key result."""
-    facts = load_facts(session, [key_result_id]).get(key_result_id)
-    if facts is None:
-        return []
-    told = []
+    facts = load_facts(session, [key_result_id], history=False).get(key_result_id)
+    return [] if facts is None else told(facts)
+
+
+def told(facts: Facts) -> list[dict[str, Any]]:
+    """One entry per active mapping of a key result whose links and items were read."""
+    found = []
     for link in facts.links:
         answer = measure_link(facts, link)
         written = dump_mapping(link.rule)
@@ -26,7 +29,7 @@ def sources(session: Session, key_result_id: str) -> list[dict[str, Any]]:
         counts: dict[str, int | None] = {
             name: None if answer.broken else getattr(answer, name) for name in ("items", "done", "total", "without_number", "wont_do")
         }
-        told.append(
+        found.append(
             {
                 "id": link.id,
                 "connection": written["connection"],
@@ -42,4 +45,4 @@ def sources(session: Session, key_result_id: str) -> list[dict[str, Any]]:
                 "titles": dict(link.resolved.titles),
             }
         )
-    return told
+    return found

@@ -72,18 +72,25 @@ def check_in_fact(row: CheckIn) -> CheckInFact:
     return CheckInFact(row.created_at, row.value, row.confidence, row.blocker, DecisionKind(row.decision or "none"))
 
 
-def load_facts(session: Session, ids: Collection[str], *, computing: bool = True) -> dict[str, Facts]:
+def load_facts(
+    session: Session, ids: Collection[str], *, computing: bool = True, history: bool = True, rows: Sequence[Any] | None = None
+) -> dict[str, Facts]:
     """Facts of the given key results (retired ones are left out).
 
     ``computing=False`` leaves out items and readings, by far the most: enough to show what was computed before.
+    ``history=False`` leaves out check-ins and readings: enough to explain the number. ``rows``: the caller has read them already,
+    as (key result, objective, cycle, owner).
     """
-    rows = session.execute(
-        select(KeyResult, Objective, CycleRow, Person)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .join(CycleRow, CycleRow.id == Objective.cycle_id)
-        .outerjoin(Person, Person.id == KeyResult.owner_id)
-        .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None))
-    ).all()
+    rows = (
+        rows
+        or session.execute(
+            select(KeyResult, Objective, CycleRow, Person)
+            .join(Objective, Objective.id == KeyResult.objective_id)
+            .join(CycleRow, CycleRow.id == Objective.cycle_id)
+            .outerjoin(Person, Person.id == KeyResult.owner_id)
+            .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None))
+        ).all()
+    )
     found = {
         key_result.id: Facts(key_result, objective, Cycle(cycle.name, cycle.start, cycle.end), owner, started=cycle.started_at is not None)
         for key_result, objective, cycle, owner in rows
@@ -93,10 +100,12 @@ def load_facts(session: Session, ids: Collection[str], *, computing: bool = True
     for link in load_links(session, key_results=list(found)):
         found[link.key_result_id].links.append(link)
     _load_connections(session, found)
-    for row in _last_check_ins(session, list(found)):
-        found[row.key_result_id].check_ins.append(row)
+    if history:
+        for row in _last_check_ins(session, list(found)):
+            found[row.key_result_id].check_ins.append(row)
     if computing:
         _load_items(session, found)
+    if computing and history:
         for reading in _daily_readings(session, list(found)):
             found[reading.key_result_id].readings.append(reading)
     return found

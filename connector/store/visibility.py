@@ -31,11 +31,12 @@ def _belongs_to(viewer: Viewer, objective: Any) -> ColumnElement[bool]:
     person = viewer.person_id
     if person is None:
         return false()
-    owned = aliased(KeyResult)
+    # Aliases: the statement around may read the same tables, and must not be taken for them.
+    owned, team, member, reader = aliased(KeyResult), aliased(Team), aliased(TeamMember), aliased(ObjectiveReader)
     return or_(
-        select(ObjectiveReader.person_id).where(ObjectiveReader.objective_id == objective.id, ObjectiveReader.person_id == person).exists(),
-        select(Team.id).where(Team.id == objective.team_id, Team.lead_id == person).exists(),
-        select(TeamMember.person_id).where(TeamMember.team_id == objective.team_id, TeamMember.person_id == person).exists(),
+        select(reader.person_id).where(reader.objective_id == objective.id, reader.person_id == person).exists(),
+        select(team.id).where(team.id == objective.team_id, team.lead_id == person).exists(),
+        select(member.person_id).where(member.team_id == objective.team_id, member.person_id == person).exists(),
         select(owned.id).where(owned.objective_id == objective.id, owned.owner_id == person, owned.retired_at.is_(None)).exists(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from connector.views.overview import blueprint
+from connector.views import key_result, overview  # each adds its views
+from connector.views.blueprint import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "key_result", "overview"]

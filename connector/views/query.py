@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session, aliased
 
 from connector.domain import rhythm, wording
 from connector.domain.model import Cycle, Definition, Movement, State
 from connector.domain.rights import Viewer
 from connector.domain.rollup import coverage_text, objective_progress, weakest_state
 from connector.domain.scoring import BOUND_KINDS, shown_progress
-from connector.services.facts import load_definition
+from connector.services.facts import Facts, load_definition
 from connector.store.tables import CheckIn, Connection, KeyResult, Mapping, Objective, Person, Reading, Team
 from connector.store.tables import Cycle as CycleRow
-from connector.store.visibility import visible
+from connector.store.visibility import DRAFT, visible
 from connector.views.figures import Bar, Spark, Trail, bar, spark, trail
+from mappings.rules import Mode
 
 CANNOT_TELL = frozenset({State.OVERDUE, State.NO_DATA, State.DATA_LATE})
-_MOVES = {Movement.UP: "moving", Movement.FLAT: "flat", Movement.DOWN: "slipping"}
+MOVES = {Movement.UP: "moving", Movement.FLAT: "flat", Movement.DOWN: "slipping"}
 _HOSTS = {"jira": "Jira", "notion": "Notion"}
-_ASKS = {
+ASKS = {
     "budget": "Asks for budget",
     "approval": "Asks for approval",
     "scope": "Asks for less scope",
@@ -82,6 +83,7 @@ class ObjectiveView:
     team: str
     supports: str
     supports_id: str
+    notes: tuple[str, ...]  # "Draft", "Scheduled", "Restricted"
     state: State
     state_word: str
     progress: float | None
@@ -93,12 +95,23 @@ class ObjectiveView:
 
 
 def load_objectives(
-    session: Session, viewer: Viewer, now: datetime, zone: tzinfo, *, only: Collection[str] | None = None
+    session: Session,
+    viewer: Viewer,
+    now: datetime,
+    zone: tzinfo,
+    *,
+    only: Collection[str] | None = None,
+    showing: Collection[str] | None = None,
 ) -> list[ObjectiveView]:
-    """The objectives (all, or ``only`` these ids) with their key results, in their order: those that the viewer may know of."""
+    """The objectives (all, or ``only`` these ids) with their key results, in their order: those that the viewer may know of.
+
+    ``showing``: only these key results are listed; the objective's own progress and state are still those of all.
+    """
+    above = aliased(Objective)
     query = (
-        select(Objective, CycleRow, Team.name)
+        select(Objective, CycleRow, Team.name, above.id.label("above_id"), above.title.label("above"))
         .join(CycleRow, CycleRow.id == Objective.cycle_id)
+        .outerjoin(above, and_(above.id == Objective.supports_id, above.retired_at.is_(None), visible(viewer, above)))
         .outerjoin(Team, Team.id == Objective.team_id)
         .where(Objective.retired_at.is_(None), visible(viewer))
         .order_by(Objective.position, Objective.id)
@@ -107,10 +120,6 @@ def load_objectives(
         query = query.where(Objective.id.in_(only))
     found = session.execute(query).all()
     ids = [row.Objective.id for row in found]
-    titles = {
-        row.id: row.title
-        for row in session.execute(select(Objective.id, Objective.title).where(Objective.retired_at.is_(None), visible(viewer)))
-    }
     rows = session.execute(
         select(KeyResult, Person.name)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -118,22 +127,56 @@ def load_objectives(
         .order_by(KeyResult.position, KeyResult.id)
     ).all()
     cycles = {row.Objective.id: Cycle(row.Cycle.name, row.Cycle.start, row.Cycle.end) for row in found}
-    known = _Known(session, [row.KeyResult.id for row in rows])
+    known = Known.load(session, [row.KeyResult.id for row in rows if showing is None or row.KeyResult.id in showing])
+    every: dict[str, list[KeyResult]] = {ident: [] for ident in ids}
     shown: dict[str, list[KeyResultView]] = {ident: [] for ident in ids}
     for row, owner in rows:
-        shown[row.objective_id].append(_key_result(row, owner or "", cycles[row.objective_id], known, now, zone))
-    views = []
-    for entry in found:
-        above = entry.Objective
-        views.append(_objective(above, entry.name or "", titles, cycles[above.id], tuple(shown[above.id]), now, zone))
-    return views
+        every[row.objective_id].append(row)
+        if showing is None or row.id in showing:
+            shown[row.objective_id].append(_key_result(row, owner or "", cycles[row.objective_id], known, now, zone))
+    return [
+        _objective(entry, cycles[entry.Objective.id], every[entry.Objective.id], tuple(shown[entry.Objective.id]), now, zone)
+        for entry in found
+    ]
 
 
-class _Known:
+def load_key_result(session: Session, viewer: Viewer, ident: str) -> Any:
+    """The row (key result, objective, cycle, owner) of a key result that the viewer may know of; None for any other."""
+    return session.execute(
+        select(KeyResult, Objective, CycleRow, Person)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(CycleRow, CycleRow.id == Objective.cycle_id)
+        .outerjoin(Person, Person.id == KeyResult.owner_id)
+        .where(KeyResult.id == ident, KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
+    ).one_or_none()
+
+
+class Known:
     """Check-ins, readings and sources of some key results."""
 
-    def __init__(self, session: Session, ids: Sequence[str]) -> None:
-        self.check_ins: dict[str, list[Any]] = {}
+    check_ins: dict[str, list[Any]]
+    readings: dict[str, list[tuple[datetime, float]]]
+    sources: dict[str, list[tuple[str, datetime | None]]]
+
+    @classmethod
+    def of(cls, facts: Facts, check_ins: Sequence[Any]) -> Known:
+        """Of one key result whose surroundings were read already; ``check_ins`` without drafts, oldest first."""
+        made = cls()
+        name = facts.row.id
+        made.check_ins, made.readings = {name: list(check_ins)}, {}
+        feeding = [facts.connections[link.connection_id] for link in facts.links if link.rule.mode is Mode.VALUE]
+        made.sources = {name: [(_HOSTS.get(row.host, row.host), row.last_success_at) for row in feeding]}
+        return made
+
+    def view(self, facts: Facts, now: datetime, zone: tzinfo) -> KeyResultView:
+        """That key result, ready to print."""
+        return _key_result(facts.row, facts.owner.name if facts.owner else "", facts.cycle, self, now, zone)
+
+    @classmethod
+    def load(cls, session: Session, ids: Sequence[str]) -> Known:
+        """Read what is known of these key results: three statements."""
+        made = cls()
+        made.check_ins = {}
         for check_in in session.execute(
             select(
                 CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.decision, CheckIn.comment, CheckIn.created_at, Person.name
@@ -142,25 +185,26 @@ class _Known:
             .where(CheckIn.key_result_id.in_(ids), CheckIn.draft.is_(False))
             .order_by(CheckIn.id)
         ):
-            self.check_ins.setdefault(check_in.key_result_id, []).append(check_in)
+            made.check_ins.setdefault(check_in.key_result_id, []).append(check_in)
         last_of_day = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.day)
-        self.readings: dict[str, list[tuple[datetime, float]]] = {}
+        made.readings = {}
         for reading in session.execute(
             select(Reading.key_result_id, Reading.as_of, Reading.value).where(Reading.id.in_(last_of_day)).order_by(Reading.id)
         ):
             if reading.value is not None:
-                self.readings.setdefault(reading.key_result_id, []).append((reading.as_of, reading.value))
-        self.sources: dict[str, list[tuple[str, datetime | None]]] = {}
+                made.readings.setdefault(reading.key_result_id, []).append((reading.as_of, reading.value))
+        made.sources = {}
         for name, host, read in session.execute(
             select(Mapping.key_result_id, Connection.host, Connection.last_success_at)
             .join(Connection, Connection.id == Mapping.connection_id)
             .where(Mapping.key_result_id.in_(ids), Mapping.retired_at.is_(None), Mapping.mode == "value")
             .order_by(Mapping.position)
         ):
-            self.sources.setdefault(name, []).append((_HOSTS.get(host, host), read))
+            made.sources.setdefault(name, []).append((_HOSTS.get(host, host), read))
+        return made
 
 
-def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: datetime, zone: tzinfo) -> KeyResultView:
+def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: Known, now: datetime, zone: tzinfo) -> KeyResultView:
     definition, state = load_definition(row), State(row.state)
     check_ins = known.check_ins.get(row.id, [])
     last = check_ins[-1] if check_ins else None
@@ -169,7 +213,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: da
     early = rhythm.expected(cycle, now.astimezone(zone).date(), definition).too_early
     expected = None if early else row.expected
     words = _way_text(progress, expected)
-    asked = row.decision_needed if row.decision_needed in _ASKS else None
+    asked = row.decision_needed if row.decision_needed in ASKS else None
     return KeyResultView(
         id=row.id,
         title=row.title,
@@ -190,7 +234,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: da
         bar=bar(progress, expected, words),
         bar_text=words,
         way=_short_way(definition, progress),
-        moves=_MOVES[movement] if movement else "not known",
+        moves=MOVES[movement] if movement else "not known",
         movement_text=wording.movement_text(definition, movement, row.movement_from, row.current, row.movement_since, zone),
         spark=spark(
             known.readings.get(row.id, []),
@@ -203,7 +247,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: da
         ),
         trail=trail([each.confidence for each in check_ins if each.confidence is not None]),
         blocker=row.blocker or "",
-        ask=_ASKS[asked] if asked else "",
+        ask=ASKS[asked] if asked else "",
         ask_since=_asked_since(check_ins) if asked else None,
         comment=(last.comment or "") if last else "",
         updated=_updated_text(last, owner, zone),
@@ -213,20 +257,22 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: _Known, now: da
 
 
 def _objective(
-    row: Objective, team: str, titles: dict[str, str], cycle: Cycle, children: tuple[KeyResultView, ...], now: datetime, zone: tzinfo
+    entry: Any, cycle: Cycle, children: Sequence[KeyResult], shown: tuple[KeyResultView, ...], now: datetime, zone: tzinfo
 ) -> ObjectiveView:
-    total = objective_progress([(child.progress, child.weight) for child in children])
+    row = entry.Objective
+    total = objective_progress([(shown_progress(child.raw_progress), child.weight) for child in children])
     progress = shown_progress(total.progress)
     plan = rhythm.expected(cycle, now.astimezone(zone).date())
     expected = None if plan.too_early else plan.value
-    state = weakest_state(child.state for child in children)
+    state = weakest_state(State(child.state) for child in children)
     words = _way_text(progress, expected) if children else "not measurable yet"
     return ObjectiveView(
         id=row.id,
         title=row.title,
-        team=team,
-        supports=titles.get(row.supports_id or "", ""),
-        supports_id=row.supports_id if row.supports_id in titles else "",
+        team=entry.name or "",
+        supports=entry.above or "",
+        supports_id=entry.above_id or "",
+        notes=_notes(row, entry.Cycle),
         state=state,
         state_word=wording.STATE_WORDS[state],
         progress=progress,
@@ -234,8 +280,13 @@ def _objective(
         bar_text=words,
         coverage=coverage_text(total),
         cycle=cycle,
-        key_results=children,
+        key_results=shown,
     )
+
+
+def _notes(row: Objective, cycle: CycleRow) -> tuple[str, ...]:
+    stage = "Draft" if row.stage == DRAFT else "Scheduled" if cycle.started_at is None else ""
+    return tuple(word for word in (stage, "Restricted" if row.restricted else "") if word)
 
 
 def _way_text(progress: float | None, expected: float | None) -> str:
@@ -262,7 +313,7 @@ def _asked_since(check_ins: Sequence[Any]) -> datetime | None:
     """Since when a decision has been asked for without a break."""
     since = None
     for check_in in reversed(check_ins):
-        if check_in.decision not in _ASKS:
+        if check_in.decision not in ASKS:
             break
         since = check_in.created_at
     return since
@@ -289,41 +340,3 @@ def age_text(moment: datetime, now: datetime) -> str:
     if seconds < 48 * 3600:
         return f"{round(seconds / 3600)} h ago"
     return f"{wording.days_text(int(seconds // 86400))} ago"
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The three questions, answered over some key results: a bold part and the rest of each sentence."""
-
-    moving: tuple[str, str]
-    off_track: tuple[str, str]
-    decisions: tuple[str, str]
-
-
-def answer(key_results: Sequence[KeyResultView], now: datetime) -> Answers:
-    """Are we moving, where are we off track, what decision is needed now."""
-    counts = {word: sum(each.moves == word for each in key_results) for word in ("moving", "flat", "slipping", "not known")}
-    rest = " · ".join(f"{count} {word}" for word, count in counts.items() if word != "moving" and count)
-    states = {state: sum(each.state is state for each in key_results) for state in State}
-    off = [f"{states[state]} {wording.STATE_WORDS[state].lower()}" for state in (State.AT_RISK, State.STALLED) if states[state]]
-    dark = sum(states[state] for state in CANNOT_TELL)
-    behind = [each for each in key_results if each.state in (State.AT_RISK, State.STALLED) and each.progress is not None and each.expected]
-    furthest = min(behind, key=lambda each: (each.progress or 0.0) / (each.expected or 1.0), default=None)
-    where = [f"{dark} cannot be told"] if dark else []
-    where += [f"furthest behind: {furthest.title}"] if furthest else []
-    asks = sorted((each for each in key_results if each.ask), key=lambda each: each.ask_since or now)
-    oldest = f"the oldest: {asks[0].ask.removeprefix('Asks for ')}, {asks[0].title}" if asks else ""
-    if asks and asks[0].ask_since:
-        oldest += f", {age_text(asks[0].ask_since, now).removesuffix(' ago')}"
-    return Answers(
-        (f"{counts['moving']} of {len(key_results)} moving", rest),
-        (", ".join(off) or "Nothing off track", " · ".join(where)),
-        (f"{len(asks)} {'ask waits' if len(asks) == 1 else 'asks wait'}" if asks else "None asked", oldest),
-    )
-
-
-def week_text(cycle: Cycle, today: date) -> str:
-    """ "Cycle 2026-Q4 · week 9 of 13"."""
-    weeks = -(-((cycle.end - cycle.start).days + 1) // 7)
-    week = min(weeks, max(1, (today - cycle.start).days // 7 + 1))
-    return f"Cycle {cycle.name} · week {week} of {weeks}"

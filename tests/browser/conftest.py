@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from connector.app import _session_key
+from connector.queue import InlineQueue
+from connector.runtime import build_runtime
+from connector.services.sign_in import sessions
+from connector.settings import Settings
+from connector.web.gate import KEY
 from tests.support import chromium
+from tests.support.signed_in import add_person
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds; a start takes some four
@@ -114,6 +123,25 @@ class Complaints:
 Opener = Callable[..., Page]
 
 
+def session_cookie(sandbox: Sandbox, email: str, role: str) -> dict[str, Any]:
+    """A cookie of the sandbox that signs a person in, as the sign-in pages would give it."""
+    runtime = build_runtime(Settings(data_dir=sandbox.folder, sandbox=True), queue=InlineQueue())
+    try:
+        key = sessions.begin(runtime, add_person(runtime, email, role), "link", "browser test")
+        app = Flask("cookie")
+        app.secret_key = _session_key(runtime.settings.resolved_secret_key().split()[0])
+        serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+        assert serializer is not None
+        return {"name": "okr_session", "value": serializer.dumps({KEY: key}), "url": sandbox.url}
+    finally:
+        runtime.close()
+
+
+def sign_in(page: Page, sandbox: Sandbox, email: str = "ada@pebblequill.example", role: str = "admin") -> None:
+    """Sign this page's context in as somebody (made, or given the role)."""
+    page.context.add_cookies([session_cookie(sandbox, email, role)])  # type: ignore[list-item]
+
+
 @pytest.fixture
 def complaints() -> Complaints:
     return Complaints()
@@ -121,14 +149,21 @@ def complaints() -> Complaints:
 
 @pytest.fixture
 def open_page(browser: Browser, sandbox: Sandbox, complaints: Complaints) -> Iterator[Opener]:
-    """Open a path of the sandbox in a fresh context: ``open_page("/", width=360, scheme="dark")``."""
+    """Open a path of the sandbox in a fresh context: ``open_page("/", width=360, scheme="dark", role="admin")``.
+
+    Without ``role`` nobody is signed in.
+    """
     contexts: list[Any] = []
 
-    def opened(path: str, *, width: int = 1280, height: int = 860, scheme: str = "light", touch: bool = False) -> Page:
+    def opened(
+        path: str, *, width: int = 1280, height: int = 860, scheme: str = "light", touch: bool = False, role: str = "", email: str = ""
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch)  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(15_000)
         page = context.new_page()
+        if role:
+            sign_in(page, sandbox, email or f"{role}@pebblequill.example", role)
         complaints.watch(page)
         page.goto(sandbox.url + path)
         return page

@@ -28,6 +28,7 @@ from connector.store.migrate import upgrade
 from connector.store.tables import CheckIn, Connection, KeyResult, Objective, Reading, Team
 from connector.views import live
 from connector.views.figures import bar, trail
+from tests.support.signed_in import Visit
 
 START, TODAY = date(2026, 9, 21), date(2026, 11, 22)
 
@@ -180,11 +181,15 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     upgrade(settings)
     runtime = build_runtime(settings, queue=InlineQueue())
     try:
-        text = create_app(runtime).test_client().get("/").text
+        app = create_app(runtime)
+        visitor = app.test_client().get("/").text
+        admin = Visit(app, runtime, "ada@acme.example").get("/").text
     finally:
         runtime.close()
-    assert "No objectives yet" in text
-    assert "okr-connector apply" in text
+    assert "No objectives yet" in visitor
+    assert "okr-connector apply" not in visitor
+    assert "okr-connector apply" in admin
+    assert 'href="/plan"' in admin
 
 
 def test_icons_are_png_of_sixteen_pixels() -> None:

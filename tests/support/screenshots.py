@@ -1,0 +1,80 @@
+"""Takes the pictures of the documentation from a sandbox made for it (``make screenshots``), so that they never show an older product.
+
+Each picture is a page of ``PICTURES`` after its steps; names are files in docs/images.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import sign_in, start, stop
+from tests.support import chromium
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: where, after which steps, how large."""
+
+    name: str
+    path: str
+    steps: Callable[[Page], None] | None = None
+    width: int = 1280
+    height: int = 800
+
+
+def _epic(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
+
+
+PICTURES = (
+    Picture("overview", "/"),
+    Picture("sandbox", "/sandbox/board"),
+    Picture("key-result", "/key-results/kr-setup"),
+    Picture("plan", "/plan"),
+    Picture("connections", "/connections"),
+    Picture("connection", "/connections/jira"),
+    Picture("connect-jira", "/connections/new"),
+    Picture("mappings", "/mappings"),
+    Picture("mapping", "/mappings/new?key_result=kr-setup", _epic),
+    Picture("unmapped", "/mappings/unmapped"),
+    Picture("people", "/people"),
+    Picture("audit", "/audit"),
+    Picture("import", "/exchange"),
+)
+
+
+def main(names: list[str]) -> int:
+    """Take all pictures, or those named."""
+    chosen = [picture for picture in PICTURES if not names or picture.name in names]
+    with tempfile.TemporaryDirectory(prefix="okr-screenshots-") as folder, sync_playwright() as playwright:
+        sandbox = start(Path(folder))
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium.required(), args=chromium.launch_arguments())
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light", reduced_motion="reduce")
+            sign_in(page, sandbox)
+            for picture in chosen:
+                page.set_viewport_size({"width": picture.width, "height": picture.height})
+                answer = page.goto(sandbox.url + picture.path)
+                if answer is None or not answer.ok:
+                    print(f"{picture.path}: {answer.status if answer else 'no answer'}", file=sys.stderr)
+                    return 1
+                if picture.steps:
+                    picture.steps(page)
+                page.screenshot(path=IMAGES / f"{picture.name}.png")
+                print(f"docs/images/{picture.name}.png")
+            browser.close()
+        finally:
+            stop(sandbox.process)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
