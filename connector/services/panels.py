@@ -139,7 +139,10 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
     written = int(receipt.pop("written", 0) or 0)
     with runtime.store.write() as session:
         if not work.finish(session, PanelRow, [claim], runtime.epoch()):
+            # Somebody else took over while this write was under way: whose came last at the host is not known. Write it once more.
             log.warning("panel_lease_lost", panel=row.id)
+            receipt = _unproven(receipt)
+            work.want(session, PanelRow, [row.id], runtime.epoch(), quiet=QUIET, longest=LONGEST, gap=REST)
         values: dict[str, Any] = {
             "receipt": receipt,
             "key_results": [shown.id for shown in panel.key_results],
