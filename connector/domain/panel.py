@@ -17,6 +17,7 @@ from typing import Any
 
 from connector.domain import wording
 from connector.domain.model import DecisionKind, Definition, Movement, State
+from connector.domain.quality import OUTPUT
 from connector.domain.rhythm import Expected
 from connector.domain.rollup import Rollup, coverage_text
 from connector.domain.scoring import shown_progress
@@ -57,6 +58,7 @@ class KeyResultPanel:
     owner: str
     source_text: str  # 'Alice, 17 Nov · value from Notion "Deals", 7 rows, as of 18 Nov 14:12'
     mend: str  # what an admin must do when the source is broken, "" otherwise
+    label: str = ""  # "output" when it says how much is done instead of what changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ def key_result_panel(
         owner=owner,
         source_text=wording.source_text(facts, zone),
         mend=mend,
+        label=OUTPUT if OUTPUT in triage.flags else "",
     )
 
 

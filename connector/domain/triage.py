@@ -29,6 +29,7 @@ FLAG_TOO_EARLY = "too early"
 FLAG_NO_OWNER_COMMENT = wording.NO_OWNER_COMMENT  # R011
 FLAG_FLAT_BUT_CONFIDENT = "flat but confident"  # R030
 FLAG_NO_SIGNAL = "no signal"  # R033
+FLAG_OWNERLESS = "ownerless"  # R012; the owner is no matter of triage, so the roll-up sets it
 SURE = 7
 """Confidence from which a flat key result is asked what makes it safe."""
 
