@@ -6,13 +6,20 @@ not know any host by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from connector.domain.model import FieldValue, Item
 from connector.domain.panel import Panel
+from connector.hosts.choices import Candidate as Candidate
+from connector.hosts.choices import CandidatePage as CandidatePage
+from connector.hosts.choices import Choice as Choice
+from connector.hosts.choices import HostPerson as HostPerson
+from connector.hosts.choices import PeoplePage as PeoplePage
+from connector.hosts.choices import QueryCheck as QueryCheck
+from connector.hosts.choices import WebhookSetUp as WebhookSetUp
 from mappings.rules import Selector
 
 JSON = Any  # what json.loads may give; kept as one name so that signatures say "a JSON value"
@@ -43,6 +50,7 @@ class FieldInfo:
     name: str
     type: str  # the host's own type name, e.g. "number", "com.pyxis...:jsw-story-points", "status"
     role: str = ""  # "points" | "status" | "checkbox" | "number" | "title" | ""
+    options: tuple[str, ...] = ()  # what a select or status can be; () where the host told none
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,8 @@ class Description:
     containers: tuple[Container, ...] = ()
     fields: tuple[FieldInfo, ...] = ()  # fields that hold for the whole connection (Jira)
     warnings: tuple[str, ...] = ()  # missing scope or permission, in plain words with the mend
+    notes: tuple[str, ...] = ()  # what also works without, in plain words: e.g. that the webhook is made by hand
+    expires_at: datetime | None = None  # end of the credentials where the host tells it; most do not
 
 
 # --- mappings against the host -----------------------------------------------------------------------------------------
@@ -77,6 +87,7 @@ class Resolution:
 
     ``refs``: named epic, issue or row → its ref · ``fields``: named field → field ids, tried in this order ·
     ``containers``: data source ids or project keys · ``titles``: ref → title · ``missing``: what no longer exists.
+    ``renamed``: name as written → what the host calls it now, where that differs.
     """
 
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +95,7 @@ class Resolution:
     containers: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +208,61 @@ class Host(Protocol):
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """Mention a person where they work (a comment)."""
+        ...
+
+    def read_all(self, query: ListQuery, most: int, on_page: Callable[[Page], None]) -> bool:
+        """Read a walk as fast as host and budget allow, for a person who waits; the first page comes early.
+
+        ``on_page`` is called in the caller's thread, in order of arrival, until ``most`` refs were seen. Returns True when the walk
+        was read to its end. Nothing of it can be resumed: a sync uses ``list_items``.
+        """
+        ...
+
+    def search(self, text: str, *, container: str = "", limit: int = 20) -> Sequence[Choice]:
+        """What a mapping can be made of, best first: by title or a whole key; an empty text gives what changed lately.
+
+        ``container``: only inside this project key, database or data source. At most 2 requests. Raises ``InputError`` for a container
+        that cannot be one.
+        """
+        ...
+
+    def list_candidates(
+        self, containers: Sequence[str], since: datetime, *, open_too: bool = False, cursor: Mapping[str, JSON] | None = None
+    ) -> CandidatePage:
+        """A page of what could be mapped and changed after ``since``: epics, or data sources and the rows of those in ``containers``.
+
+        ``open_too``: also what is not done and did not change, where the host can tell. A container that is gone is passed over.
+        """
+        ...
+
+    def check_query(self, text: str) -> QueryCheck:
+        """Let the host check a query (JQL) and count what it finds; a host without queries says so in ``errors``."""
+        ...
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, bool | None]:
+        """For each account id: True when active, False when deactivated or gone, None when we may not or cannot tell."""
+        ...
+
+    def people(self, text: str = "", cursor: str | None = None) -> PeoplePage:
+        """A page of people's accounts, those of bots and apps left out; ``text`` narrows by name or e-mail.
+
+        Raises ``Refused`` with the mend when the bot may not see people.
+        """
+        ...
+
+    def register_webhook(self, url: str, secret: str) -> WebhookSetUp:
+        """Make the host send its events to ``url``, signed with ``secret``; one that has this address is brought up to date.
+
+        Never makes a second one. Raises ``HostError`` only for outages: a missing right is an outcome, told with the steps to take.
+        """
+        ...
+
+    def quota(self) -> Mapping[str, JSON] | None:
+        """How much of the rate limit was in use when the host or our own budget last told; None when neither did.
+
+        Keys: ``used`` (0 to 1), ``limit``, ``remaining`` (requests), ``resets_at`` (ISO time or None), ``reason`` (which limit, in the
+        host's word), ``source`` ("host" or "budget"), ``at`` (ISO time). What was not told is None.
+        """
         ...
 
     def close(self) -> None:

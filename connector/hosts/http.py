@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from requests.adapters import HTTPAdapter
 
 from connector.errors import Busy, Gone, HostError, Offline, Refused, Uncertain
 from connector.hosts.limits import Allowance, Budget
+from connector.hosts.quota import describe_quota, read_quota
 from connector.log import HIDDEN, redact_text, visible_text
 
 log = structlog.get_logger(__name__)
@@ -94,6 +96,7 @@ class Gateway:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)  # never shown, also when the host repeats them in an error
     requests: int = 0
     skew: float | None = None  # seconds by which our clock is ahead of the host's, by its last Date header (whole seconds)
+    quota: Mapping[str, Any] | None = None  # what the host last told about its limits, see ``Host.quota``
     sleep: Callable[[float], None] = time.sleep
     _checked: dict[str, float] = field(default_factory=dict)
 
@@ -115,6 +118,7 @@ class Gateway:
             kind = Offline if repeatable or refused_early else Uncertain
             raise kind(f"{self.connection}: no answer from {parts.hostname} ({type(error).__name__})") from error
         self.skew = clock_skew(answer.headers)
+        self.quota = read_quota(answer.headers, answer.status, datetime.now(UTC)) or self.quota
         milliseconds = round((time.monotonic() - begun) * 1000)
         log.debug("host_call", connection=self.connection, method=method, path=parts.path, status=answer.status, ms=milliseconds)
         if answer.status >= 300:
@@ -128,6 +132,15 @@ class Gateway:
             pause = wait * random.uniform(1.0, 1.1)  # noqa: S311  # jitter, not a secret
             self.sleep(pause)
             waited += pause
+
+    def used_quota(self, ours: Allowance | None) -> Mapping[str, Any] | None:
+        """See ``Host.quota``: what the host told, else the state of the budget ``ours``, None without either."""
+        left = self.budget.left(ours) if self.quota is None and ours else None
+        if left is None:
+            return self.quota
+        limit, remaining, ends = left
+        ends_at = datetime.fromtimestamp(ends, UTC) if remaining < limit else None
+        return describe_quota(limit, remaining, ends_at, reason="", source="budget", now=datetime.now(UTC))
 
     def _check_address(self, scheme: str, host: str, port: int | None) -> None:
         origin = f"{scheme}://{host}:{port or (443 if scheme == 'https' else 80)}"

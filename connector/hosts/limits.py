@@ -51,6 +51,18 @@ class Budget:
                 log.warning("budget_counted_locally", connection=self._connection, error=type(error).__name__)
         return self._take(self._local, allowances)
 
+    def left(self, allowance: Allowance) -> tuple[int, int, float] | None:
+        """(limit, what is left of it, moment at which more comes free in epoch seconds) of its tightest rate; None when unknown."""
+        limiter = self._shared if self._shared is not None and self._clock() >= self._retry_shared_at else self._local
+        found: list[tuple[int, int, float]] = []
+        try:
+            for rate in self._rates(allowance.rates):
+                stats = limiter.get_window_stats(rate, self._connection, allowance.scope)
+                found.append((rate.amount, stats.remaining, stats.reset_time))
+        except RedisError:
+            return None
+        return min(found, key=lambda each: each[1] / each[0], default=None)
+
     def _take(self, limiter: MovingWindowRateLimiter, allowances: Sequence[Allowance]) -> float:
         rates = [(allowance.scope, rate) for allowance in allowances for rate in self._rates(allowance.rates)]
         for scope, rate in rates:

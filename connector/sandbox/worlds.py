@@ -96,6 +96,13 @@ def jira_world(today: date, start: date) -> dict[str, Any]:
         "api_token": JIRA_TOKEN,
         "account": {"accountId": JIRA_BOT_ACCOUNT, "displayName": "OKR connector", "emailAddress": JIRA_BOT},
         "actor": {"accountId": account_of("alice"), "displayName": "Alice Moreau"},
+        "users": [
+            {"accountId": JIRA_BOT_ACCOUNT, "displayName": "OKR connector", "emailAddress": JIRA_BOT, "accountType": "app"},
+            *(
+                {"accountId": account_of(name), "displayName": full, "emailAddress": f"{name}@{content.DOMAIN}"}
+                for name, full in content.PEOPLE
+            ),
+        ],
         "projects": [{"id": str(10000 + number), "key": key_, "name": name} for number, (key_, name) in enumerate(content.PROJECTS)],
         "fields": [*DEFAULT_FIELDS, flagged],
         "issues": issues,
@@ -168,6 +175,10 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
         "interviews": _interviews(world, start, chance),
         **_objective_pages(world),
     }
+    (alice, *others) = [(full, f"{name}@{content.DOMAIN}") for name, full in content.PEOPLE]
+    world.data["people"] = [{"id": world.data["person"], "name": alice[0], "email": alice[1]}]
+    for full, email in others:
+        world.add_person(full, email)
     return _with_steady_ids(world.data, names)
 
 

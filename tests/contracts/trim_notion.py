@@ -20,6 +20,9 @@ ROOTS = [
     "PageObjectResponse",
     "DataSourceObjectResponse",
     "CommentObjectResponse",
+    "SearchResponse",
+    "ListUsersResponse",
+    "UserObjectResponse",
 ]
 
 

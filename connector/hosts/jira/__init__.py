@@ -6,10 +6,11 @@ This module names the parts; it makes no request.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connector.errors import InputError
+from connector.errors import InputError, Refused
 from connector.hosts import base
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.jira.webhook import JiraDialect
@@ -83,6 +84,43 @@ def check_auth(auth: Mapping[str, object]) -> None:
         raise InputError(f"is not usable: {first['msg'][0].lower()}{first['msg'][1:]}", where=f"auth.{name}") from None
 
 
+def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:
+    """The credentials with the cloud id where the login needs one, so that nobody has to look it up or to know the token's kind.
+
+    A token with scopes shows by being refused at the site's own address. Credentials that nothing helps come back unchanged: the
+    connection test says what is wrong. At most 3 requests. Raises ``InputError`` for the wrong shape, ``HostError`` for outages.
+    """
+    auth = settings.auth
+    if auth.get("cloud_id") or auth.get("bearer_token"):
+        check_auth(auth)
+        return auth
+    from connector.hosts.jira.cloud_id import find_cloud_id
+
+    if "client_id" not in auth:
+        check_auth(auth)
+        if _accepts(settings, budget, allow_private):
+            return auth
+    found = {**auth, "cloud_id": find_cloud_id(settings, budget=budget, allow_private=allow_private)}
+    if "client_id" in auth:
+        check_auth(found)
+        return found
+    return found if _accepts(replace(settings, auth=found), budget, allow_private) else auth
+
+
+def _accepts(settings: ConnectionSettings, budget: Budget, allow_private: bool) -> bool:
+    """Whether the site knows these credentials, also when they lack a scope."""
+    from connector.hosts.jira.client import MISSING_SCOPE
+
+    host = build(settings, budget=budget, allow_private=allow_private)
+    try:
+        host.identify()
+    except Refused as error:
+        return error.status != 401 or error.code == MISSING_SCOPE
+    finally:
+        host.close()
+    return True
+
+
 def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> base.Host:
     """A host for one connection. Raises ``InputError`` for credentials of the wrong shape; makes no request.
 
@@ -107,5 +145,6 @@ __all__ = [
     "ServiceAccountAuth",
     "build",
     "check_auth",
+    "complete_auth",
     "dialect",
 ]

@@ -42,7 +42,11 @@ ISSUE_WRITES = "20 per 2 second; 100 per 30 second"
 _SECRETS = ("api_token", "bearer_token", "client_secret")
 _ISSUE_PATH = re.compile(r"/issue/(?!bulkfetch\b)([^/]+)")
 # POSTs that only read, or that replace by an identity of their own (a remote link by its globalId).
-_REPEATABLE_POST = re.compile(r"/(search/jql|search|issue/bulkfetch|jql/parse|jql/match|permissions/check|remotelink|oauth/token)\Z")
+_REPEATABLE_POST = re.compile(
+    r"/(search/jql|search|issue/bulkfetch|search/approximate-count|jql/parse|jql/match|permissions/check|remotelink|oauth/token)\Z"
+)
+MISSING_SCOPE = "missing_scope"  # code of a refusal that concerns one call, not the login
+WEBHOOKS = "rest/webhooks/1.0/webhook"  # admin webhooks are no part of the versioned API
 
 
 def allowances(method: str, path: str) -> Sequence[Allowance]:
@@ -108,6 +112,7 @@ class JiraClient:
 
     def __init__(self, settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float) -> None:
         auth = settings.auth
+        self._built_from = settings, budget, allow_private, patience
         self.site = settings.url.rstrip("/")
         self.cloud = not auth.get("bearer_token")
         self.version = "3" if self.cloud else "2"
@@ -115,10 +120,12 @@ class JiraClient:
         base, self._token_url = _addresses(self.site, auth.get("cloud_id", ""))
         origins = frozenset({origin_of(base), origin_of(self._token_url)} if auth.get("client_id") else {origin_of(base)})
         told = settings.options.get("requests_per_minute")
-        ours = (Allowance("all", f"{int(told)}/60 second"),) if isinstance(told, (int, float)) and told >= 1 else ()
+        self.allowance = Allowance("all", f"{int(told)}/60 second") if isinstance(told, (int, float)) and told >= 1 else None
+        ours = (self.allowance,) if self.allowance else ()
         policy = Policy(allowances=lambda method, path: (*allowances(method, path), *ours), explain=explain, idempotent=idempotent)
         self.gateway = Gateway(settings.name, origins, policy, budget, allow_private=allow_private, patience=patience)
         self.gateway.secrets = frozenset(str(auth[name]) for name in _SECRETS if auth.get(name))
+        self._login_mend = _mend(auth)
         self._session = self._behind_gateway(requests.Session())
         self._oauth: OAuth2Session | None = None
         self._token: Mapping[str, Any] = {}
@@ -156,26 +163,46 @@ class JiraClient:
         """A DELETE, whose answer is empty."""
         self._call("DELETE", path, params=params)
 
+    def webhooks(self, method: str, ident: str = "", body: Any = None) -> Any:
+        """The JSON answer of a call to the admin webhooks, all or one of them."""
+        return self._call(method, f"{WEBHOOKS}/{ident}" if ident else WEBHOOKS, body, root=True)
+
+    def sibling(self) -> JiraClient:
+        """Another client for the same site, for another thread; it takes over the access token and shares the budget."""
+        settings, budget, allow_private, patience = self._built_from
+        other = JiraClient(settings, budget=budget, allow_private=allow_private, patience=patience)
+        other._token, other._token_ends = self._token, self._token_ends
+        return other
+
     def close(self) -> None:
         """Give back the sockets."""
         self._api.close()
         if self._oauth is not None:
             self._oauth.close()
 
-    def _call(self, method: str, path: str, body: Any = None, params: Mapping[str, Any] | None = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None, params: Mapping[str, Any] | None = None, *, root: bool = False) -> Any:
+        full = path if root else f"rest/api/{self.version}/{path}"
         try:
-            return self._send(method, path, body, params)
+            try:
+                return self._send(method, full, body, params)
+            except Refused as error:
+                if error.status != 401 or self._oauth is None or _lacks_scope(error):
+                    raise
+                self._token_ends = 0.0  # revoked, or our clock is wrong: one new token, then the refusal counts
+                return self._send(method, full, body, params)
         except Refused as error:
-            if error.status != 401 or self._oauth is None:
+            if error.status != 401:
                 raise
-            self._token_ends = 0.0  # revoked, or our clock is wrong: one new token, then the refusal counts
-            return self._send(method, path, body, params)
+            lacks = _lacks_scope(error)
+            mend = f"give it the scope {_scope_for(method, path)}" if lacks else self._login_mend
+            code = MISSING_SCOPE if lacks else error.code
+            raise Refused(f"{error.message}; {mend}", status=401, code=code, details=error.details) from None
 
     def _send(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None) -> Any:
         # advanced_mode: the library hands the answer over unread; the gateway has turned every failure into a HostError before
         response = self._api.request(
             method,
-            path=f"rest/api/{self.version}/{path}",
+            path=path,
             json=body,
             params=dict(params) if params else None,
             advanced_mode=True,
@@ -238,3 +265,30 @@ def _addresses(site: str, cloud_id: str) -> tuple[str, str]:
     real = host.endswith(".atlassian.net")
     base = f"{CLOUD_API if real else site}/ex/jira/{cloud_id}" if cloud_id else site
     return base, TOKEN_URL if real else f"{site}/oauth/token"
+
+
+def _mend(auth: Mapping[str, str]) -> str:
+    """What to check when Jira does not accept a login, by its kind."""
+    if auth.get("client_id"):
+        return "check the client id and secret of the service account's credential, and that its cloud id is this site's"
+    if auth.get("bearer_token"):
+        return "check that the personal access token has not ended or been revoked"
+    token = "check the e-mail and that the API token has not ended (after a year at most) or been revoked"  # noqa: S105  # no secret
+    if auth.get("cloud_id"):
+        return f"{token}; with a cloud id only a token with scopes is accepted"
+    return f"{token}; a token with scopes also needs the site's cloud id"
+
+
+def _lacks_scope(error: Refused) -> bool:
+    """True when the login is right and may not do this one thing: Jira answers 401 for that too."""
+    return error.status == 401 and "scope" in error.message.casefold().rpartition("answered")[2]
+
+
+def _scope_for(method: str, path: str) -> str:
+    """The classic scope that a call needs. Reference: https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps"""
+    if path.startswith(WEBHOOKS):
+        return "manage:jira-configuration"
+    if path.partition("/")[0] in ("myself", "user", "users"):
+        return "read:jira-user"
+    reads = method == "GET" or (method == "POST" and _REPEATABLE_POST.search(f"/{path}") and not path.endswith("/remotelink"))
+    return "read:jira-work" if reads else "write:jira-work"

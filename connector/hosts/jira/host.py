@@ -16,6 +16,8 @@ from connector.domain.panel import Panel
 from connector.errors import Gone, Refused
 from connector.hosts.base import (
     JSON,
+    CandidatePage,
+    Choice,
     Comment,
     ConnectionSettings,
     Container,
@@ -23,10 +25,13 @@ from connector.hosts.base import (
     Fetched,
     ListQuery,
     Page,
+    PeoplePage,
+    QueryCheck,
     Resolution,
     Wanted,
+    WebhookSetUp,
 )
-from connector.hosts.jira import naming, walks
+from connector.hosts.jira import candidates, lookup, naming, quick_read, walks, webhook_set_up
 from connector.hosts.jira import panel as markup
 from connector.hosts.jira.client import JiraClient
 from connector.hosts.jira.fields import (
@@ -43,24 +48,16 @@ from connector.hosts.jira.fields import (
 )
 from connector.hosts.jira.jql import both, chunks, issue_list, strip_order_by
 from connector.hosts.jira.reader import IDS_ONLY, IssueReader
+from connector.hosts.jira.rights import missing_rights
 from connector.hosts.jira.webhook import PROPERTY_KEY
 from mappings.rules import Selector, SelectorKind
 
 FEW_QUERIES = 3  # up to this many JQL mappings are asked one by one with a strong read, more together
 PROJECT_PAGE = 50
-PERMISSION_PROJECTS = 1000  # projects that one permission check may name
-
-# What the bot must be allowed, and the mend in the words of Jira's own settings.
-RIGHTS: Mapping[str, str] = {
-    "BROWSE_PROJECTS": "see",
-    "LINK_ISSUES": "write panels (links) in",
-    "EDIT_ISSUES": "write panels (the property okr) in",
-    "ADD_COMMENTS": "comment in",
-}
 
 
 class JiraHost:
-    """One Jira site. Built in the process that uses it; not shared between threads."""
+    """One Jira site; see ``connector.hosts.base.Host``. Built in the process that uses it; not shared between threads."""
 
     cheap_ids = True  # 5,000 bare ids per page, against 100 issues
 
@@ -98,22 +95,34 @@ class JiraHost:
 
         Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself
         """
-        return _account(self._client.get("myself"))
+        return _account(self._myself())
+
+    def _myself(self) -> Mapping[str, Any]:
+        try:
+            return as_mapping(self._client.get("myself"))
+        except Gone as error:
+            # Nobody is asked for an account that may be gone: the address is wrong, or the cloud id in it
+            place = "the cloud id of its login" if self.settings.auth.get("cloud_id") else "its address"
+            raise Refused(
+                f"{error.message}; there is no Jira here: check {place}", status=404, code="wrong_address", details=error.details
+            ) from error
 
     def describe(self) -> Description:
         """Who we are, all projects and fields, and which rights are missing where. Raises ``Refused`` for bad credentials."""
-        me = as_mapping(self._client.get("myself"))
+        me = self._myself()
         bot = _account(me)
         email = as_text(me.get("emailAddress")) or self.settings.auth.get("email", "")
         name = as_text(me.get("displayName")) or bot
         containers = self._projects()
+        warnings, notes = missing_rights(self._client, containers)
         return Description(
             account=f"{name} ({email})" if email else name,
             bot_id=bot,
             scopes=self._client.scopes,
             containers=containers,
             fields=self._reader.fields(),
-            warnings=self._missing_rights(containers),
+            warnings=warnings,
+            notes=notes,
         )
 
     def _projects(self) -> tuple[Container, ...]:
@@ -126,36 +135,6 @@ class JiraHost:
             found += [_container(entry) for entry in values]
             if not values or answer.get("isLast") is not False:
                 return tuple(found)
-
-    def _missing_rights(self, containers: Sequence[Container]) -> tuple[str, ...]:
-        if not containers:
-            return ("the bot sees no project; give it the project permission Browse projects where work is to be measured",)
-        numbers = [int(container.id) for container in containers[:PERMISSION_PROJECTS] if container.id.isdigit()]
-        if not self._client.cloud or not numbers:
-            return ()
-        body = {"projectPermissions": [{"permissions": list(RIGHTS), "projects": numbers}]}
-        try:
-            answer = as_mapping(self._client.post("permissions/check", body))
-        except Refused as error:
-            if error.status == 401:
-                raise
-            return (f"the bot's rights could not be checked: {error.message}",)
-        granted = {
-            as_text(as_mapping(entry).get("permission")): {as_ref(number) for number in as_sequence(as_mapping(entry).get("projects"))}
-            for entry in as_sequence(answer.get("projectPermissions"))
-        }
-        warnings = []
-        for right, use in RIGHTS.items():
-            lacking = [
-                container.key
-                for container in containers[:PERMISSION_PROJECTS]
-                if container.id.isdigit() and container.id not in granted.get(right, set())
-            ]
-            if lacking:
-                named = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
-                permission = right.replace("_", " ").capitalize()
-                warnings.append(f"the bot may not {use} {named}; give it the project permission {permission} there")
-        return tuple(warnings)
 
     # --- reading ---------------------------------------------------------------------------------------------------------
 
@@ -248,6 +227,42 @@ class JiraHost:
     def list_items(self, query: ListQuery, cursor: Mapping[str, JSON] | None = None) -> Page:
         """One page of a walk. Raises ``Refused`` with code ``cursor_expired`` when the walk must begin again."""
         return walks.walk_page(self._reader, query, cursor, self._now())
+
+    def read_all(self, query: ListQuery, most: int, on_page: Callable[[Page], None]) -> bool:
+        """A whole walk, its issues read in parallel; see ``quick_read``."""
+        return quick_read.read_all(self._client, self._reader, query, most, on_page, self._now)
+
+    # --- what an admin looks for and sets up -----------------------------------------------------------------------------
+
+    def search(self, text: str, *, container: str = "", limit: int = 20) -> Sequence[Choice]:
+        """Epics by words of their title (in one project, or in all), or one issue by its whole key."""
+        return lookup.search(self._client, self._reader, text, container, limit)
+
+    def list_candidates(
+        self, containers: Sequence[str], since: datetime, *, open_too: bool = False, cursor: Mapping[str, JSON] | None = None
+    ) -> CandidatePage:
+        """The site's epics, 100 in a request; ``containers`` says nothing here."""
+        return candidates.list_candidates(self._client, self._reader, since, open_too, cursor, self._now())
+
+    def check_query(self, text: str) -> QueryCheck:
+        """Jira's own judgement of a JQL, and about how many issues it finds."""
+        return lookup.check_query(self._client, text)
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, bool | None]:
+        """Which accounts are active; 50 in a request."""
+        return lookup.accounts(self._client, ids)
+
+    def people(self, text: str = "", cursor: str | None = None) -> PeoplePage:
+        """A page of people's accounts; it needs the global permission Browse users and groups."""
+        return lookup.people(self._client, text, cursor)
+
+    def register_webhook(self, url: str, secret: str) -> WebhookSetUp:
+        """Make the admin webhook or bring it up to date; without Administer Jira tell the steps."""
+        return webhook_set_up.register(self._client, url, secret)
+
+    def quota(self) -> Mapping[str, JSON] | None:
+        """What Jira's headers last told; without them the budget that the connection's options set."""
+        return self._client.gateway.used_quota(self._client.allowance)
 
     # --- writing ---------------------------------------------------------------------------------------------------------
 

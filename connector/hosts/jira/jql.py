@@ -12,6 +12,10 @@ CHUNK = 50  # issues per list in a JQL or in reconcileIssues (the latter is Jira
 ISSUE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[1-9]\d*\Z")
 _ORDER_BY = re.compile(r"order\s+by\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_.\-]")
+# Words in any script, whose vowel signs are no letters to a regular expression: so what splits them is named instead
+_WORDS = re.compile(r"""[^\s"'\\+\-&|!(){}\[\]^~*?:/_.,;<>=@#%$`\x00-\x1f\x7f]+""")
+MOST_WORDS = 8
+LONGEST_WORD = 50
 
 
 def is_issue_key(text: str) -> bool:
@@ -70,3 +74,12 @@ def chunks(values: Sequence[str], size: int = CHUNK) -> Iterator[list[str]]:
     """``values`` in lists of at most ``size``."""
     for start in range(0, len(values), size):
         yield list(values[start : start + size])
+
+
+def summary_contains(text: str) -> str:
+    """A restriction to issues whose summary has words that begin like those of ``text``; "" when it holds no word.
+
+    Every sign that the text search gives a meaning is left out instead of escaped: it has two layers of escapes.
+    """
+    words = list(dict.fromkeys(_WORDS.findall(text.casefold())))[:MOST_WORDS]
+    return " AND ".join(f'summary ~ "{word[:LONGEST_WORD]}*"' for word in words)

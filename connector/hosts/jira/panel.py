@@ -44,7 +44,7 @@ def remote_link(instance: str, key_result: KeyResultPanel) -> dict[str, Any]:
         "object": {
             "url": key_result.url,
             "title": _cut(key_result.title, TITLE_LENGTH),
-            "summary": _cut(f"{key_result.sentence}, {key_result.state_word.lower()}", TITLE_LENGTH),
+            "summary": _cut(_summary(key_result), TITLE_LENGTH),
             "icon": {"url16x16": f"{icons}/kr16.png", "title": "Key result"},
             "status": {"resolved": _resolved(key_result), "icon": status},
         },
@@ -94,7 +94,13 @@ def _facts(key_result: KeyResultPanel) -> Mapping[str, Any]:
         "unit": key_result.unit,
         "confidence": key_result.confidence,
         "url": key_result.url,
+        **({"label": key_result.label} if key_result.label else {}),
     }
+
+
+def _summary(key_result: KeyResultPanel) -> str:
+    told = f"{key_result.sentence}, {key_result.state_word.lower()}"
+    return f"{told}, {key_result.label}" if key_result.label else told
 
 
 def _resolved(key_result: KeyResultPanel) -> bool:

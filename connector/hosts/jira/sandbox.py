@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
+from connector.hosts.jira.sandbox_admin import SCOPES, Admin, check_scope
 from connector.hosts.jira.sandbox_hooks import WebhookSender
 from connector.hosts.jira.sandbox_rest import Answered, RefusalError, Rest
 from connector.hosts.jira.sandbox_views import webhook_issue
@@ -58,7 +59,8 @@ class JiraSandbox:
 
     ``log`` holds ``(method, path, body)`` of every request; ``reads`` and ``writes`` count those that succeeded.
     ``rest.page_limit`` makes search pages shorter than asked, ``rest.denied`` takes permissions away, ``rest.expire_tokens()``
-    voids page tokens. ``closed_paths`` answers 404 (405 when told so) for paths that contain a key, as an older site does.
+    voids page tokens. ``admin`` has the people and webhooks. ``world.settings["scopes"]`` are the scopes of logins through the
+    cloud id. ``closed_paths`` answers 404 (405 when told so) for paths that contain a key, as an older site does.
     """
 
     def __init__(self, world: Mapping[str, Any] | None = None, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -73,6 +75,7 @@ class JiraSandbox:
         self.tokens: dict[str, float] = {}  # access token → end (time.time)
         self.token_seconds = 3600
         self.rest = Rest(self.world)
+        self.admin = Admin(self.world, self.rest)
         self._lock = threading.Lock()
         self._asking = threading.local()
         # what tests and the sandbox's control page do most
@@ -141,7 +144,9 @@ class JiraSandbox:
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
         length = int(environ.get("CONTENT_LENGTH") or 0)
         raw = environ["wsgi.input"].read(length) if length else b""
-        query = {name: values[-1] for name, values in parse_qs(str(environ.get("QUERY_STRING", "")), keep_blank_values=True).items()}
+        told = parse_qs(str(environ.get("QUERY_STRING", "")), keep_blank_values=True)
+        # an account id has no comma, so the one parameter that may be repeated fits a flat mapping
+        query = {name: ",".join(values) if name == "accountId" else values[-1] for name, values in told.items()}
         body = _json(raw)
         with self._lock:
             self.log.append((method, path, "(credentials)" if path.endswith("/oauth/token") else body))
@@ -184,9 +189,12 @@ class JiraSandbox:
         for part, status in self.closed_paths.items():
             if part in path:
                 raise RefusalError(status, "")
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        if scoped:
+            check_scope(str(self.world.settings.get("scopes", SCOPES)), method, parts)
         self._asking.over_http = True
         try:
-            return self.rest.route(method, [unquote(part) for part in path.strip("/").split("/")], query, body)
+            return self.admin.route(method, parts, query, body) or self.rest.route(method, parts, query, body)
         finally:
             self._asking.over_http = False
 
@@ -211,12 +219,18 @@ class JiraSandbox:
         self.tokens[token] = time.time() + self.token_seconds
         return Answered(
             200,
-            {"access_token": token, "token_type": "Bearer", "expires_in": self.token_seconds, "scope": "read:jira-work write:jira-work"},
+            {
+                "access_token": token,
+                "token_type": "Bearer",
+                "expires_in": self.token_seconds,
+                "scope": settings.get("scopes", SCOPES),
+            },
         )
 
     def _changed(self, change: Change) -> None:
         event, extra, items = change
-        if not self.hooks.url:
+        targets = self.admin.targets(event)
+        if not (self.hooks.url or targets):
             return
         body: dict[str, Any] = {"timestamp": int(self.world.clock().timestamp() * 1000), "webhookEvent": event}
         # what comes over HTTP is the bot's doing, what comes from Python plays the person called ``actor``
@@ -229,7 +243,7 @@ class JiraSandbox:
             body[name] = webhook_issue(self.world, value) if name == "issue" else value
         if items:
             body["changelog"] = {"id": str(int(time.time() * 1000)), "items": items}
-        self.hooks.send(body)
+        self.hooks.send(body, targets)
 
 
 def _json(raw: bytes) -> Any:

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -28,13 +28,14 @@ class WebhookSender:
         self.secret = ""
         self.pauses = pauses  # seconds before each repeat; the real host waits 5 to 15 minutes
         self.sent: list[tuple[str, int | None]] = []  # (event, status or None without an answer)
-        self._queue: queue.Queue[tuple[str, bytes, dict[str, str]]] = queue.Queue()
+        self._queue: queue.Queue[tuple[str, str, bytes, dict[str, str]]] = queue.Queue()  # event, URL, body, headers
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def send(self, body: Mapping[str, Any]) -> None:
-        """Queue one delivery; nothing happens while no URL is set."""
-        if not self.url:
+    def send(self, body: Mapping[str, Any], more: Sequence[tuple[str, str]] = ()) -> None:
+        """Queue one delivery to ``url`` and to ``more`` (URL, secret), whose secret wins for the same URL."""
+        targets = {**({self.url: self.secret} if self.url else {}), **dict(more)}
+        if not targets:
             return
         raw = orjson.dumps(body)
         headers = {
@@ -43,9 +44,9 @@ class WebhookSender:
             "X-Atlassian-Webhook-Identifier": str(uuid.uuid4()),
             "X-Atlassian-Webhook-Flow": "Primary",
         }
-        if self.secret:
-            headers["X-Hub-Signature"] = sign(self.secret, raw)
-        self._queue.put((str(body["webhookEvent"]), raw, headers))
+        for url, secret in targets.items():
+            signed = {**headers, "X-Hub-Signature": sign(secret, raw)} if secret else headers
+            self._queue.put((str(body["webhookEvent"]), url, raw, signed))
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="jira-stand-in-webhooks", daemon=True)
@@ -63,7 +64,7 @@ class WebhookSender:
             session.trust_env = False
             while True:
                 try:
-                    event, raw, headers = self._queue.get(timeout=5)
+                    event, url, raw, headers = self._queue.get(timeout=5)
                 except queue.Empty:
                     with self._lock:
                         if self._queue.empty():
@@ -71,17 +72,17 @@ class WebhookSender:
                             return
                     continue
                 try:
-                    self.sent.append((event, self._deliver(session, raw, headers)))
+                    self.sent.append((event, self._deliver(session, url, raw, headers)))
                 finally:
                     self._queue.task_done()
 
-    def _deliver(self, session: requests.Session, raw: bytes, headers: dict[str, str]) -> int | None:
+    def _deliver(self, session: requests.Session, url: str, raw: bytes, headers: dict[str, str]) -> int | None:
         status: int | None = None
         for number, pause in enumerate((0.0, *self.pauses)):
             time.sleep(pause)
             extra = {"X-Atlassian-Webhook-Retry": str(number)} if number else {}
             try:
-                status = session.post(self.url, data=raw, headers={**headers, **extra}, timeout=(5, 20), allow_redirects=False).status_code
+                status = session.post(url, data=raw, headers={**headers, **extra}, timeout=(5, 20), allow_redirects=False).status_code
             except requests.RequestException:
                 status = None
             if status is not None and status < 500 and status not in REPEATED:

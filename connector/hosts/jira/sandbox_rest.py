@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from connector.hosts.jira.sandbox_jql import JqlError, Query, Site, parse
+from connector.hosts.jira.sandbox_tree import structure
 from connector.hosts.jira.sandbox_views import facts, issue_json
 from connector.hosts.jira.sandbox_world import IssueWorld, jira_time
 
@@ -30,6 +31,7 @@ ALLOWED = {
         "includeArchivedProjects",
     },
     "issue/bulkfetch": {"issueIdsOrKeys", "fields", "fieldsByKeys", "expand", "properties"},
+    "search/approximate-count": {"jql"},
     "jql/parse": {"queries"},
     "jql/match": {"issueIds", "jqls"},
     "permissions/check": {"accountId", "globalPermissions", "projectPermissions"},
@@ -45,7 +47,7 @@ class RefusalError(Exception):
     def __init__(self, status: int, message: str, errors: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.body = {"errorMessages": [message] if message else [], "errors": dict(errors or {})}
+        self.body: dict[str, Any] = {"errorMessages": [message] if message else [], "errors": dict(errors or {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class Rest:
             return self._search(body)
         if name == "issue/bulkfetch":
             return self._bulkfetch(body)
+        if name == "search/approximate-count":
+            return Answered(200, {"count": len(self._run(body.get("jql")))})
         if name == "jql/parse":
             return Answered(200, {"queries": [self._parsed(jql) for jql in body.get("queries") or []]})
         if name == "jql/match":
@@ -136,7 +140,8 @@ class Rest:
             for right in entry["permissions"]
             if right not in self.denied
         ]
-        return Answered(200, {"globalPermissions": [], "projectPermissions": granted})
+        everywhere = [right for right in body.get("globalPermissions") or [] if right not in self.denied]
+        return Answered(200, {"globalPermissions": everywhere, "projectPermissions": granted})
 
     # --- searching ---------------------------------------------------------------------------------------------------------
 
@@ -214,7 +219,7 @@ class Rest:
             parse(str(jql), self._site())
         except JqlError as error:
             return {"query": jql, "errors": [str(error)]}
-        return {"query": jql, "structure": {}}
+        return {"query": jql, "structure": structure(str(jql))}
 
     def _match(self, body: dict[str, Any]) -> Answered:
         asked = {str(ref) for ref in body.get("issueIds") or []}

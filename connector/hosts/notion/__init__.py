@@ -1,4 +1,4 @@
-"""Notion as a host: one connection is one workspace, seen through an internal connection's token.
+"""Notion as a host: one connection is one workspace, seen through an internal connection's token or a permission given by OAuth.
 
 Reference: https://developers.notion.com/guides/get-started/authorization
 """
@@ -20,17 +20,13 @@ NAME = "notion"
 TITLE = "Notion"
 dialect = NotionDialect()
 
-__all__ = ["NAME", "TITLE", "AuthModel", "build", "check_auth", "dialect"]
+__all__ = ["NAME", "TITLE", "AuthModel", "OAuthAuth", "TokenAuth", "build", "check_auth", "complete_auth", "dialect"]
 
 
-class AuthModel(BaseModel):
-    """What a connection's ``auth`` must hold: the token of an internal connection, and nothing else."""
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    token: str = Field(min_length=1, repr=False)
-
-    @field_validator("token")
+    @field_validator("*")
     @classmethod
     def _one_word(cls, value: str) -> str:
         if value != value.strip() or any(sign.isspace() or not sign.isascii() or not sign.isprintable() for sign in value):
@@ -38,22 +34,49 @@ class AuthModel(BaseModel):
         return value
 
 
+class TokenAuth(_Strict):
+    """The token of an internal connection."""
+
+    token: str = Field(min_length=1, repr=False)
+
+
+class OAuthAuth(_Strict):
+    """What a public connection was given when somebody allowed it in, and what identifies the connection itself."""
+
+    access_token: str = Field(min_length=1, repr=False)
+    refresh_token: str = Field(min_length=1, repr=False)
+    client_id: str = Field(min_length=1)
+    client_secret: str = Field(min_length=1, repr=False)
+
+
+AuthModel = TokenAuth | OAuthAuth
+
+
 def check_auth(auth: Mapping[str, Any]) -> None:
     """Raises ``InputError`` naming the key that is missing, unknown or unusable. Never repeats a value."""
+    model: type[_Strict] = TokenAuth if "token" in auth or not set(auth) & set(OAuthAuth.model_fields) else OAuthAuth
     try:
-        AuthModel.model_validate(dict(auth))
+        model.model_validate(dict(auth))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         key = str(first["loc"][0]) if first["loc"] else "auth"
-        if first["type"] == "missing":
+        if first["type"] == "missing" and model is TokenAuth:
             message = (
                 "is missing: Notion needs the token of an internal connection (Settings → Connections → Develop or manage connections)"
             )
+        elif first["type"] == "missing":
+            message = f"is missing: a login by OAuth needs {', '.join(OAuthAuth.model_fields)}; connect the workspace again"
         elif first["type"] == "extra_forbidden":
-            message = "is not known here: a Notion connection has only the key token"
+            message = f"is not known here: this login has only {', '.join(model.model_fields)}"
         else:
             message = str(first["msg"]).removeprefix("Value error, ")
         raise InputError(message, where=f"auth.{key}") from None
+
+
+def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:
+    """The credentials as they are: Notion's need nothing beside themselves. Raises ``InputError`` for the wrong shape."""
+    check_auth(settings.auth)
+    return settings.auth
 
 
 def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0) -> base.Host:

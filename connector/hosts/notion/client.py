@@ -26,6 +26,10 @@ PAGE_SIZE = 100
 _LOGGER = logging.getLogger("notion_client.connector")  # without a logger of its own each client adds a handler to a shared one
 _LOGGER.addHandler(logging.NullHandler())
 _EDGE_BLOCK = "edge_block"
+_SECRETS = ("token", "access_token", "refresh_token", "client_secret")
+_WHERE = "tick it in Notion under Settings → Connections → Develop or manage connections → the connection → Capabilities."
+_REPLACE = "Check that the token was copied whole and has not been replaced: Settings → Connections → Develop or manage connections."
+_RENEW = "The permission has ended or was taken back: connect the workspace again."
 
 
 def allowances(options: Mapping[str, Any]) -> Sequence[Allowance]:
@@ -72,15 +76,22 @@ class NotionClient:
     """The calls we make, each one request. Raises ``HostError`` kinds only. Built and used in one process and thread."""
 
     def __init__(self, settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float) -> None:
+        self._built_from = settings, budget, allow_private, patience
         base = settings.url.rstrip("/").removesuffix("/v1")
         limits = allowances(settings.options)
         policy = Policy(allowances=lambda method, path: limits, explain=explain, idempotent=idempotent, committed=committed)
         self.gateway = Gateway(settings.name, frozenset({origin_of(base)}), policy, budget, allow_private=allow_private, patience=patience)
-        self.gateway.secrets = frozenset({str(settings.auth.get("token", ""))})
+        self.allowance = limits[0]
+        self.gateway.secrets = frozenset(str(settings.auth[name]) for name in _SECRETS if settings.auth.get(name))
+        token = settings.auth.get("token") or settings.auth.get("access_token", "")
+        self._mend = _RENEW if settings.auth.get("access_token") else _REPLACE
         self._http = httpx.Client(transport=HttpxTransport(self.gateway), trust_env=False, follow_redirects=False)
-        self._api = notion_client.Client(
-            auth=settings.auth.get("token", ""), base_url=base, notion_version=VERSION, retry=False, client=self._http, logger=_LOGGER
-        )
+        self._api = notion_client.Client(auth=token, base_url=base, notion_version=VERSION, retry=False, client=self._http, logger=_LOGGER)
+
+    def sibling(self) -> NotionClient:
+        """Another client for the same workspace, for another thread; it shares the budget."""
+        settings, budget, allow_private, patience = self._built_from
+        return NotionClient(settings, budget=budget, allow_private=allow_private, patience=patience)
 
     def close(self) -> None:
         """Close the connection pool."""
@@ -93,7 +104,7 @@ class NotionClient:
         try:
             answer = self._api.request(path, method, dict(query) if query else None, dict(body) if body is not None else None)
         except HostError as error:
-            raise _translated(error) from error
+            raise _translated(error, method, path, self._mend) from error
         except InvalidPathParameterError as error:
             raise Refused(f"{self.gateway.connection}: {path!r} is not a path of the API", code="invalid_path") from error
         except ValueError as error:  # a 200 whose body is no JSON: something between us and Notion answered
@@ -107,10 +118,30 @@ class NotionClient:
         """The bot that the token belongs to."""
         return self.call("GET", "users/me")
 
+    # Reference: https://developers.notion.com/reference/get-users
+    def users(self, cursor: str | None = None) -> dict[str, Any]:
+        """A page of the workspace's people and bots, without guests. Raises ``Refused`` (``missing_capability``, which parks nothing)."""
+        query = {"page_size": PAGE_SIZE, **({"start_cursor": cursor} if cursor else {})}
+        return self._of_people("users", query)
+
+    # Reference: https://developers.notion.com/reference/get-user
+    def user(self, ident: str) -> dict[str, Any]:
+        """One person, guests too. Raises ``Refused`` as ``users`` does."""
+        return self._of_people(f"users/{ident}", None)
+
+    def _of_people(self, path: str, query: Mapping[str, Any] | None) -> dict[str, Any]:
+        try:
+            return self.call("GET", path, query=query)
+        except Refused as error:
+            if error.status != 403:
+                raise
+            raise Refused(error.message, code="missing_capability", details=error.details) from error  # reading work goes on without
+
     # Reference: https://developers.notion.com/reference/post-search
-    def search_sources(self) -> dict[str, Any]:
-        """The first 100 data sources shared with us. Not exhaustive by contract, so never an inventory."""
-        return self.call("POST", "search", body={"filter": {"property": "object", "value": "data_source"}, "page_size": PAGE_SIZE})
+    def search_sources(self, cursor: str | None = None) -> dict[str, Any]:
+        """A page of 100 data sources shared with us. Not exhaustive by contract, so never an inventory."""
+        body = {"filter": {"property": "object", "value": "data_source"}, "page_size": PAGE_SIZE}
+        return self.call("POST", "search", body={**body, **({"start_cursor": cursor} if cursor else {})})
 
     # Reference: https://developers.notion.com/reference/retrieve-a-database
     def database(self, ident: str) -> dict[str, Any]:
@@ -187,8 +218,8 @@ def _filtered(properties: Sequence[str]) -> dict[str, Any] | None:
     return {"filter_properties": list(properties)} if properties else None
 
 
-def _translated(error: HostError) -> HostError:
-    """Corrections that only Notion needs.
+def _translated(error: HostError, method: str, path: str, mend: str) -> HostError:
+    """Corrections that only Notion needs, and the mend where the refusal has one.
 
     A block by the edge of Notion's network (HTML, 403) says nothing about the token: it must not park the connection.
     ``public_api_request_blocked`` looks like a rate limit, but waiting does not help.
@@ -196,8 +227,24 @@ def _translated(error: HostError) -> HostError:
     if isinstance(error, Refused) and error.code == _EDGE_BLOCK and error.status in (401, 403):
         return Offline(error.message, status=error.status, code=error.code, details=error.details)
     extra = error.details.get("additional_data")
-    reason = extra.get("rate_limit_reason") if isinstance(extra, dict) else None
-    if error.status in (429, 529) and reason == "public_api_request_blocked":
+    extra = extra if isinstance(extra, dict) else {}
+    if error.status in (429, 529) and extra.get("rate_limit_reason") == "public_api_request_blocked":
         text = f"{error.message}. Notion has blocked this connection: waiting does not help, an admin must ask Notion's support"
-        return Refused(text, status=error.status, code=str(reason), details=error.details)
+        return Refused(text, status=error.status, code="public_api_request_blocked", details=error.details)
+    if isinstance(error, Refused) and error.status == 401:
+        return Refused(f"{error.message} {mend}", status=401, code=error.code, details=error.details)
+    if isinstance(error, Refused) and error.code == "restricted_resource" and "block_limit" not in extra:
+        text = f'{error.message} The capability "{_capability(method, path)}" is missing; {_WHERE}'
+        return Refused(text, status=error.status, code=error.code, details=error.details)
     return error
+
+
+def _capability(method: str, path: str) -> str:
+    """The capability that a call needs, as Notion's settings call it. Reference: https://developers.notion.com/reference/capabilities"""
+    if path.startswith("users") and path != "users/me":
+        return "Read user information"
+    if path.startswith("comments"):
+        return "Read comments" if method == "GET" else "Insert comments"
+    if method == "PATCH":
+        return "Insert content" if path.endswith("/children") else "Update content"
+    return "Read content"

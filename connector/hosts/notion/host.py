@@ -5,22 +5,40 @@ Built and used in one process and one thread. It must not know the store, servic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from connector.domain.model import FieldValue, Item, Unknown
 from connector.domain.panel import Panel
-from connector.errors import Gone, HostError, Refused, Uncertain
-from connector.hosts.base import JSON, Comment, ConnectionSettings, Description, Fetched, ListQuery, Page, Resolution, Wanted
+from connector.errors import Gone, Refused
+from connector.hosts.base import (
+    JSON,
+    CandidatePage,
+    Choice,
+    Comment,
+    ConnectionSettings,
+    Description,
+    Fetched,
+    ListQuery,
+    Page,
+    PeoplePage,
+    QueryCheck,
+    Resolution,
+    Wanted,
+    WebhookSetUp,
+)
 from connector.hosts.limits import Budget
+from connector.hosts.notion import candidates, lookup, quick_read
 from connector.hosts.notion import fields as reading
 from connector.hosts.notion.client import NotionClient
+from connector.hosts.notion.describing import describe, set_up_by_hand
 from connector.hosts.notion.ids import known_id, normalise_id
-from connector.hosts.notion.query import LEAST_PAGE, Window, created_from, edited_from, narrowed, source_filter
+from connector.hosts.notion.query import Window, edited_from, source_filter
 from connector.hosts.notion.resolver import Resolver
-from connector.hosts.notion.schema import Schema, plain_text, read_schema
+from connector.hosts.notion.rows import new_rows, query_rows
+from connector.hosts.notion.schema import Schema, plain_text
 from connector.hosts.notion.writer import PanelWriter, encode
 from mappings.rules import Selector, SelectorKind
 
@@ -65,24 +83,9 @@ class NotionHost:
 
     def describe(self) -> Description:
         """Who we are there and which data sources are shared with us. Raises ``Refused`` for a token that is not accepted."""
-        me = self._client.me()
-        bot = me.get("bot") if isinstance(me.get("bot"), dict) else {}
-        self._bot_id = known_id(me.get("id")) or str(me.get("id") or "")
-        workspace = str((bot or {}).get("workspace_name") or "")
-        warnings: list[str] = []
-        if me.get("type") != "bot":
-            warnings.append(
-                "this token acts as a person: our own edits cannot be told from theirs; use the token of an internal connection"
-            )
-        found = self._client.search_sources()
-        results = [each for each in found.get("results") or () if isinstance(each, dict) and each.get("object") == "data_source"]
-        containers = tuple(read_schema(each).container() for each in results if not reading.is_gone(each))
-        if not containers:
-            warnings.append("no database is shared with this connection: open one in Notion, ••• → Connections, and add it")
-        if found.get("has_more"):
-            warnings.append("more than 100 data sources are shared: the list shows the first ones, the others can be mapped by their link")
-        account = f"{me.get('name') or 'bot'}{f' ({workspace})' if workspace else ''}"
-        return Description(account=account, bot_id=self._bot_id, containers=containers, warnings=tuple(warnings))
+        told = describe(self._client)
+        self._bot_id = told.bot_id
+        return told
 
     def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
         """Names → ids. The key "" of ``fields`` holds the property that tells whether a row is done. Raises ``Refused``."""
@@ -91,6 +94,38 @@ class NotionHost:
     def expect(self, wanted: Sequence[Wanted]) -> None:
         """Until the next call, databases and schemas that several mappings share are read once."""
         self._resolver.share(bool(wanted))
+
+    # --- what an admin looks for and sets up -----------------------------------------------------------------------------
+
+    def search(self, text: str, *, container: str = "", limit: int = 20) -> Sequence[Choice]:
+        """Data sources and rows by title, the rows of one data source, or what a link names."""
+        return lookup.search(self._client, text, container, limit)
+
+    def list_candidates(
+        self, containers: Sequence[str], since: datetime, *, open_too: bool = False, cursor: Mapping[str, JSON] | None = None
+    ) -> CandidatePage:
+        """All data sources that are shared, then the rows of ``containers`` edited since, 100 in a request; ``open_too`` says nothing."""
+        return candidates.list_candidates(self._client, self._resolver.schema_or_none, containers, since, cursor)
+
+    def check_query(self, text: str) -> QueryCheck:
+        """Nothing can be checked: Notion has no queries as text."""
+        return QueryCheck(errors=("queries are a Jira matter: a Notion mapping selects by database and property filter",))
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, bool | None]:
+        """Who is still a member; needs the capability Read user information."""
+        return lookup.accounts(self._client, ids)
+
+    def people(self, text: str = "", cursor: str | None = None) -> PeoplePage:
+        """A page of the workspace's members, sifted by ``text``."""
+        return lookup.people(self._client, text, cursor)
+
+    def register_webhook(self, url: str, secret: str) -> WebhookSetUp:
+        """The steps for a person: Notion has no API for subscriptions, and makes the secret itself."""
+        return set_up_by_hand(url)
+
+    def quota(self) -> Mapping[str, JSON] | None:
+        """How much of our own budget is used: Notion sends no headers about its limits."""
+        return self._client.gateway.used_quota(self._client.allowance)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -155,45 +190,21 @@ class NotionHost:
         """One page of a walk. Raises ``Refused`` (``window_too_dense``) when the host cannot list all rows of one minute."""
         if query.spec["kind"] == "rows":
             return self._list_rows(query.spec, int((cursor or {}).get("at", 0)))
-        spec, window = query.spec, Window.load(cursor)
-        answer = self._query(spec, window)
-        items: list[Item] = []
-        refs: list[str] = []
-        for page in answer.get("results") or ():
-            if not isinstance(page, dict) or page.get("object") != "page" or not (ref := known_id(page.get("id"))):
-                continue  # a wiki lists data sources among its pages
-            if not window.is_new(ref, str(page.get("created_time"))) or reading.is_gone(page):
-                continue
-            refs.append(ref)
-            if not spec["ids_only"] and "properties" in page:
-                items.append(self._item(page, spec["measured"], spec["source"]))
-        return Page(tuple(items), tuple(refs), window.dump() if window.advance(answer) else None)
+        window = Window.load(cursor)
+        answer = query_rows(self._client, query.spec, window)
+        refs, items = self._shown(query.spec, new_rows(answer, window))
+        return Page(items, refs, window.dump() if window.advance(answer) else None)
 
-    def _query(self, spec: Mapping[str, JSON], window: Window) -> dict[str, Any]:
-        restarted = False
-        while True:
-            filter_ = narrowed(spec["filter"], created_from(window.after)) if window.after else spec["filter"]
-            body: dict[str, Any] = {
-                "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
-                "page_size": window.size,
-                "result_type": "page",
-            }
-            if filter_:
-                body["filter"] = filter_
-            if window.cursor:
-                body["start_cursor"] = window.cursor
-            try:
-                return self._client.query(spec["source"], body, spec["properties"])
-            except Refused as error:
-                if error.status == 400 and window.cursor and "cursor" in error.message.lower() and not restarted:
-                    restarted = True  # the session behind the cursor has ended
-                    window.restart()
-                    continue
-                raise
-            except HostError as error:
-                if not _wants_smaller_pages(error) or window.size <= LEAST_PAGE:
-                    raise
-                window.size = max(LEAST_PAGE, window.size // 2)
+    def read_all(self, query: ListQuery, most: int, on_page: Callable[[Page], None]) -> bool:
+        """A whole walk, its rows read in parallel; see ``quick_read``."""
+        schema = self._resolver.schema_or_none(str(query.spec.get("source") or ""))
+        return quick_read.read_all(self._client, self.list_items, self._shown, schema, query, most, on_page)
+
+    def _shown(self, spec: Mapping[str, JSON], rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[Item, ...]]:
+        """(refs of the living rows, their items as far as they were read)."""
+        living = [(ref, row) for row in rows if (ref := known_id(row.get("id"))) and not reading.is_gone(row)]
+        readable = [] if spec["ids_only"] else [row for _, row in living if "properties" in row]
+        return tuple(ref for ref, _ in living), tuple(self._item(row, spec["measured"], spec["source"]) for row in readable)
 
     def _list_rows(self, spec: Mapping[str, JSON], at: int) -> Page:
         refs: list[str] = spec["refs"][at : at + ROWS_PER_PAGE]
@@ -327,12 +338,4 @@ def _measured(wanted: Sequence[Wanted]) -> list[str]:
             for name in (*each.field_names, *each.selector.filter)
             for ident in each.resolution.fields.get(name, ())
         )
-    )
-
-
-def _wants_smaller_pages(error: HostError) -> bool:
-    extra = error.details.get("additional_data")
-    guidance = str(extra.get("retry_guidance") or "") if isinstance(extra, dict) else ""
-    return (
-        isinstance(error, HostError) and not isinstance(error, Uncertain) and (error.status or 0) >= 500 and "page_size" in guidance.lower()
     )

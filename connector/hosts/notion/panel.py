@@ -210,14 +210,18 @@ def _compact(each: KeyResultPanel) -> list[list[Piece]]:
 
 
 def _short(each: KeyResultPanel) -> list[Piece]:
-    return [Piece(f"{_MARKS[each.state]}  {each.state_word} · {each.title}, {each.sentence}")]
+    return [Piece(f"{_MARKS[each.state]}  {each.state_word} · {each.title}, {each.sentence}{_label(each)}")]
 
 
 def _sentence(each: KeyResultPanel) -> list[Piece]:
     """The from-to-now sentence with the value in bold."""
     if each.current_text and each.current is not None and each.sentence.endswith(each.current_text):
-        return [Piece(each.sentence.removesuffix(each.current_text)), Piece(each.current_text, bold=True)]
-    return [Piece(each.sentence)]
+        return [Piece(each.sentence.removesuffix(each.current_text)), Piece(each.current_text, bold=True), Piece(_label(each))]
+    return [Piece(f"{each.sentence}{_label(each)}")]
+
+
+def _label(each: KeyResultPanel) -> str:
+    return f" · {each.label}" if each.label else ""
 
 
 def _movement(each: KeyResultPanel) -> str:

@@ -30,6 +30,11 @@ def created_from(moment: str) -> Filter:
     return {"timestamp": "created_time", "created_time": {"on_or_after": moment}}
 
 
+def created_before(moment: str) -> Filter:
+    """Rows created before that minute."""
+    return {"timestamp": "created_time", "created_time": {"before": moment}}
+
+
 def edited_from(since: datetime) -> Filter:
     """Rows edited since, with an overlap for the minute rounding."""
     start = (since.astimezone(UTC) - OVERLAP).replace(second=0, microsecond=0)
@@ -70,6 +75,29 @@ def narrowed(filter_: Filter | None, leaf: Filter) -> Filter:
     if len(terms) > 1 and all(len(term) == 1 for term in terms):
         return {"and": [leaf, {"or": [term[0] for term in terms]}]}
     return _written([[leaf, *term] for term in terms]) or leaf
+
+
+def narrowed_by(filter_: Filter | None, leaves: Sequence[Filter]) -> Filter | None:
+    """The filter with several more conditions."""
+    for leaf in leaves:
+        filter_ = narrowed(filter_, leaf)
+    return filter_
+
+
+def option_parts(schema: Schema, most: int) -> list[list[Filter]]:
+    """Conditions that part all rows by the options of some properties: each row fits exactly one entry. At most ``most`` entries."""
+    groups: list[list[Filter]] = []
+    for each in schema.properties.values():
+        if each.type in ("status", "select"):
+            named = [{"property": each.id, each.type: {"equals": name}} for _, name in each.options]
+            groups.append([*named, {"property": each.id, each.type: {"is_empty": True}}])
+        elif each.type == "checkbox":
+            groups.append([{"property": each.id, "checkbox": {"equals": ticked}} for ticked in (True, False)])
+    parts: list[list[Filter]] = [[]]
+    for group in sorted(groups, key=len, reverse=True):
+        if len(parts) * len(group) <= most:
+            parts = [[*part, leaf] for part in parts for leaf in group]
+    return parts if parts != [[]] else []
 
 
 def _terms(filter_: Filter | None) -> Terms:

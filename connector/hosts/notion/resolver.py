@@ -5,14 +5,14 @@ Reads schemas, writes nothing. What was resolved before wins over names, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.errors import Gone, InputError, Refused
 from connector.hosts.base import Resolution
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.fields import container_of, is_gone, title_of
-from connector.hosts.notion.ids import known_id, normalise_id
+from connector.hosts.notion.ids import known_id, normalise_id, property_id
 from connector.hosts.notion.schema import Schema, check_filter, find_property, read_schema
 from mappings.rules import Selector, SelectorKind
 
@@ -60,7 +60,8 @@ class Resolver:
 
     def _database(self, selector: Selector, field_names: Sequence[str], known: Resolution | None) -> Resolution:
         schema = self._locate(selector, known)
-        fields, missing = self._fields([schema], [*selector.filter, *field_names], known)
+        names = [*selector.filter, *field_names]
+        fields, missing = self._fields([schema], names, known)
         wrong: list[str] = []
         for name, values in selector.filter.items():
             for ident in fields.get(name, ()):
@@ -68,7 +69,13 @@ class Resolver:
                     wrong += check_filter(schema, prop, values)
         if wrong and known is None:
             raise Refused("; ".join(wrong), code="unknown_option")
-        return Resolution(fields=fields, containers=(schema.source,), titles={schema.source: schema.name}, missing=(*missing, *wrong))
+        return Resolution(
+            fields=fields,
+            containers=(schema.source,),
+            titles={schema.source: schema.name},
+            missing=(*missing, *wrong),
+            renamed=_renamed(schema, fields, missing),
+        )
 
     def _rows(self, selector: Selector, field_names: Sequence[str], known: Resolution | None) -> Resolution:
         refs: dict[str, str] = {}
@@ -182,6 +189,16 @@ class Resolver:
                 status=None,
                 code="object_not_found",
             ) from refusal
+
+
+def _renamed(schema: Schema, fields: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, str]:
+    """Name as written → the property's name now, where the mapping goes on only because it knows the id."""
+    found: dict[str, str] = {}
+    for name, ids in fields.items():
+        prop = schema.properties.get(ids[0]) if name and name not in missing and len(ids) == 1 else None
+        if prop is not None and prop.name.strip().casefold() != name.strip().casefold() and prop.id != property_id(name):
+            found[name] = prop.name
+    return found
 
 
 def _choose(sources: dict[str, str], wanted: str) -> str:

@@ -70,6 +70,9 @@ class NotionSandbox:
         self.webhook_url = webhook_url
         self.secret = secret
         self.cap = 10_000  # rows that one query gives at most; tests make it small
+        self.missing: set[str] = (
+            set()
+        )  # capabilities: read_content, update_content, insert_content, read_comments, insert_comments, user, user_email
         self.block_limit = False  # a workspace that has used up its blocks
         self.troubles: list[Trouble] = []
         self.log: list[tuple[str, str, dict[str, str], Any]] = []  # method, path, query, body

@@ -13,8 +13,9 @@ from urllib.parse import quote, unquote
 
 from werkzeug.datastructures import MultiDict
 
+from connector.hosts.notion import sandbox_people as people
 from connector.hosts.notion import sandbox_values as shapes
-from connector.hosts.notion.ids import known_id
+from connector.hosts.notion.sandbox_people import id_of, listed, size_of
 from connector.hosts.notion.sandbox_values import ApiFault, invalid, not_found
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def route(box: NotionSandbox, method: str, path: str, args: Args, body: Any) -> 
     for wanted, pattern, handler in _ROUTES:
         match = re.fullmatch(pattern, path)
         if method == wanted and match:
+            people.check_capability(box, method, path)
             return handler(box, args, body or {}, *match.groups())
     raise ApiFault(400, "invalid_request_url", "Invalid request URL.")
 
@@ -42,39 +44,25 @@ def _only(body: Body, *allowed: str) -> None:
         raise invalid(f"body failed validation: body.{unknown[0]} should be not present")
 
 
-def _id(text: str) -> str:
-    found = known_id(text)
-    if found is None:
-        raise invalid(f"path failed validation: id should be a valid uuid, instead was {text}")
-    return found
-
-
-def _size(args: Body | Args) -> int:
-    size = int(args.get("page_size") or 100)
-    if not 1 <= size <= 100:
-        raise invalid(f"body failed validation: body.page_size should be ≤ 100, instead was {size}")
-    return size
-
-
 # --- lookups -----------------------------------------------------------------------------------------------------------
 
 
 def _page(box: NotionSandbox, ident: str) -> dict[str, Any]:
-    page: dict[str, Any] | None = box.world.data["pages"].get(_id(ident))
+    page: dict[str, Any] | None = box.world.data["pages"].get(id_of(ident))
     if page is None or not box.world.visible(page):
         raise not_found("page", ident)
     return page
 
 
 def _source(box: NotionSandbox, ident: str) -> dict[str, Any]:
-    source: dict[str, Any] | None = box.world.data["sources"].get(_id(ident))
+    source: dict[str, Any] | None = box.world.data["sources"].get(id_of(ident))
     if source is None or not box.world.data["databases"][source["database"]]["shared"]:
         raise not_found("data_source", ident)
     return source
 
 
 def _block(box: NotionSandbox, ident: str) -> dict[str, Any]:
-    block: dict[str, Any] | None = box.world.data["blocks"].get(_id(ident))
+    block: dict[str, Any] | None = box.world.data["blocks"].get(id_of(ident))
     if block is None or not box.world.visible(box.world.data["pages"][block["page"]]):
         raise not_found("block", ident)
     return block
@@ -154,18 +142,7 @@ def _show_comment(comment: Body) -> Answer:
     }  # fmt: skip
 
 
-def _listed(results: list[Any], start: int = 0, size: int = 100) -> Answer:
-    page, more = results[start : start + size], start + size < len(results)
-    return {"object": "list", "results": page, "has_more": more, "next_cursor": str(start + size) if more else None}
-
-
 # --- handlers ----------------------------------------------------------------------------------------------------------
-
-
-def _me(box: NotionSandbox, args: Args, body: Body) -> Answer:
-    world = box.world.data
-    bot = {"owner": {"type": "workspace", "workspace": True}, "workspace_name": world["workspace_name"], "workspace_id": world["workspace"]}
-    return {"object": "user", "id": world["bot"], "name": "OKR bot", "avatar_url": None, "type": "bot", "bot": bot}
 
 
 def _search(box: NotionSandbox, args: Args, body: Body) -> Answer:
@@ -173,19 +150,25 @@ def _search(box: NotionSandbox, args: Args, body: Body) -> Answer:
     wanted = (body.get("filter") or {}).get("value")
     if wanted not in (None, "page", "data_source"):
         raise invalid("body.filter.value should be page or data_source")
-    found: list[Answer] = []
+    world, words = box.world, str(body.get("query") or "").casefold()
+    found: list[Body] = []
     if wanted != "page":
-        shared = [each for each in box.world.data["sources"].values() if box.world.data["databases"][each["database"]]["shared"]]
-        found += [_show_source(box, each) for each in shared]
+        shared = [each for each in world.data["sources"].values() if world.data["databases"][each["database"]]["shared"]]
+        found += [each for each in shared if words in each["name"].casefold()]
     if wanted != "data_source":
-        found += [
-            _show_page(box, each, []) for each in box.world.data["pages"].values() if box.world.visible(each) and not each["in_trash"]
-        ]
-    return _listed(found, int(body.get("start_cursor") or 0), _size(body))
+        pages = [each for each in world.data["pages"].values() if world.visible(each) and not each["in_trash"]]
+        found += [each for each in pages if words in shapes.plain(each["values"].get("title") or []).casefold()]
+    if sort := body.get("sort"):
+        if sort.get("timestamp") != "last_edited_time":
+            raise invalid("body.sort: this stand-in sorts by last_edited_time only")
+        found.sort(key=lambda each: str(each["last_edited_time"]), reverse=sort.get("direction") == "descending")
+    answer = listed(found, int(body.get("start_cursor") or 0), size_of(body))
+    shown = [_show_page(box, each, []) if "values" in each else _show_source(box, each) for each in answer["results"]]
+    return {**answer, "results": shown, "type": "page_or_data_source", "page_or_data_source": {}}
 
 
 def _get_database(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
-    database = box.world.data["databases"].get(_id(ident))
+    database = box.world.data["databases"].get(id_of(ident))
     if database is None or not database["shared"]:
         raise not_found("database", ident)
     sources = [{"id": each, "name": box.world.data["sources"][each]["name"]} for each in database["sources"]]
@@ -206,7 +189,7 @@ def _get_source(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answe
 
 def _query(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
     _only(body, "filter", "sorts", "start_cursor", "page_size", "result_type", "is_archived")
-    source, size = _source(box, ident), _size(body)
+    source, size = _source(box, ident), size_of(body)
     test = shapes.matcher(body["filter"], source["properties"]) if body.get("filter") is not None else lambda row: True
     cursor = body.get("start_cursor")
     if cursor is None:
@@ -288,13 +271,13 @@ def _property_item(box: NotionSandbox, args: Args, body: Body, ident: str, prop_
     if kind not in ("relation", "people", "title", "rich_text"):
         return {"object": "property_item", "id": quote(prop["id"], safe=""), "type": kind, kind: inner}
     entries = [{"object": "property_item", "id": quote(prop["id"], safe=""), "type": kind, kind: each} for each in inner]
-    answer = _listed(entries, int(args.get("start_cursor") or 0), _size(args))
+    answer = listed(entries, int(args.get("start_cursor") or 0), size_of(args))
     return {**answer, "type": "property_item", "property_item": {"id": quote(prop["id"], safe=""), "type": kind, kind: {}}}
 
 
 def _get_children(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
     blocks = [_show_block(box.world.data["blocks"][each]) for each in _page(box, ident)["children"]]
-    return {**_listed(blocks, int(args.get("start_cursor") or 0), _size(args)), "type": "block", "block": {}}
+    return {**listed(blocks, int(args.get("start_cursor") or 0), size_of(args)), "type": "block", "block": {}}
 
 
 def _append(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
@@ -313,13 +296,13 @@ def _append(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
         raise invalid("body.position.type should be start, end or after_block")
     place = 0 if kind == "start" else None
     if kind == "after_block":
-        place = page["children"].index(_id(body["position"]["after_block"]["id"])) + 1
+        place = page["children"].index(id_of(body["position"]["after_block"]["id"])) + 1
     made = []
     for offset, child in enumerate(children):
         content = _callout(child)
         at = None if place is None else place + offset
         made.append(box.world.add_block(page["id"], child["type"], content, box.world.data["bot"], at=at))
-    return {**_listed([_show_block(each) for each in made]), "type": "block", "block": {}}
+    return {**listed([_show_block(each) for each in made]), "type": "block", "block": {}}
 
 
 def _callout(child: Body) -> dict[str, Any]:
@@ -359,7 +342,7 @@ def _post_comment(box: NotionSandbox, args: Args, body: Body) -> Answer:
 
 
 def _get_comment(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
-    comment = box.world.data["comments"].get(_id(ident))
+    comment = box.world.data["comments"].get(id_of(ident))
     if comment is None:
         raise not_found("comment", ident)
     return _show_comment(comment)
@@ -367,11 +350,13 @@ def _get_comment(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answ
 
 def _list_comments(box: NotionSandbox, args: Args, body: Body) -> Answer:
     page = _page(box, str(args.get("block_id")))
-    return _listed([_show_comment(each) for each in box.world.data["comments"].values() if each["page"] == page["id"]])
+    return listed([_show_comment(each) for each in box.world.data["comments"].values() if each["page"] == page["id"]])
 
 
 _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
-    ("GET", r"/v1/users/me", _me),
+    ("GET", r"/v1/users/me", people.me),
+    ("GET", r"/v1/users", people.list_users),
+    ("GET", r"/v1/users/([^/]+)", people.get_user),
     ("POST", r"/v1/search", _search),
     ("GET", r"/v1/databases/([^/]+)", _get_database),
     ("GET", r"/v1/data_sources/([^/]+)", _get_source),

@@ -250,6 +250,8 @@ def _property(ident: str, kind: str, operator: str, value: Any) -> Test:
     if operator == "equals":
         options = value if isinstance(value, list) and kind in ("select", "status") else [value]
         return lambda row: plain_value(row) in options
+    if operator == "is_empty" and value is True and kind not in ("checkbox", "formula", "rollup"):
+        return lambda row: plain_value(row) in (None, "", [])
     if operator == "contains" and kind in ("multi_select", "people", "relation", "title", "rich_text"):
         return lambda row: value in (plain_value(row) or ())
     raise invalid(f"body.filter.{kind}.{operator} is not supported here")

@@ -44,6 +44,27 @@ class World:
         """The time as Notion stores it: without seconds."""
         return datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:00.000Z")
 
+    # --- people --------------------------------------------------------------------------------------------------------
+
+    def people(self) -> list[dict[str, Any]]:
+        """The people of the workspace as ``{id, name, email}``, guests with ``guest``; a world saved without them has one."""
+        known: list[dict[str, Any]] = self.data.get("people") or []
+        if any(each["id"] == self.data["person"] for each in known):
+            return known
+        return [{"id": self.data["person"], "name": "Somebody", "email": "somebody@example.test"}, *known]
+
+    def add_person(self, name: str, email: str, *, guest: bool = False) -> str:
+        """A person joins the workspace; returns the id."""
+        with self.lock:
+            ident = str(uuid.uuid4())
+            self.data.setdefault("people", []).append({"id": ident, "name": name, "email": email, **({"guest": True} if guest else {})})
+            return ident
+
+    def remove_person(self, ident: str) -> None:
+        """A person leaves the workspace."""
+        with self.lock:
+            self.data["people"] = [each for each in self.data.get("people") or [] if each["id"] != ident]
+
     # --- databases and data sources ------------------------------------------------------------------------------------
 
     def add_database(self, title: str, properties: Mapping[str, str | Mapping[str, Any]], *, data_source: str = "") -> tuple[str, str]:

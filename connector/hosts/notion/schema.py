@@ -86,7 +86,7 @@ class Schema:
     def container(self) -> Container:
         """The data source as the mapping form shows it."""
         infos = tuple(
-            FieldInfo(each.id, each.name, each.type, _ROLES.get(each.type, ""))
+            FieldInfo(each.id, each.name, each.type, _ROLES.get(each.type, ""), tuple(name for _, name in each.options))
             for each in sorted(self.properties.values(), key=lambda each: each.name.casefold())
         )
         return Container(id=self.source, key=self.source, name=self.name, parent=self.database, fields=infos)

@@ -111,7 +111,7 @@ def test_a_scoped_token_goes_through_the_cloud_id(build, sandbox):
 
 def test_a_service_account_fetches_one_token(build, sandbox):
     host = build(SERVICE)
-    assert host.describe().scopes == ("read:jira-work", "write:jira-work")
+    assert host.describe().scopes == ("read:jira-user", "read:jira-work", "write:jira-work")
     host.fetch_items(["10001"], [])
     assert len(sandbox.calls("/oauth/token")) == 1
 

@@ -59,7 +59,7 @@ def test_describe_warns_when_nothing_is_shared_and_refuses_a_wrong_token(make_ho
 
 def test_every_request_names_the_version(box: NotionSandbox, host: NotionHost) -> None:
     host.describe()  # the stand-in answers 400 to any other version
-    assert host.requests == 2
+    assert host.requests == 3
 
 
 def test_identify_costs_one_request_and_tests_the_token(box: NotionSandbox, make_host: Callable[..., NotionHost]) -> None:
