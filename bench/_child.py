@@ -1,10 +1,12 @@
 """The connector's side of a benchmark, alone in a process, so that its memory is its own. Prints one line of JSON.
 
-Run by ``bench._company.child``; roles: ``sync CONNECTION`` (a sync, then the panels it asks for), ``recompute``.
+Run by ``bench._company.child``; roles: ``sync CONNECTION`` (a sync, then the panels it asks for), ``recompute``, ``preview MAPPING``
+and ``preview_plain MAPPING`` (a mapping as a Python literal).
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 import time
@@ -29,6 +31,8 @@ def main(role: str, arguments: list[str]) -> dict[str, Any]:
     log.configure("text", "warning")
     runtime = build_runtime(settings, queue=InlineQueue())
     try:
+        if role in ("preview", "preview_plain"):
+            return (preview if role == "preview" else preview_plain)(runtime, ast.literal_eval(*arguments))
         return sync(runtime, *arguments) if role == "sync" else recompute(runtime)
     finally:
         runtime.close()
@@ -67,6 +71,66 @@ def recompute(runtime: Runtime) -> dict[str, Any]:
     begun, worked = time.perf_counter(), time.process_time()
     drains.settle(runtime)
     return {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - worked, "memory": peak_megabytes()}
+
+
+def preview(runtime: Runtime, mapping: dict[str, Any]) -> dict[str, Any]:
+    """One preview as the form asks for it, then the same items under another measure."""
+    from connector.hosts.http import Gateway
+    from connector.services.preview import preview_steps, shape
+
+    sent = [0]
+    exchange = Gateway.exchange
+
+    def counted(self: Gateway, *arguments: Any) -> None:
+        sent[0] += 1
+        exchange(self, *arguments)
+
+    Gateway.exchange = counted  # type: ignore[method-assign]  # requests are counted where all of them pass
+    begun = time.perf_counter()
+    at: list[float] = []
+    for step in preview_steps(runtime, mapping):
+        told = shape(step)
+        at.append(time.perf_counter() - begun)
+    requests = sent[0]
+    begun = time.perf_counter()
+    field = mapping["measure"]
+    other = {"mean": field["sum"]} if isinstance(field, dict) else "done_count"
+    for step in preview_steps(runtime, {**mapping, "measure": other}):
+        shape(step)
+    again = time.perf_counter() - begun
+    return {
+        "items": told["items"], "first": at[0], "seconds": at[-1], "partial": len(at) - 1, "requests": requests,
+        "again": again, "requests_again": sent[0] - requests,
+    }  # fmt: skip
+
+
+def preview_plain(runtime: Runtime, mapping: dict[str, Any]) -> dict[str, Any]:
+    """The same items by the walk of a sync: one page after the other."""
+    from sqlalchemy import select
+
+    from connector.hosts.base import Wanted
+    from connector.store.tables import Connection
+    from mappings.rules import field_names, parse_mapping
+
+    with runtime.store.read() as session:
+        connection = session.scalars(select(Connection)).one()
+    draft = parse_mapping(mapping, where="mapping", host=connection.host)
+    host = runtime.connect(connection, patience=60.0)
+    begun = time.perf_counter()
+    seen = 0
+    wanted = [Wanted(0, draft.selector, host.resolve(draft.selector, field_names(draft)), field_names(draft))]
+    for query in host.plan(wanted):
+        cursor: Any = None
+        while True:
+            page = host.list_items(query, cursor)
+            seen += len(page.refs)
+            cursor = page.cursor
+            if cursor is None:
+                break
+    seconds = time.perf_counter() - begun
+    requests = host.requests
+    host.close()
+    return {"items": seen, "seconds": seconds, "requests": requests}
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from connector.errors import Conflict, ConnectorError, Forbidden, InputError, NotFound, StoreUnavailable
 from connector.problems import problem
 from connector.runtime import Runtime
+from connector.services.sign_in import sessions
 from connector.web import limits
 from connector.web.gate import common
 from connector.web.navigation import entries
@@ -122,6 +123,8 @@ def _configure(app: Flask, runtime: Runtime) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=sessions.LASTS,
         PREFERRED_URL_SCHEME="https" if secure else "http",
         MAX_CONTENT_LENGTH=MAX_BODY,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form left open over lunch must not lose what was typed

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 
 import structlog
 
-from connector.errors import Conflict, HostError, StoreUnavailable
+from connector.errors import Conflict, HostError, NotFound, StoreUnavailable
 from connector.runtime import Runtime, build_runtime
 from connector.services import drain as drains
 from connector.services import listing
 from connector.services import sync as syncs
+from connector.services.exchange import working
+from connector.services.mapping import candidates
 from connector.settings import load_settings
 
 log = structlog.get_logger(__name__)
@@ -68,14 +70,33 @@ def list_mappings(connection_id: int) -> None:
         listing.list_all(runtime, connection_id)
 
 
-def sync(connection_id: int) -> None:
-    """The nightly sync of one connection."""
+def sync(connection_id: int, asked: int = 0) -> None:
+    """The nightly sync of one connection. ``asked``: 0 by the night, 1 by a person, 2 by a person who wants everything read."""
     runtime = get_runtime()
-    runtime.queue.started("sync", connection_id)
+    runtime.queue.started("sync", connection_id, *((asked,) if asked else ()))
     with _outage_ends_it("sync"):
         try:
-            syncs.sync_connection(runtime, connection_id, trigger="nightly")
+            syncs.sync_connection(runtime, connection_id, trigger="request" if asked else "nightly", full=asked > 1)
         except Conflict as error:
             log.info("sync_left_to_another", reason=str(error))
         except HostError as error:
             log.warning("sync_stopped", connection=connection_id, error=error.message)  # the run keeps its cursor and is taken up again
+
+
+def look(connection_id: int) -> None:
+    """Look for what a connection has to map."""
+    runtime = get_runtime()
+    runtime.queue.started("look", connection_id)
+    with _outage_ends_it("look"):
+        try:
+            candidates.look_for(runtime, connection_id)
+        except (Conflict, NotFound) as error:
+            log.info("look_left_out", reason=str(error))
+
+
+def work_on_import(import_id: int) -> None:
+    """Check or run one uploaded file."""
+    runtime = get_runtime()
+    runtime.queue.started("import", import_id)
+    with _outage_ends_it("import"):
+        working.work(runtime, import_id)

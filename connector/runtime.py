@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -33,6 +34,7 @@ class Runtime:
     queue: Queue
     clock: Callable[[], float] = time.time
     redis_url: str = ""
+    remembered: dict[str, Any] = field(default_factory=dict)  # what this process keeps for a short time; see services.remembered
     _instance: str = ""
     _budgets: dict[int, Budget] = field(default_factory=dict)
 

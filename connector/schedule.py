@@ -17,6 +17,7 @@ from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
 from connector.services.drain import agenda
 from connector.services.mirror import drop_idle, upsert
+from connector.services.people import leavers
 from connector.services.rollup import want_all
 from connector.settings import load_settings
 from connector.store import work
@@ -42,7 +43,12 @@ class Entry:
 def sweep(runtime: Runtime) -> None:
     """Nudge whatever is behind: the queue may have lost it, or it was not due when it was last looked at."""
     now = runtime.epoch()
-    callable_now = (Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_until <= now)
+    callable_now = (
+        Connection.retired_at.is_(None),
+        Connection.parked_at.is_(None),
+        Connection.paused_at.is_(None),
+        Connection.paused_until <= now,
+    )
     with runtime.store.read() as session:
         free = session.execute(select(Connection.id, Connection.lease).where(*callable_now, Connection.lease_until < now)).all()
         # A lease that lapsed was not given back: whoever held it died, perhaps with work in hand that counts as taken until then.
@@ -84,9 +90,12 @@ def refresh_states(runtime: Runtime) -> None:
 
 
 def nightly(runtime: Runtime) -> None:
-    """Start the sync of every connection that can be called."""
+    """Tell who must know of key results without an owner, and start the sync of every connection that can be called."""
+    leavers.tell(runtime)
     with runtime.store.read() as session:
-        ids = session.scalars(select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None))).all()
+        ids = session.scalars(
+            select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_at.is_(None))
+        ).all()
     for connection_id in ids:
         if not runtime.queue.nudge("sync", connection_id):
             raise StoreUnavailable("the queue did not take the nightly sync; it is tried again")

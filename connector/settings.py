@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connector.errors import InputError
+
+_BELONGS_TO = {
+    "oidc_client_id": "oidc_issuer",
+    "atlassian_client_secret": "atlassian_client_id",
+    "notion_client_secret": "notion_client_id",
+}
 
 
 class Settings(BaseSettings):
@@ -38,7 +44,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     nightly_at: str = Field("02:17", description="Local time of the nightly sync, HH:MM; choose one away from the full hour.")
     delivery_days: int = Field(30, ge=1, description="Days for which received deliveries are kept.")
+    many_key_results: int = Field(5, ge=1, le=100, description="Above so many key results an objective gets a remark.")
     port: int = Field(8080, ge=0, le=65535, validation_alias="PORT", description="Port of the web server (variable PORT).")
+    oidc_issuer: str = Field("", description="Address of an OpenID Connect provider that people sign in with.")
+    oidc_client_id: str = Field("", validate_default=True, description="The connector's client id at that provider.")
+    oidc_client_secret: str = Field("", description="Its secret; empty for a public client, which PKCE protects alone.")
+    oidc_name: str = Field("OpenID Connect", description="What the sign-in page calls that provider.")
+    atlassian_client_id: str = Field("", description="Client id of an OAuth 2.0 (3LO) app at Atlassian with the scope read:me.")
+    atlassian_client_secret: str = Field("", validate_default=True, description="Its secret.")
+    notion_client_id: str = Field("", description="Client id of a public Notion connection.")
+    notion_client_secret: str = Field("", validate_default=True, description="Its secret.")
     sandbox: bool = Field(False, description="1 serves the two stand-in hosts with a sample organisation; never with real credentials.")
 
     @field_validator("timezone")
@@ -48,6 +63,21 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is not a time zone; use a name such as Europe/Oslo") from error
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with https://")
+        return value
+
+    @field_validator("oidc_client_id", "atlassian_client_secret", "notion_client_secret")
+    @classmethod
+    def _goes_with(cls, value: str, info: ValidationInfo) -> str:
+        other = _BELONGS_TO[str(info.field_name)]
+        if bool(value) != bool(info.data.get(other, value)):
+            raise ValueError(f"must be set together with OKR_{other.upper()}, or both not at all")
         return value
 
     @field_validator("public_url")
@@ -147,7 +177,7 @@ def load_settings(**overrides: object) -> Settings:
         name = str(first["loc"][0]).upper() if first["loc"] else "?"
         variable = name if name == "PORT" else f"OKR_{name.removeprefix('OKR_')}"
         message = str(first["msg"]).removeprefix("Value error, ")
-        if variable != "OKR_SECRET_KEY":
+        if not variable.endswith(("_SECRET", "_SECRET_KEY")):
             # A URL may hold a password, and what we print may end in a log.
             given = re.sub(r"(://[^/@]*:)[^/@]*@", r"\1…@", str(first.get("input")))
             message += f" (got {given!r})"

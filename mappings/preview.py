@@ -233,7 +233,8 @@ def _unit(kind: MeasureKind, definition: Definition) -> str:
     if kind in SHARES and unit == "%" and bounds and all(abs(bound) <= 1 for bound in bounds) and any(bounds):
         return "a share is 0 to 100 in %, but the key result goes from 0 to 1; should its target be 100?"
     if kind in ADDING and unit == "%":
-        return f"{kind.value} gives a plain number, but the key result is in %; did you mean a share?"
+        what = "a count" if kind in (MeasureKind.COUNT, MeasureKind.DONE_COUNT) else "a sum"
+        return f"{what} gives a plain number, but the key result is in %; did you mean a share?"
     return ""
 
 

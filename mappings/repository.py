@@ -27,6 +27,7 @@ class Resolution:
     containers: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,7 @@ def load_resolved(data: dict[str, Any] | None) -> Resolution:
         tuple(data.get("containers", ())),
         data.get("titles", {}),
         tuple(data.get("missing", ())),
+        data.get("renamed", {}),
     )
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bench import recompute, sync
+from bench import preview, recompute, sync
 from bench.__main__ import main, names
 from bench.figures import Figure
 from bench.report import Row, at_most, table, times_fewer
 
 
 def test_every_benchmark_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {"door", "loop", "recompute", "sync"} <= set(names())
+    assert {"door", "loop", "preview", "recompute", "sync"} <= set(names())
     assert main(["nothing"]) == 2
-    assert "there are: door, loop, recompute, sync" in capsys.readouterr().err
+    assert "there are: door, loop, preview, recompute, sync" in capsys.readouterr().err
 
 
 def test_a_bound_that_is_missed_is_marked() -> None:
@@ -41,3 +41,10 @@ def test_recomputing_runs_at_a_small_size(monkeypatch: pytest.MonkeyPatch) -> No
         "4 key results over 20 items: peak memory",
         "processor time per item, largest against smallest size",
     ]
+
+
+def test_a_preview_of_few_items_counts_all_of_them_and_reads_them_once() -> None:
+    rows = {row.name: row for row in [*preview.jira(20), *preview.notion(5)]}
+    for label in ("Jira, 20 issues by epics", "Jira, 20 issues by JQL", "Notion, 5 rows"):
+        assert rows[f"{label}: requests of that"].value == 0
+        assert rows[f"{label}: first numbers"].value <= rows[f"{label}: the whole preview"].value

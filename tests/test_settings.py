@@ -26,14 +26,30 @@ GOOD = {
     "OKR_NIGHTLY_AT": ("23:05", "nightly_at", "23:05"),
     "OKR_DELIVERY_DAYS": ("7", "delivery_days", 7),
     "PORT": ("9000", "port", 9000),
+    "OKR_OIDC_ISSUER": ("https://id.acme.example/", "oidc_issuer", "https://id.acme.example/"),
+    "OKR_OIDC_CLIENT_ID": ("okr", "oidc_client_id", "okr"),
+    "OKR_OIDC_CLIENT_SECRET": ("hidden1", "oidc_client_secret", "hidden1"),
+    "OKR_OIDC_NAME": ("Acme account", "oidc_name", "Acme account"),
+    "OKR_ATLASSIAN_CLIENT_ID": ("okr", "atlassian_client_id", "okr"),
+    "OKR_ATLASSIAN_CLIENT_SECRET": ("hidden2", "atlassian_client_secret", "hidden2"),
+    "OKR_NOTION_CLIENT_ID": ("okr", "notion_client_id", "okr"),
+    "OKR_NOTION_CLIENT_SECRET": ("hidden3", "notion_client_secret", "hidden3"),
+    "OKR_MANY_KEY_RESULTS": ("7", "many_key_results", 7),
     "OKR_SANDBOX": ("1", "sandbox", True),
 }
+# Neither of two stands alone.
+TOGETHER = (
+    ("OKR_OIDC_ISSUER", "OKR_OIDC_CLIENT_ID"),
+    ("OKR_ATLASSIAN_CLIENT_ID", "OKR_ATLASSIAN_CLIENT_SECRET"),
+    ("OKR_NOTION_CLIENT_ID", "OKR_NOTION_CLIENT_SECRET"),
+)
 
 BAD = {
     "OKR_DATABASE_URL": "mysql://db.example/okr",
     "OKR_REDIS_URL": "http://cache.example",
     "OKR_SECRET_KEY": "too short",
     "OKR_PUBLIC_URL": "okr.acme.example",
+    "OKR_OIDC_ISSUER": "id.acme.example",
     "OKR_TIMEZONE": "Europe/Olso",
     "OKR_LOG_FORMAT": "xml",
     "OKR_LOG_LEVEL": "loud",
@@ -55,7 +71,8 @@ def test_every_variable_is_covered_here() -> None:
 @pytest.mark.parametrize("variable", GOOD)
 def test_each_variable_is_read(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text, name, value = GOOD[variable]
-    monkeypatch.setenv(variable, text)
+    for each in next((pair for pair in TOGETHER if variable in pair), (variable,)):
+        monkeypatch.setenv(each, GOOD[each][0])
     assert getattr(load_settings(), name) == value
 
 
@@ -67,6 +84,17 @@ def test_each_bad_value_is_refused_by_name_in_one_line(variable: str, monkeypatc
     assert caught.value.where == variable
     assert len(str(caught.value).splitlines()) == 1
     assert (BAD[variable] in str(caught.value)) is (variable != "OKR_SECRET_KEY")
+
+
+@pytest.mark.parametrize("pair", TOGETHER)
+def test_what_belongs_together_is_set_together_and_a_secret_is_never_shown(pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for alone in pair:
+        with monkeypatch.context() as patch, pytest.raises(InputError) as caught:
+            patch.setenv(alone, GOOD[alone][0])
+            load_settings()
+        assert caught.value.where == pair[1]
+        assert pair[0] in str(caught.value)
+        assert "hidden" not in str(caught.value)
 
 
 def test_a_secret_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

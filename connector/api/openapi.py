@@ -25,12 +25,13 @@ _SOMETIMES = {
     422: "A field does not fit",
     502: "The host refused",
 }
+_BINARY = {"type": "string", "format": "binary"}
 _SUCCESS = {200: "Done", 201: "Created"}
 
 
 def document(table: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document."""
-    outgoing = {endpoint.answer for endpoint in table} | {Problem}
+    outgoing = {endpoint.answer for endpoint in table if not endpoint.file} | {Problem}
     incoming = {endpoint.body for endpoint in table if endpoint.body is not None}
     keyed, schemas = models_json_schema(
         [*((model, "serialization") for model in _sorted(outgoing)), *((model, "validation") for model in _sorted(incoming))],
@@ -78,7 +79,7 @@ def _operation(endpoint: Endpoint, names: dict[Any, Any]) -> dict[str, Any]:
             }
         )
     problem = {"application/problem+json": {"schema": names[Problem]}}
-    body_problems = (413, 415, 422) if endpoint.body is not None else ()
+    body_problems = (413, 415, 422) if endpoint.body is not None else (413, 422) if endpoint.upload else ()
     told = {**_ALWAYS, **{status: _SOMETIMES[status] for status in (*endpoint.problems, *body_problems)}}
     operation: dict[str, Any] = {
         "operationId": endpoint.handler.__name__,
@@ -86,16 +87,21 @@ def _operation(endpoint: Endpoint, names: dict[Any, Any]) -> dict[str, Any]:
         "description": f"{inspect.getdoc(endpoint.handler) or ''}\n\nRoles: {', '.join(endpoint.roles)}.".strip(),
         "parameters": parameters,
         "responses": {
-            **{
-                str(status): {"description": _SUCCESS[status], "content": {"application/json": {"schema": names[endpoint.answer]}}}
-                for status in endpoint.statuses
-            },
+            **{str(status): {"description": _SUCCESS[status], "content": _content(endpoint, names)} for status in endpoint.statuses},
             **{str(status): {"description": text, "content": problem} for status, text in sorted(told.items())},
         },
     }
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": names[endpoint.body]}}}
+    if endpoint.upload:
+        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}}
     return operation
+
+
+def _content(endpoint: Endpoint, names: dict[Any, Any]) -> dict[str, Any]:
+    if endpoint.file:
+        return {endpoint.file: {"schema": {"type": "object"} if endpoint.file == "application/json" else _BINARY}}
+    return {"application/json": {"schema": names[endpoint.answer]}}
 
 
 def _query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:

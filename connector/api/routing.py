@@ -6,12 +6,12 @@ Knows no endpoint by name. Every answer is JSON; everything else is a problem (`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, stream_with_context
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -42,10 +42,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler gives: JSON-ready data and the status."""
+    """What a handler gives: JSON-ready data, or for an endpoint that gives a file its pieces, and the status."""
 
     data: Any
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Endpoint:
     statuses: Sequence[int] = (200,)
     problems: Sequence[int] = field(default_factory=tuple)  # beyond 400, 401, 403, 503, which every endpoint has
     idempotent: bool = False  # takes the header Idempotency-Key
+    file: str = ""  # the media type when a success is a file instead of JSON; ``answer`` is then only a name
+    upload: int = 0  # bytes of the file that is its body at most; 0: its body is JSON, or nothing
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -104,10 +107,17 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     def view(**parameters: str) -> Response:
         viewer = _viewer(endpoint)
         query = _query(endpoint)
-        body = _body(endpoint) if endpoint.body is not None else None
+        body: Any = None
+        if endpoint.upload:
+            request.max_content_length = endpoint.upload
+            body = request.get_data()
+        elif endpoint.body is not None:
+            body = _body(endpoint)
         if any("\x00" in value for value in parameters.values()):
             raise ProblemError(404, "there is no such thing")
         given = endpoint.handler(Call(runtime(), viewer, query, body, _key(endpoint)), **parameters)
+        if endpoint.file:
+            return Response(stream_with_context(given.data), given.status, given.headers, mimetype=endpoint.file)
         return Response(orjson.dumps(given.data), given.status, mimetype="application/json")
 
     return view

@@ -19,11 +19,12 @@ from connector.store.migrate import upgrade
 @click.command()
 @click.option("-f", "--file", "name", required=True, metavar="FILE", help="The YAML file; - reads standard input.")
 @click.option("--dry-run", is_flag=True, help="Check everything, the hosts too, and show the plan; write nothing.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; stands in the audit trail beside every change.")
 @click.pass_context
-def apply(ctx: click.Context, name: str, dry_run: bool) -> None:
+def apply(ctx: click.Context, name: str, dry_run: bool, reason: str) -> None:
     """Make the set-up equal to a YAML file.
 
-    Connections, people, teams, cycles, objectives, key results and mappings become what the file says; what it does not name is
+    Connections, people, forums, teams, cycles, objectives, key results and mappings become what the file says; what it does not name is
     retired. ${NAME} inside a text is replaced by the environment variable. Everything happens in one transaction, or nothing does.
     """
     text = _read(name)
@@ -31,7 +32,7 @@ def apply(ctx: click.Context, name: str, dry_run: bool) -> None:
     migrate(load_settings())
     try:
         with opened() as runtime:
-            outcome = apply_text(runtime, text, os.environ, dry_run=dry_run)
+            outcome = apply_text(runtime, text, os.environ, dry_run=dry_run, reason=reason)
     except Faults as faults:
         for error in faults.errors:
             click.echo(f"{shown}:{error.line}: {f'{error.where}: ' if error.where else ''}{error.message}", err=True)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connector.cli.opening import opened
+from connector.domain.rights import SYSTEM
 from connector.errors import InputError
+from connector.log import visible_text
 from connector.services.drain import settle
-from connector.services.exchange import WRITERS, import_file
+from connector.services.exchange import PROFILES, WRITERS, Options, Outcome, import_file
+from connector.services.exchange import export as written
+from connector.services.exchange.columns import ColumnMapping, parse_columns
 
 BINARY = ("xlsx", "pptx")
 
@@ -24,39 +33,107 @@ def export(kind: str, output: Path | None, cycle: str | None) -> None:
     if output is None and kind in BINARY and sys.stdout.isatty():
         raise InputError(f"{kind} is no text for a terminal; name a file: -o review.{kind}", where="-o")
     with opened() as runtime:
-        data = WRITERS[kind](runtime, cycle)
-    if output is None:
-        click.echo(data, nl=False)
-        return
+        pieces = written(runtime, kind, SYSTEM, cycle)
+        if output is None:
+            for piece in pieces:
+                click.echo(piece, nl=False)
+            return
+        size = _save(output, pieces)
+    click.echo(f"{output}: {size} bytes", err=True)
+
+
+def _save(output: Path, pieces: Iterator[bytes]) -> int:
+    """Write beside the file and put it in its place at the end: a file that is there is whole."""
+    unfinished = output.with_name(f".{output.name}.part")
+    size = 0
     try:
-        output.write_bytes(data)
+        with unfinished.open("wb") as file:
+            for piece in pieces:
+                size += file.write(piece)
+        unfinished.replace(output)
     except OSError as error:
         raise InputError(f"cannot write {output}: {error.strerror}", where="-o") from None
-    click.echo(f"{output}: {len(data)} bytes", err=True)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return size
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what each row would do, and save nothing.")
-@click.option("--cycle", metavar="NAME", help="Match only objectives of this cycle.")
+@click.option("--cycle", metavar="NAME", help="Match only objectives of this cycle; objectives that are made belong to it.")
+@click.option("--columns", metavar="FIELD=HEADER,…", help="Which column feeds which field, where the guess is wrong.")
+@click.option("--profile", type=click.Choice(tuple(PROFILES)), help="The program that wrote the file; found out by its header.")
+@click.option("--create-objectives", is_flag=True, help="Make objectives that do not exist yet.")
+@click.option("--match-names", is_flag=True, help="Owners may be named by their exact, unique name.")
+@click.option("--encoding", metavar="NAME", default="", help="The encoding of a CSV file; found out by its content.")
 @click.pass_context
-def import_(ctx: click.Context, file: Path, dry_run: bool, cycle: str | None) -> None:
-    """Read key results from FILE: the nine columns as CSV or XLSX, or a JSON export.
+def import_(
+    ctx: click.Context,
+    file: Path,
+    dry_run: bool,
+    cycle: str | None,
+    columns: str | None,
+    profile: str | None,
+    create_objectives: bool,
+    match_names: bool,
+    encoding: str,
+) -> None:
+    """Read key results from FILE: the nine columns or another program's table as CSV or XLSX, or a JSON export.
 
     All rows are saved in one transaction, or none when a cell cannot be used.
     """
+    options = Options(
+        cycle, create_objectives, match_names, encoding, profile or "", corrections=parse_columns(columns) if columns else None
+    )
+    viewer = replace(SYSTEM, name=f"import {file.name}")
     with opened() as runtime:
-        outcome = import_file(runtime, file.name, file.read_bytes(), actor=f"import {file.name}", cycle=cycle, dry_run=dry_run)
+        with _bar() as progress:
+            outcome = import_file(runtime, file.name, file.read_bytes(), viewer=viewer, options=options, dry_run=dry_run, progress=progress)
         if outcome.saved:
             settle(runtime)
+    _tell(outcome, dry_run)
+    if outcome.faults:
+        ctx.exit(2)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("rows", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _tell(outcome: Outcome, dry_run: bool) -> None:
+    for note in outcome.notes:
+        click.echo(f"note: {visible_text(note)}", err=True)
+    if outcome.columns is not None and not outcome.columns.is_nine:
+        _tell_columns(outcome.columns)
     for fate in outcome.fates:
         if fate.action != "unchanged" or dry_run:
-            click.echo(f"{fate.place}: {fate.name}: {fate.action}" + (f" ({', '.join(fate.changes)})" if fate.changes else ""))
+            told = f" ({', '.join(fate.changes)})" if fate.changes else ""
+            click.echo(visible_text(f"{fate.place}: {fate.name}: {fate.action}{told}"))
     for fault in outcome.faults:
-        click.echo(f"error: {fault}", err=True)
-    counts = {action: sum(fate.action == action for fate in outcome.fates) for action in ("create", "update", "unchanged")}
-    told = f"{counts['create']} to create, {counts['update']} to update, {counts['unchanged']} unchanged"
+        click.echo(visible_text(f"error: {fault}"), err=True)
+    counts = f"{outcome.count('create')} to create, {outcome.count('update')} to update, {outcome.count('unchanged')} unchanged"
+    if skipped := outcome.count("left out"):
+        counts += f", {skipped} left out"
     if outcome.faults:
-        click.echo(f"{len(outcome.faults)} cells cannot be used, so nothing was saved ({told})", err=True)
-        ctx.exit(2)
-    click.echo(f"Dry run: {told}" if dry_run else told.replace("to create", "created").replace("to update", "updated"))
+        click.echo(f"{len(outcome.faults)} cells cannot be used, so nothing was saved ({counts})", err=True)
+    else:
+        click.echo(f"Dry run: {counts}" if dry_run else counts.replace("to create", "created").replace("to update", "updated"))
+
+
+def _tell_columns(mapping: ColumnMapping) -> None:
+    for name, header in mapping.columns.items():
+        click.echo(visible_text(f"column {name} = {header} ({mapping.why.get(name, 'as chosen')})"), err=True)
+    for name, value in mapping.constants.items():
+        click.echo(visible_text(f"column {name}: {value} for all rows"), err=True)
+    if mapping.unused:
+        click.echo(visible_text(f"columns not used: {', '.join(mapping.unused)}"), err=True)

@@ -82,6 +82,7 @@ def serve(sandbox: bool, port: int | None) -> None:
         supervisor.start_due()
         _prepare(settings)
         hold.unlink()
+        ready.link = _admin_link(settings)
         supervisor.run()
     finally:
         supervisor.end()
@@ -156,6 +157,18 @@ def _prepare(settings: Settings) -> None:
         prepare(settings)
 
 
+def _admin_link(settings: Settings) -> str | None:
+    """A fresh link for the first admin, while one is needed. After the web process may go on, so that nothing waits for it."""
+    from connector.runtime import build_runtime
+    from connector.services.sign_in.links import make_at_start
+
+    runtime = build_runtime(settings)
+    try:
+        return make_at_start(runtime)
+    finally:
+        runtime.close()
+
+
 def _tick(embedded: EmbeddedRedis | None, ready: Readiness) -> None:
     if embedded is not None:
         embedded.keep_alive()
@@ -170,6 +183,7 @@ class Readiness:
         self._begun = time.monotonic()
         self._ready = False
         self._complained = False
+        self.link: str | None = None  # signs an admin in, once
 
     def others_may_start(self) -> bool:
         """True once the web server is ready, or has had its head start."""
@@ -184,6 +198,8 @@ class Readiness:
             click.echo(f"okr-connector is ready at {self._settings.base_url}")
             if self._settings.sandbox:
                 click.echo(f"Sandbox: {self._settings.base_url}/sandbox")
+            if self.link:
+                click.echo(f"sign in as admin once: {self.link}")
         elif not self._complained and time.monotonic() - self._begun > _PATIENCE:
             click.echo(f"still not ready after {_PATIENCE:.0f} seconds: {answer}", err=True)
             self._complained = True

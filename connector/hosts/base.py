@@ -87,7 +87,8 @@ class Resolution:
 
     ``refs``: named epic, issue or row → its ref · ``fields``: named field → field ids, tried in this order ·
     ``containers``: data source ids or project keys · ``titles``: ref → title · ``missing``: what no longer exists.
-    ``renamed``: name as written → what the host calls it now, where that differs.
+    ``renamed``: name as written → what the host calls it now, where that differs · ``not_numbers``: named field → its type, where no
+    value of that type is a number · ``not_epics``: issue that was named as an epic and holds no other issues → its type.
     """
 
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +97,8 @@ class Resolution:
     titles: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    not_numbers: Mapping[str, str] = field(default_factory=dict)
+    not_epics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

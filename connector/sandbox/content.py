@@ -22,6 +22,8 @@ PEOPLE = (
     ("jonas", "Jonas Berg"),
 )
 
+ADMIN = "alice"  # whom the link of the sandbox signs in
+
 PROJECTS = (("GROW", "Growth"), ("PAY", "Payments"), ("PLAT", "Platform"))
 
 # Twenty epics per project: (title, what its children are about).

@@ -39,6 +39,7 @@ def take_lease(runtime: Runtime, connection_id: int) -> str | None:
                 Connection.lease_until < now,
                 Connection.parked_at.is_(None),
                 Connection.paused_until <= now,
+                Connection.paused_at.is_(None),
                 Connection.retired_at.is_(None),
             )
             .values(lease=lease, lease_until=now + heartbeat.LEASE_SECONDS)

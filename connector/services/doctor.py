@@ -160,7 +160,9 @@ def _waiting(session: Session, runtime: Runtime) -> list[Finding]:
     """Old deliveries and wanted work; of parked and paused connections it is expected to wait."""
     now, before = runtime.epoch(), runtime.now() - LATE
     late = now - LATE.total_seconds()
-    served = select(Connection.id).where(Connection.parked_at.is_(None), Connection.retired_at.is_(None), Connection.paused_until <= now)
+    served = select(Connection.id).where(
+        Connection.parked_at.is_(None), Connection.paused_at.is_(None), Connection.retired_at.is_(None), Connection.paused_until <= now
+    )
     deliveries = session.scalar(
         select(func.count())
         .select_from(Delivery)

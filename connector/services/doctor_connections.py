@@ -14,7 +14,7 @@ from connector.errors import Busy, HostError, InputError, Offline, Refused
 from connector.hosts.base import Host
 from connector.runtime import Runtime
 from connector.services import connections
-from connector.services.findings import FAULT, OK, WARNING, Finding
+from connector.services.findings import FAULT, OK, SKIPPED, WARNING, Finding
 from connector.store.tables import Connection, Mapping
 
 PATIENCE = 10.0  # seconds that one call may wait for request budget
@@ -46,6 +46,9 @@ def examine_connections(runtime: Runtime) -> tuple[list[Finding], dict[str, floa
 
 def _ask(runtime: Runtime, row: Connection) -> tuple[list[Finding], float | None]:
     name = f"connection {row.name}"
+    if row.paused_at is not None:
+        mend = f"resume it on its page: {runtime.settings.base_url}/connections/{row.name}"
+        return [Finding(name, SKIPPED, "a person paused it, so its host is not called", mend)], None
     try:
         host = runtime.connect(row, patience=PATIENCE)
     except InputError as error:

@@ -73,7 +73,7 @@ def drain(runtime: Runtime, connection_id: int) -> None:
             due = agenda(session, connection_id).due_at
             row = session.get_one(Connection, connection_id)
             listing = work.next_due(session, Mapping, Mapping.connection_id == connection_id, Mapping.retired_at.is_(None))
-        if row.parked_at or row.paused_until > runtime.epoch():
+        if row.parked_at or row.paused_at or row.paused_until > runtime.epoch():
             settle(runtime)  # values still follow what is known: a broken source must show
             return
         if listing is not None and listing <= runtime.epoch():

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, union
+from sqlalchemy import Exists, func, select, union
 from sqlalchemy.orm import Session
 
 from connector.domain.model import CheckInFact, Checkpoint, Cycle, DecisionKind, Definition, Item, Kind, Milestone, PhasedTarget
 from connector.services.mirror import ITEM_COLUMNS, item_of
-from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, Reading
+from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, PersonAccount, Reading
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
 from connector.store.visibility import READY
@@ -37,11 +37,17 @@ class Facts:
     readings: list[Reading] = field(default_factory=list)
     connections: dict[int, Connection] = field(default_factory=dict)
     started: bool = True  # the cycle
+    owner_left: bool = False  # a host says that an account of the owner is deactivated or gone
 
     @property
     def public(self) -> bool:
         """Whether hosts may show it, where we cannot tell who reads: neither restricted nor a draft, and its cycle was started."""
         return self.started and self.objective.stage == READY and not self.objective.restricted
+
+    @property
+    def ownerless(self) -> bool:
+        """Whether nobody who is here owns it."""
+        return self.owner is None or not self.owner.active or self.owner_left
 
     @property
     def definition(self) -> Definition:
@@ -66,6 +72,16 @@ def load_definition(row: KeyResult) -> Definition:
     )
 
 
+def has_left() -> Exists:
+    """A condition over ``Person``: a host of ours says that an account of theirs is deactivated or gone."""
+    return (
+        select(PersonAccount.person_id)
+        .join(Connection, Connection.id == PersonAccount.connection_id)
+        .where(PersonAccount.person_id == Person.id, PersonAccount.left_at.is_not(None), Connection.retired_at.is_(None))
+        .exists()
+    )
+
+
 def check_in_fact(row: CheckIn) -> CheckInFact:
     """A stored check-in → what triage needs."""
     # The clock of updates runs from the moment of filing: a number of last week, told today, is a fresh update.
@@ -79,12 +95,12 @@ def load_facts(
 
     ``computing=False`` leaves out items and readings, by far the most: enough to show what was computed before.
     ``history=False`` leaves out check-ins and readings: enough to explain the number. ``rows``: the caller has read them already,
-    as (key result, objective, cycle, owner).
+    as (key result, objective, cycle, owner); whether the owner left is not known then.
     """
     rows = (
         rows
         or session.execute(
-            select(KeyResult, Objective, CycleRow, Person)
+            select(KeyResult, Objective, CycleRow, Person, has_left().label("left"))
             .join(Objective, Objective.id == KeyResult.objective_id)
             .join(CycleRow, CycleRow.id == Objective.cycle_id)
             .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -92,8 +108,15 @@ def load_facts(
         ).all()
     )
     found = {
-        key_result.id: Facts(key_result, objective, Cycle(cycle.name, cycle.start, cycle.end), owner, started=cycle.started_at is not None)
-        for key_result, objective, cycle, owner in rows
+        key_result.id: Facts(
+            key_result,
+            objective,
+            Cycle(cycle.name, cycle.start, cycle.end),
+            owner,
+            started=cycle.started_at is not None,
+            owner_left=any(left),
+        )
+        for key_result, objective, cycle, owner, *left in rows
     }
     if not found:
         return {}

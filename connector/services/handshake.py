@@ -38,11 +38,7 @@ def show_token(runtime: Runtime, name: str, *, actor: str = "command") -> str:
     """
     with runtime.store.write() as session:
         row = _find(session, name)
-        came, shown = (
-            session.scalar(select(func.max(Audit.id)).where(Audit.entity == "connection", Audit.entity_id == name, Audit.action == action))
-            or 0
-            for action in ("handshake", "handshake_shown")
-        )
+        came, shown = _came_and_shown(session, name)
         if row.webhook_secret is None or not came:
             waits = "it is armed and waits for it" if row.armed_until and row.armed_until > runtime.now() else "arm it first"
             raise Conflict(f"no verification token has come for {name}; {waits}")
@@ -52,6 +48,24 @@ def show_token(runtime: Runtime, name: str, *, actor: str = "command") -> str:
             )
         session.add(Audit(at=runtime.now(), actor=actor, action="handshake_shown", entity="connection", entity_id=name))
         return str(runtime.vault.open(row.webhook_secret))
+
+
+def is_unshown(session: Session, row: Connection) -> bool:
+    """Whether a verification token came that nobody has been shown."""
+    came, shown = _came_and_shown(session, row.name)
+    return row.webhook_secret is not None and came > shown
+
+
+def _came_and_shown(session: Session, name: str) -> tuple[int, int]:
+    """The places in the audit trail of the last handshake and of the last time that its token was shown; 0 for never."""
+    actions = ("handshake", "handshake_shown")
+    rows = session.execute(
+        select(Audit.action, func.max(Audit.id))
+        .where(Audit.entity == "connection", Audit.entity_id == name, Audit.action.in_(actions))
+        .group_by(Audit.action)
+    )
+    last = {row[0]: int(row[1]) for row in rows}
+    return last.get(actions[0], 0), last.get(actions[1], 0)
 
 
 def _find(session: Session, name: str) -> Connection:

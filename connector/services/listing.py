@@ -36,7 +36,7 @@ def list_all(runtime: Runtime, connection_id: int) -> None:
     """List everything that asks for it, then let the drain write the panels. Host errors are recorded, not raised."""
     with runtime.store.read() as session:
         connection = session.get_one(Connection, connection_id)
-    if connection.parked_at or connection.retired_at or connection.paused_until > runtime.epoch():
+    if connection.parked_at or connection.paused_at or connection.retired_at or connection.paused_until > runtime.epoch():
         return
     host = runtime.connect(connection, patience=90.0)
     try:

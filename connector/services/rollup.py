@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 
 from connector.domain import rhythm, scoring
 from connector.domain.model import Cadence, CheckInFact, Kind, Movement, Point
-from connector.domain.triage import TriageInputs, triage
+from connector.domain.quality import OUTPUT, is_output
+from connector.domain.triage import FLAG_OWNERLESS, TriageInputs, triage
 from connector.domain.wording import day_text
 from connector.runtime import Runtime
 from connector.services import heartbeat, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
-from connector.services.sources import database_name
+from connector.services.sources import database_name, value_measures
 from connector.store import work
 from connector.store.tables import CheckIn, KeyResult, Reading
 from mappings.repository import Link
@@ -120,7 +121,7 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
         "expected": rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition).value,
         "state": result.state.value,
         "reasons": list(result.reasons),
-        "flags": list(result.flags),
+        "flags": [*result.flags, *_output(facts), *((FLAG_OWNERLESS,) if facts.ownerless else ())],
         "movement": movement.value if movement else None,
         "movement_since": base.as_of if base else None,
         "movement_from": base.value if base else None,
@@ -131,6 +132,11 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
         "source": _source(facts, combined, kind),
     }
     return Computed(columns, reading)
+
+
+def _output(facts: Facts) -> list[str]:
+    """The label "output" of a key result that says how much is done instead of what changes (R018)."""
+    return [OUTPUT] if is_output(facts.row.title, value_measures(facts.links), facts.definition) else []
 
 
 def measure_links(facts: Facts, unit: str) -> Combined | None:

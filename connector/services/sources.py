@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from connector.errors import Gone, Refused
 from connector.hosts.base import Host, Resolution, Wanted
 from mappings.repository import Link
-from mappings.rules import field_names
+from mappings.rules import MeasureKind, Mode, Of, field_names
 
 
 def as_wanted(links: Sequence[Link]) -> list[Wanted]:
@@ -18,7 +18,13 @@ def as_wanted(links: Sequence[Link]) -> list[Wanted]:
 def as_resolution(link: Link) -> Resolution:
     """What the host resolved for a link."""
     resolved = link.resolved
-    return Resolution(resolved.refs, resolved.fields, resolved.containers, resolved.titles, resolved.missing)
+    return Resolution(resolved.refs, resolved.fields, resolved.containers, resolved.titles, resolved.missing, resolved.renamed)
+
+
+def value_measures(links: Iterable[Link]) -> tuple[str, ...]:
+    """The names of the measures that move a value; "count of done" where only done items are counted."""
+    measures = [link.rule.measure for link in links if link.rule.mode is Mode.VALUE]
+    return tuple("count of done" if each.kind is MeasureKind.COUNT and each.of is Of.DONE else each.kind.value for each in measures)
 
 
 def why_broken(link: Link, answer: Resolution) -> str | None:

@@ -16,14 +16,16 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from connector.errors import Gone, HostError, Refused
+from connector.errors import Conflict, Gone, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Wanted
 from connector.runtime import Runtime
 from connector.services import connections, heartbeat, runs, sources
+from connector.services.drift.nightly import after_sync
 from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
+from connector.services.people import leavers
 from connector.services.sources import as_wanted
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Run
@@ -62,11 +64,13 @@ def sync_connection(
 ) -> Run:
     """Sync one connection. Returns the finished run.
 
-    Raises ``Conflict`` when a sync of it is running, ``HostError`` when the host stopped it: the run is kept and the next
-    call goes on from its cursor.
+    Raises ``Conflict`` when a sync of it is running or a person paused it, ``HostError`` when the host stopped it: the run
+    is kept and the next call goes on from its cursor.
     """
     with runtime.store.read() as session:
         connection = session.get_one(Connection, connection_id)
+    if connection.paused_at is not None:
+        raise Conflict(f"{connection.name} is paused by a person; resume it first")
     if trigger == "command":  # a person who runs it again after a crash should not have to wait for the lease
         runs.await_the_dead(runtime, connection_id)
     run = runs.take(runtime, connection, trigger, full)
@@ -78,6 +82,7 @@ def sync_connection(
                 connections.unpark(session, connection_id, runtime.now(), "sync")
         with heartbeat.kept(runtime, lambda session, until: runs.keep(session, run, until)):
             _run(runtime, connection, host, run, progress)
+        leavers.check(runtime, connection, host)
     except HostError as error:
         runs.stop(runtime, connection, run, error)
         raise
@@ -289,10 +294,13 @@ def _finish(state: _Sync) -> None:
     epics = _epics_not_shown(state)
     missing = patiently(lambda: read_epics(runtime, connection.id, state.host, Router(state.links), epics))
     note_missing_epics(runtime, state.links, missing)
+    after_sync(runtime, connection.id, state.host)  # before the run is closed, so that its requests are counted
     with runtime.store.write() as session:
         run.status, run.finished_at, run.repaired, run.cursor, run.lease_until = "done", runtime.now(), run.changed, None, 0.0
         state.save(session)
         values: dict[str, Any] = {"last_sync_at": run.started_at}
+        if (quota := state.host.quota()) is not None:
+            values["quota"] = dict(quota)
         if run.kind == "full":
             values["last_full_at"] = run.started_at
             session.execute(update(Mapping).where(Mapping.id.in_([link.id for link in state.links])).values(listed_at=runtime.now()))

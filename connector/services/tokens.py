@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.rights import DEFAULT_ROLE, ROLES, Viewer
+from connector.domain.rights import DEFAULT_ROLE, ROLES, Act, Viewer
 from connector.errors import InputError, NotFound
 from connector.runtime import Runtime
+from connector.services.changes import require
 from connector.store.tables import ApiToken, Audit, Person
 
 PREFIX = "okr_"  # lets people, and secret scanners, tell what a found token is
@@ -38,11 +39,17 @@ class TokenInfo:
     revoked_at: datetime | None
 
 
-def create(runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, person: str = "", actor: str = "admin") -> str:
+def create(
+    runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, person: str = "", actor: str = "admin", viewer: Viewer | None = None
+) -> str:
     """Make a token and return it: the only time that it can be seen. ``person``: the e-mail address of whom it stands for.
 
-    Raises ``InputError`` for a bad or taken name, role or person.
+    It never may more than that person, also when their role changes later. ``viewer``: who asks, None for a command on the machine.
+    Raises ``InputError`` for a bad or taken name, role or person, ``Forbidden``.
     """
+    if viewer is not None:
+        require(viewer, Act.ADMINISTER)
+        actor = viewer.name
     if not _NAME.fullmatch(name):
         raise InputError("must have 1 to 80 letters, digits, spaces or . _ @ + - and begin with a letter or digit", where="name")
     if role not in ROLES:
@@ -58,6 +65,8 @@ def create(runtime: Runtime, name: str, role: str = DEFAULT_ROLE, *, person: str
             )
             if person and owner is None:
                 raise InputError(f"no active person has the e-mail address {person}", where="person")
+            if owner is not None and _at_most(role, owner.role) != role:
+                raise InputError(f"{owner.name} is {owner.role}; a token of theirs cannot be {role}", where="role")
             session.add(
                 ApiToken(name=name, role=role, person_id=owner.id if owner else None, digest=_digest(token), created_at=runtime.now())
             )
@@ -99,7 +108,14 @@ def verify(runtime: Runtime, token: str) -> Viewer | None:
     if row.last_used_at is None or now - row.last_used_at >= SEEN_EVERY:
         with runtime.store.write() as session:
             session.execute(update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now))
-    return Viewer(row.name, row.role, row.person_id, person.email if person else "", person.name if person else row.name)
+    role = row.role if person is None else _at_most(row.role, person.role)
+    return Viewer(row.name, role, row.person_id, person.email if person else "", person.name if person else row.name)
+
+
+def _at_most(role: str, limit: str) -> str:
+    """``role``, or ``limit`` when it may anything that ``limit`` may not."""
+    given, most = Viewer("", role), Viewer("", limit)
+    return role if all(most.may(act) for act in Act if given.may(act)) else limit
 
 
 def list_tokens(runtime: Runtime) -> list[TokenInfo]:
@@ -111,8 +127,11 @@ def list_tokens(runtime: Runtime) -> list[TokenInfo]:
     return [TokenInfo(row.name, row.role, email or "", row.created_at, row.last_used_at, row.revoked_at) for row, email in rows]
 
 
-def revoke(runtime: Runtime, name: str, *, actor: str = "admin") -> None:
-    """End a token at once. Raises ``NotFound`` when there is none of that name that still works."""
+def revoke(runtime: Runtime, name: str, *, actor: str = "admin", viewer: Viewer | None = None) -> None:
+    """End a token at once. Raises ``NotFound`` when there is none of that name that still works, ``Forbidden``."""
+    if viewer is not None:
+        require(viewer, Act.ADMINISTER)
+        actor = viewer.name
     with runtime.store.write() as session:
         ended = session.execute(
             update(ApiToken)

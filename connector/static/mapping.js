@@ -98,7 +98,38 @@ function mark(faults) {
   }
 }
 
+// Parts of the form come anew from the server. What was changed after they were asked for must not be lost with the old ones.
+const sent = new WeakMap();
+let changed = [];
+
+function values() {
+  const found = new Map();
+  for (const [name, value] of new FormData(form)) found.set(name, [...(found.get(name) ?? []), value]);
+  return found;
+}
+
+function keep(event) {
+  const before = sent.get(event.detail.xhr);
+  changed = before ? [...values()].filter(([name, now]) => !IDLE.includes(name) && now.join("\n") !== (before.get(name) ?? []).join("\n")) : [];
+}
+
+function giveBack() {
+  for (const [name, now] of changed) {
+    const controls = [...form.elements].filter((each) => each.name === name);
+    const boxes = controls.filter((each) => each.matches("[type=checkbox], [type=radio]"));
+    for (const box of boxes) box.checked = now.includes(box.value);
+    controls.filter((each) => !boxes.includes(each)).forEach((each, place) => (each.value = now[place] ?? each.value));
+    for (const lost of name === "epic" ? now.filter((value) => !boxes.some((box) => box.value === value)) : []) {
+      document.getElementById("choices")?.append(Object.assign(document.createElement("input"), { type: "hidden", name, value: lost }));
+    }
+  }
+  changed = [];
+}
+
 if (form) {
+  document.addEventListener("htmx:beforeRequest", (event) => sent.set(event.detail.xhr, values()));
+  document.addEventListener("htmx:beforeSwap", keep);
+  document.addEventListener("htmx:afterSwap", giveBack);
   form.addEventListener("input", (event) => {
     if (!IDLE.includes(event.target.name)) later();
   });

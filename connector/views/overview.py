@@ -12,6 +12,7 @@ from flask import Response, abort, current_app, render_template, request, stream
 from sqlalchemy import select
 
 from connector.domain.model import State
+from connector.services.plan.key_results_changes import chain
 from connector.store.tables import Connection
 from connector.views.answers import answer, week_text
 from connector.views.blueprint import blueprint
@@ -67,9 +68,12 @@ def objective(ident: str) -> str:
     now = runtime().now()
     with runtime().store.read() as session:
         found = load_objectives(session, viewer(), now, runtime().settings.zone, only=[ident])
+        goals = chain(session, viewer(), ident)
     if not found:
         abort(404, f"There is no objective {ident}. It may have been retired.")
-    return render_template("objective.html", objective=found[0], answers=answer(found[0].key_results, now), week=_week(found))
+    return render_template(
+        "objective.html", objective=found[0], above=goals[:-1], answers=answer(found[0].key_results, now), week=_week(found)
+    )
 
 
 @blueprint.get("/events")

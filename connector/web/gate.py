@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.rights import VISITOR, Act, Viewer
@@ -58,6 +58,9 @@ def guard(blueprint: Blueprint) -> None:
 
 
 def _let_in() -> AnyResponse | None:
+    given = (*request.args.values(), *map(str, (request.view_args or {}).values()))
+    if any("\x00" in text for text in given):
+        abort(400, "The address holds a sign that text must not hold.")  # Postgres refuses it
     if current_viewer() is not None:
         return None
     address = url_for("sign_in.show", next=safe_path(request.full_path if request.method == "GET" else ""))
@@ -78,6 +81,7 @@ def need(act: Act) -> Callable[[Callable[P, R]], Callable[P, R]]:
             require(viewer(), act)
             return view(*args, **kwargs)
 
+        checked.act = act  # type: ignore[attr-defined]  # the test of rights reads it
         return checked
 
     return wrap

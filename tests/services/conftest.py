@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from connector.errors import Faults
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.runtime import Runtime
 from connector.services.declare.apply import Outcome, apply_text
-from connector.errors import Faults
 from connector.store.base import Base
 from connector.store.tables import Audit, Connection, Counter
 from tests.support.standin import running

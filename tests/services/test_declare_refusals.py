@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import InputError
-from connector.errors import Faults
+from connector.errors import Faults, InputError
 from connector.services.declare.document import read_document
 from connector.services.declare.schema import read_declaration
 from tests.services.conftest import EXAMPLE, SECRETS, Scene
@@ -211,7 +210,7 @@ def test_epic_field_property_option_and_database_that_are_not_there(scene: Scene
         ("sum: Seats", "sum: Seat"),
     )
     assert [where for _, where, _ in found] == [
-        "objectives[0].key_results[0].mappings[0].select",
+        "objectives[0].key_results[0].mappings[0].select.epics",
         "objectives[0].key_results[0].mappings[1].measure",
         "objectives[0].key_results[1].mappings[0].measure",
     ]
@@ -223,6 +222,18 @@ def test_epic_field_property_option_and_database_that_are_not_there(scene: Scene
     assert "Won, Lost" in message
     [(_, where, message)] = scene.refused((scene.database, "3" * 32))
     assert where.endswith("mappings[0].select")
+
+
+def test_a_sum_needs_a_number_and_an_epic_must_be_one(scene: Scene) -> None:
+    [(line, where, message)] = scene.refused(("epics: [ACME-1, ACME-7]", "epics: [ACME-1, ACME-10]"))
+    assert (line, where) == (scene.line("epics: ["), "objectives[0].key_results[0].mappings[0].select.epics")
+    assert message == "ACME-10 is no epic (Story) and has no children to count; select it as issues: [ACME-10]"
+    [(line, where, message)] = scene.refused(("sum: Seats", "sum: Stage"))
+    assert (line, where) == (scene.line("sum: Seats"), "objectives[0].key_results[1].mappings[0].measure")
+    assert message == "'Stage' is no number (select), so it has no sum; name a number field"
+    [(_, where, message)] = scene.refused(('"Story Points"', "Summary"))
+    assert where == "objectives[0].key_results[0].mappings[1].measure"
+    assert "'Summary' is no number" in message
 
 
 def test_a_field_that_no_longer_exists(scene: Scene) -> None:

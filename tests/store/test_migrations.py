@@ -64,7 +64,7 @@ def value(column: sa.Column[Any], number: int) -> Any:
         return date(2026, 10, number)
     if isinstance(kind, sa.Integer):
         return number
-    if isinstance(kind, sa.Numeric):
+    if isinstance(kind, sa.Float):
         return number + 0.5
     if isinstance(kind, sa.LargeBinary):
         return b"body %d" % number

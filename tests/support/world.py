@@ -93,8 +93,8 @@ class Company:
         values: dict[str, Any] = {"kind": "metric", "unit": "%", "start": 0.0, "target": 100.0, "created_at": self.runtime.now()}
         with self.runtime.store.write() as session:
             alice = session.scalars(select(Person).where(Person.email == "alice@acme.example")).one()
-            given = {**values, "owner_id": alice.id, **columns}
-            session.add(KeyResult(id=name, objective_id=objective, title=f"Key result {name}", **given))
+            given = {"title": f"Key result {name}", **values, "owner_id": alice.id, **columns}
+            session.add(KeyResult(id=name, objective_id=objective, **given))
         return name
 
     def mapping(self, key_result: str, connection: int, **rule: Any) -> int:

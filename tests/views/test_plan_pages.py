@@ -308,6 +308,27 @@ def test_two_admins_see_both_versions_of_an_objective(app: Flask, admin: Visit, 
     assert '<td class="wrap">Theirs</td><td class="wrap">Mine</td>' in answer.text
 
 
+def test_both_pages_show_the_whole_chain_of_goals(admin: Visit, acme: Company) -> None:
+    for title, supports in (("Product", "onboarding"), ("Feature", "product")):
+        admin.post("/plan/objectives/new", {"title": title, "cycle": "now", "stage": "ready", "supports": supports})
+    acme.key_result("kr", "feature")
+    for path, above in (("/key-results/kr", ["onboarding", "product", "feature"]), ("/objectives/feature", ["onboarding", "product"])):
+        chain = re.search(r'<ol class="chain".*?</ol>', admin.get(path).text, re.DOTALL)
+        assert chain
+        assert re.findall(r'href="/objectives/([^"]+)"', chain[0]) == above
+
+
+def test_they_move_from_their_pages(admin: Visit, acme: Company) -> None:
+    acme.key_result("a")
+    acme.key_result("b")
+    admin.post("/plan/objectives/new", {"title": "Second", "cycle": "now", "stage": "ready"})
+    assert "Move “Key result b” up" in admin.get("/plan/objectives/onboarding").text
+    assert admin.post("/plan/key-results/b/move", {"direction": "up"}).status_code == 303
+    assert [row.id for row in stored(acme)] == ["b", "a"]
+    assert admin.post("/plan/objectives/second/move", {"direction": "up", "cycle": "now"}).location == "/plan?cycle=now"
+    assert [row.id for row in stored(acme, Objective)] == ["second", "onboarding"]
+
+
 # --- rights ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ BASE_FIELDS = ("summary", "status", "issuetype", "parent", "project", "resolutio
 POINTS_TEAM = "com.pyxis.greenhopper.jira:jsw-story-points"
 FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
 SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
+_OWN_TYPES = ("com.atlassian.jira.plugin.system.customfieldtypes:", "com.pyxis.greenhopper.jira:")
 EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
 CHECKBOXES = "com.atlassian.jira.plugin.system.customfieldtypes:multicheckboxes"
 # The float type alone says nothing (many number fields share it); in company-managed projects the name must agree.
@@ -120,6 +121,15 @@ def find_fields(infos: Sequence[FieldInfo], name: str) -> tuple[str, ...]:
     by_id = tuple(info.id for info in infos if info.id == name)
     exact = tuple(info.id for info in infos if info.name == name)
     return by_id or exact or tuple(info.id for info in infos if info.name.casefold() == name.casefold())
+
+
+def holds_no_number(info: FieldInfo) -> bool:
+    """True when no value of the field is a number. An app's own type may hold anything, so it is given the benefit of the doubt."""
+    if info.role in ("points", "number"):
+        return False
+    if ":" in info.type:
+        return info.type.startswith(_OWN_TYPES)
+    return info.type not in ("", "any", "number")
 
 
 def near_names(infos: Sequence[FieldInfo], name: str) -> list[str]:

@@ -5,14 +5,23 @@ What cannot be found is refused in the site's own words, unless its id is known 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Resolution
 from connector.hosts.jira.client import JiraClient
-from connector.hosts.jira.fields import as_mapping, as_ref, as_sequence, as_text, find_fields, near_names
+from connector.hosts.jira.fields import (
+    as_mapping,
+    as_ref,
+    as_sequence,
+    as_text,
+    find_fields,
+    holds_no_number,
+    near_names,
+    read_kind,
+)
 from connector.hosts.jira.jql import strip_order_by
 from connector.hosts.jira.reader import IDS_ONLY, IssueReader
 from mappings.rules import Selector, SelectorKind
@@ -30,10 +39,12 @@ def resolve(
     refs: dict[str, str] = {}
     titles: dict[str, str] = {}
     missing: list[str] = []
+    not_epics: dict[str, str] = {}
     containers: tuple[str, ...] = before.containers if selector.kind is not SelectorKind.PROJECT else ()
     if selector.kind in (SelectorKind.EPICS, SelectorKind.ISSUES):
         named = selector.epics if selector.kind is SelectorKind.EPICS else selector.issues
-        refs, titles, missing = _issues(reader, named, before)
+        refs, titles, missing, kinds = _issues(reader, named, before)
+        not_epics = kinds if selector.kind is SelectorKind.EPICS else {}
     elif selector.kind is SelectorKind.JQL:
         _check_jql(client, reader, selector.jql)
     elif selector.kind is SelectorKind.PROJECT:
@@ -41,21 +52,42 @@ def resolve(
     else:
         raise Refused(f"Jira has no selector {selector.kind.value!r}; use epics, jql, project or issues", code="selector")
     fields = {name: _field(reader, name, before, missing) for name in field_names}
-    return Resolution(refs=refs, fields=fields, containers=containers, titles=titles, missing=tuple(missing))
+    return Resolution(
+        refs=refs,
+        fields=fields,
+        containers=containers,
+        titles=titles,
+        missing=tuple(missing),
+        not_numbers=_not_numbers(reader, fields),
+        not_epics=not_epics,
+    )
 
 
-def _issues(reader: IssueReader, names: Sequence[str], before: Resolution) -> tuple[dict[str, str], dict[str, str], list[str]]:
+def _not_numbers(reader: IssueReader, fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Of the resolved names those whose fields hold no number, with the type of the first."""
+    infos = {info.id: info for info in reader.fields()} if fields else {}
+    known = {name: [infos[identity] for identity in identities if identity in infos] for name, identities in fields.items()}
+    return {name: found[0].type.rpartition(":")[2] for name, found in known.items() if found and all(map(holds_no_number, found))}
+
+
+def _issues(
+    reader: IssueReader, names: Sequence[str], before: Resolution
+) -> tuple[dict[str, str], dict[str, str], list[str], dict[str, str]]:
     asked = {name: before.refs.get(name, name) for name in names}
     found = reader.named(asked.values())
     refs: dict[str, str] = {}
     titles: dict[str, str] = {}
     missing: list[str] = []
     unknown: list[str] = []
+    small: dict[str, str] = {}  # name → type of what holds no other issues
     for name, ask in asked.items():
         issue = found.get(ask)
         ref = as_ref(issue.get("id")) if issue is not None else ""
         if issue is not None and ref:
             refs[name] = ref
+            told = as_mapping(issue.get("fields"))
+            if as_mapping(told.get("issuetype")) and read_kind(told) != "epic":
+                small[name] = as_text(as_mapping(told.get("issuetype")).get("name")) or read_kind(told)
             titles[ref] = as_text(as_mapping(issue.get("fields")).get("summary")) or as_text(issue.get("key"))
         elif name in before.refs:
             refs[name] = before.refs[name]
@@ -71,7 +103,7 @@ def _issues(reader: IssueReader, names: Sequence[str], before: Resolution) -> tu
             code="unknown_issue",
             details={"names": unknown},
         )
-    return refs, titles, missing
+    return refs, titles, missing, small
 
 
 def _check_jql(client: JiraClient, reader: IssueReader, jql: str) -> None:

@@ -19,7 +19,7 @@ from connector.hosts.jira.jql import CHUNK, chunks, is_issue_key
 BATCH = 100  # issues per bulkfetch, and per page of a search that asks for any field beside the id
 IDS_PAGE = 5000  # issues per page when only ids are asked for
 IDS_ONLY = ("id",)
-NAMED_FIELDS = ("summary",)
+NAMED_FIELDS = ("summary", "issuetype")
 
 Issue = Mapping[str, Any]
 

@@ -16,6 +16,7 @@ from connector.hosts.notion.ids import known_id, normalise_id, property_id
 from connector.hosts.notion.schema import Schema, check_filter, find_property, read_schema
 from mappings.rules import Selector, SelectorKind
 
+NUMERIC = frozenset({"number", "formula", "rollup"})  # what a formula or rollup gives is only known from its values
 _SHARE = "open it in Notion, ••• → Connections, and add the connection (for a database: the database itself, not a linked view)"
 
 
@@ -75,6 +76,7 @@ class Resolver:
             titles={schema.source: schema.name},
             missing=(*missing, *wrong),
             renamed=_renamed(schema, fields, missing),
+            not_numbers=_not_numbers([schema], fields),
         )
 
     def _rows(self, selector: Selector, field_names: Sequence[str], known: Resolution | None) -> Resolution:
@@ -106,7 +108,8 @@ class Resolver:
         if not sources and field_names:
             raise Refused(f"the rows belong to no database, so they have no property {field_names[0]!r}", code="unknown_property")
         fields, absent = self._fields(list(sources.values()), field_names, known)
-        return Resolution(refs, fields, tuple(sources), titles, (*missing, *absent))
+        numbers = _not_numbers(list(sources.values()), fields)
+        return Resolution(refs, fields, tuple(sources), titles, (*missing, *absent), not_numbers=numbers)
 
     def _fields(
         self, schemas: Sequence[Schema], names: Sequence[str], known: Resolution | None
@@ -199,6 +202,16 @@ def _renamed(schema: Schema, fields: Mapping[str, Sequence[str]], missing: Seque
         if prop is not None and prop.name.strip().casefold() != name.strip().casefold() and prop.id != property_id(name):
             found[name] = prop.name
     return found
+
+
+def _not_numbers(schemas: Sequence[Schema], fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Of the resolved names those whose properties hold no number, with the type of the first."""
+    known = {
+        name: [schema.properties[ident].type for schema in schemas for ident in ids if ident in schema.properties]
+        for name, ids in fields.items()
+        if name
+    }
+    return {name: types[0] for name, types in known.items() if types and not NUMERIC & set(types)}
 
 
 def _choose(sources: dict[str, str], wanted: str) -> str:

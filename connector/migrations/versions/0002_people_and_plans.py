@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("category", sa.String(), server_default="undefined", nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("points", sa.Double(), nullable=True),
+        sa.Column("fed_by", sa.Text(), nullable=False),
         sa.Column("ignored_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
@@ -53,6 +54,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_candidates")),
         sa.UniqueConstraint("connection_id", "ref", name=op.f("uq_candidates_connection_id_ref")),
+    )
+    op.create_table(
+        "drift_findings",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "subject", name=op.f("pk_drift_findings")),
     )
     op.create_table(
         "forums",
@@ -171,16 +179,20 @@ def upgrade() -> None:
     )
     op.add_column("audit", sa.Column("reason", sa.String(), server_default="", nullable=False))
     op.create_index("ix_audit_at", "audit", ["at"], unique=False)
+    op.add_column("connections", sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connections", sa.Column("quota", sa.Text(), nullable=True))
     op.add_column("connections", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("connections", sa.Column("checks", sa.Text(), nullable=True))
     op.add_column("connections", sa.Column("webhook", sa.Text(), nullable=True))
+    op.add_column("connections", sa.Column("look", sa.Text(), nullable=True))
     op.add_column("cycles", sa.Column("started_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "mappings",
         sa.Column("owner_id", sa.Integer(), sa.ForeignKey("people.id", name="fk_mappings_owner_id_people"), nullable=True),
         inline_references=True,
     )
+    op.add_column("key_results", sa.Column("by_hand", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("key_results", sa.Column("stretch_reason", sa.String(), server_default="", nullable=False))
     op.add_column("objectives", sa.Column("restricted", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("objectives", sa.Column("stage", sa.String(), server_default="ready", nullable=False))
     op.add_column("people", sa.Column("role", sa.String(), server_default="member", nullable=False))

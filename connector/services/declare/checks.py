@@ -17,13 +17,13 @@ from connector.services.declare.document import join
 from connector.services.declare.plan import RETIRE, Plan, Step
 from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredMapping
 from mappings.repository import load_resolved
-from mappings.rules import field_names
+from mappings.rules import FIELD_MEASURES, Draft, field_names
 
 PATIENCE = 20.0  # seconds that one call may wait for request budget; a person is watching
 # Which part of a mapping a refusal is about, by the host's code; else the mapping as a whole.
 _PARTS = {
     "jql": ".select.jql",
-    "unknown_issue": ".select",
+    "unknown_issue": ".select.{named}",
     "unknown_project": ".select.project",
     "unknown_field": ".measure",
     "unknown_property": ".measure",
@@ -62,6 +62,21 @@ def must_be_checked(step: Step) -> bool:
 def ask_hosts(runtime: Runtime, declaration: Declaration, plan: Plan) -> Answers:
     """Check all new and changed connections and mappings. Raises ``Faults`` with everything that the hosts refuse."""
     return _Inquiry(runtime, declaration, plan).run()
+
+
+def unfit(draft: Draft, found: Resolution) -> list[tuple[str, str]]:
+    """What the host's schema says against a mapping that it could resolve: (path below the mapping, sentence) each."""
+    told: list[tuple[str, str]] = []
+    measured = draft.measure.field
+    if draft.measure.kind in FIELD_MEASURES and measured in found.not_numbers:
+        kind = found.not_numbers[measured]
+        told.append((".measure", f"{measured!r} is no number ({kind}), so it has no {draft.measure.kind.value}; name a number field"))
+    for name in draft.points:
+        if name in found.not_numbers:
+            told.append((".points", f"{name!r} is no number ({found.not_numbers[name]}); name a number field"))
+    for name, kind in found.not_epics.items():
+        told.append((".select.epics", f"{name} is no epic ({kind}) and has no children to count; select it as issues: [{name}]"))
+    return told
 
 
 class _Inquiry:
@@ -137,6 +152,8 @@ class _Inquiry:
         except HostError as error:
             self._refused(draft.connection, error)
         else:
+            for part, message in unfit(draft, found):
+                self._note(message, f"{wanted.where}{part}")
             key = views.mapping_key(draft.connection, views.rule_of(draft))
             self._answers.resolutions[(step.owner, key)] = found
             if found.missing:
@@ -148,7 +165,7 @@ class _Inquiry:
         measured = wanted.draft.measure.field
         if part == ".measure" and not (measured and (f'"{measured}"' in error.message or repr(measured) in error.message)):
             part = ".select.filter" if wanted.draft.selector.filter else ""
-        return f"{wanted.where}{part}"
+        return wanted.where + part.replace("{named}", wanted.draft.selector.kind.value)
 
     def _refused(self, name: str, error: HostError) -> None:
         """A call failed for a reason that is the whole connection's; nothing more is asked there."""

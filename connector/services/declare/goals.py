@@ -16,14 +16,17 @@ from connector.services.declare.definitions import read_cadence, read_definition
 from connector.services.declare.document import join
 from connector.services.declare.reading import Fields, Notes
 from connector.services.declare.values import DeclaredKeyResult, DeclaredMapping, DeclaredObjective
-from mappings.reading import as_mapping, as_text, near
+from mappings.reading import as_list, as_mapping, as_text, near
 from mappings.rules import Mode, SelectorKind, check_family, dump_mapping, notion_id, parse_mapping
 
 MANY_KEY_RESULTS = 5  # R013: above this an objective is warned about
 
+_STAGES = ("draft", "ready")
+_OBJECTIVE = ("id", "title", "cycle", "team", "supports", "panels", "stage", "restricted", "readers", "key_results")
+_BESIDE_THE_RULE = ("owner",)  # keys of a mapping that say nothing of what it counts
 _KEY_RESULT = (
     "id", "title", "owner", "kind", "unit", "start", "target", "low", "high", "strict", "decimals",
-    "weight", "cadence", "checkpoints", "phased_targets", "milestones", "mappings",
+    "weight", "cadence", "checkpoints", "phased_targets", "milestones", "by_hand", "mappings",
 )  # fmt: skip
 
 
@@ -33,6 +36,7 @@ class Known:
 
     connections: dict[str, str] = field(default_factory=dict)  # name → host, "" when that is wrong
     people: dict[str, bool] = field(default_factory=dict)  # e-mail → active
+    forums: set[str] = field(default_factory=set)
     teams: set[str] = field(default_factory=set)
     cycles: set[str] = field(default_factory=set)
     objectives: set[str] = field(default_factory=set)
@@ -50,6 +54,14 @@ class Known:
         if found not in self.people:
             raise InputError(f"no person has the e-mail address {found}; add them under people{near(found, self.people)}", where=where)
         return found
+
+    def persons(self, value: Any, where: str) -> list[str]:
+        """A list of people of the file, each once, by address."""
+        return sorted({self.person(each, f"{where}[{index}]") for index, each in enumerate(as_list(value, where))})
+
+    def forum(self, value: Any, where: str) -> str:
+        """A forum of the file."""
+        return _one_of(value, self.forums, "forum", where)
 
     def owner(self, value: Any, where: str) -> str:
         """Exactly one active person (R009)."""
@@ -85,7 +97,7 @@ def read_objectives(notes: Notes, data: Any, where: str, known: Known) -> list[D
     found = []
     for place, value in notes.entries(data, where):
         before = len(notes.errors)
-        fields = notes.fields(value, place, ("id", "title", "cycle", "team", "supports", "panels", "key_results"))
+        fields = notes.fields(value, place, _OBJECTIVE)
         if fields is None:
             continue
         name = _new_id(fields, known.objectives, "objectives")
@@ -94,6 +106,7 @@ def read_objectives(notes: Notes, data: Any, where: str, known: Known) -> list[D
         team = fields.take("team", lambda each, path: _one_of(each, known.teams, "team", path))
         supports = fields.take("supports", reading.slug)
         pages = _pages(notes, *fields.raw("panels"), name or place, known)
+        said = fields.said(stage=(_stage, "ready"), restricted=(reading.flag, False), readers=(known.persons, []))
         listed, path = fields.raw("key_results")
         key_results = [read for spot, each in notes.entries(listed, path) if (read := _key_result(notes, each, spot, known))]
         if len(key_results) > MANY_KEY_RESULTS:
@@ -102,7 +115,14 @@ def read_objectives(notes: Notes, data: Any, where: str, known: Known) -> list[D
             )
         known.warnings += _shared_epics(name or place, key_results)
         if name and title and cycle and len(notes.errors) == before:
-            found.append(DeclaredObjective(name, title, cycle, team, supports, pages, tuple(key_results)))
+            found.append(DeclaredObjective(name, title, cycle, team, supports, pages, tuple(key_results), said))
+    return found
+
+
+def _stage(value: Any, where: str) -> str:
+    found = as_text(value, where)
+    if found not in _STAGES:
+        raise InputError(f"unknown stage {found[:80]!r}{near(found, _STAGES) or '; it is draft or ready'}", where=where)
     return found
 
 
@@ -201,13 +221,21 @@ def _key_result(notes: Notes, data: Any, where: str, known: Known) -> DeclaredKe
     weight = fields.take("weight", reading.weight)
     cadence = fields.take("cadence", read_cadence)
     definition = read_definition(fields)
+    said = fields.said(by_hand=(reading.flag, False))
     drafts = _mappings(notes, *fields.raw("mappings"), known)
     if len(notes.errors) > before or not (name and title and owner and definition):
         return None
-    return DeclaredKeyResult(name, title, owner, definition, 1.0 if weight is None else weight, cadence or Cadence.WEEKLY, tuple(drafts))
+    weight = 1.0 if weight is None else weight
+    return DeclaredKeyResult(name, title, owner, definition, weight, cadence or Cadence.WEEKLY, tuple(drafts), said)
 
 
 # --- mappings ------------------------------------------------------------------------------------------------------------------
+
+
+def _mapping_owner(given: Mapping[str, Any], where: str, known: Known) -> dict[str, Any]:
+    if "owner" not in given:
+        return {}
+    return {"owner": None if given["owner"] is None else known.person(given["owner"], join(where, "owner"))}
 
 
 def _mappings(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredMapping]:
@@ -220,8 +248,10 @@ def _mappings(notes: Notes, data: Any, where: str, known: Known) -> list[Declare
             if given.get("connection") is None:
                 raise InputError("connection is missing", where=place)
             host = known.connections[known.check_connection(given["connection"], join(place, "connection"))]
+            said = _mapping_owner(given, place, known)
             if host:  # a connection whose host is wrong has its own error
-                found.append(DeclaredMapping(parse_mapping(given, where=place, host=host), place))
+                rule = {key: each for key, each in given.items() if key not in _BESIDE_THE_RULE}
+                found.append(DeclaredMapping(parse_mapping(rule, where=place, host=host), place, said))
         complete = complete and len(notes.errors) == before
     if not complete:
         return found

@@ -17,15 +17,17 @@ from connector.store.tables import Mapping as MappingRow
 from connector.store.vault import Vault
 
 CREATE, UPDATE, RETIRE = "create", "update", "retire"
+ADMIN = "admin"
 _PLAIN = {"auth": "credentials changed", "webhook_secret": "webhook secret changed", "position": "moved", "panels": "panels changed",
-          "options": "options changed", "accounts": "accounts changed", "checkpoints": "checkpoints changed",
+          "options": "options changed", "accounts": "accounts changed", "members": "members changed",
+          "readers": "readers changed", "checkpoints": "checkpoints changed",
           "phased_targets": "phased targets changed", "milestones": "milestones changed",
           "handshake": "waiting for the verification token"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the plan. ``entity``: "connection", "person", "team", "cycle", "objective", "key result" or "mapping"."""
+    """One line of the plan. ``entity``: "connection", "person", "forum", "team", "cycle", "objective", "key result" or "mapping"."""
 
     action: str
     entity: str
@@ -85,6 +87,13 @@ def compare(session: Session, declaration: Declaration, vault: Vault, now: datet
             {each.email: (each, views.person(each)) for each in declaration.people},
             {email: (row, stored.person(row), False) for email, row in stored.people.items()},
         ),
+        "forum": tally.compare(
+            "forum",
+            {each.name: (each, views.forum(each)) for each in declaration.forums},
+            {name: (row, stored.forum(row), row.retired_at is not None) for name, row in stored.forums.items()},
+        )
+        if declaration.forums is not None
+        else [],
         "team": tally.compare(
             "team",
             {each.name: (each, views.team(each)) for each in declaration.teams},
@@ -111,7 +120,8 @@ def compare(session: Session, declaration: Declaration, vault: Vault, now: datet
         ),
     }
     # People have no other sign of being retired than not being active: those who are inactive already stay as they are.
-    idle = [step for step in steps["person"] if step.change.action == RETIRE and not step.row.active]
+    # Nor does a file that does not name an admin shut them out: who set things up on the pages keeps the key.
+    idle = [step for step in steps["person"] if step.change.action == RETIRE and (not step.row.active or step.row.role == ADMIN)]
     steps["person"] = [step for step in steps["person"] if step not in idle]
     steps["mapping"] = _mapping_steps(declaration, stored, tally)
     return Plan({entity: tuple(found) for entity, found in steps.items()}, tally.unchanged, stored)
@@ -178,26 +188,26 @@ def _of_key_result(name: str, wanted: Iterable[DeclaredMapping], stored: Stored,
         rule = views.rule_of(each.draft)
         same = by_key.get(views.mapping_key(each.draft.connection, rule), [])
         row: MappingRow | None = max(same, key=lambda found: (found.retired_at is None, found.id)) if same else None
-        after = {"connection": each.draft.connection, **rule}
+        after = {"connection": each.draft.connection, **rule, **each.said}
         label = mapping_label(each.draft.connection, rule)
         if row is None:
             steps.append(Step(Change(CREATE, "mapping", name, (label,)), each, None, None, after, position=position, owner=name))
             continue
         kept.add(row.id)
         revived = row.retired_at is not None
-        if not revived and row.position == position:
+        before, after = {"position": row.position, "owner": stored.email(row.owner_id)}, {"position": position, **each.said}
+        differing = [key for key in after if before[key] != after[key]]
+        if not revived and not differing:
             tally.unchanged += 1
             continue
-        told = (label, "brought back" if revived else "moved")
-        before = {"position": row.position}
-        steps.append(
-            Step(Change(UPDATE, "mapping", name, told), each, row, before, {"position": position}, revived, position=position, owner=name)
-        )
-    for old in stored.mappings.get(name, ()):
-        if old.retired_at is None and old.id not in kept:
-            connection = stored.connection_names[old.connection_id]
-            change = Change(RETIRE, "mapping", name, (mapping_label(connection, old.rule),))
-            steps.append(Step(change, None, old, {"connection": connection, **old.rule}, None, owner=name))
+        told = (label, *(("brought back",) if revived else (_told(key, before[key], after[key]) for key in differing)))
+        old, new = ({key: view[key] for key in differing or ["position"]} for view in (before, after))
+        steps.append(Step(Change(UPDATE, "mapping", name, told), each, row, old, new, revived, position=position, owner=name))
+    for former in stored.mappings.get(name, ()):
+        if former.retired_at is None and former.id not in kept:
+            connection = stored.connection_names[former.connection_id]
+            change = Change(RETIRE, "mapping", name, (mapping_label(connection, former.rule),))
+            steps.append(Step(change, None, former, {"connection": connection, **former.rule}, None, owner=name))
     return steps
 
 

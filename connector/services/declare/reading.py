@@ -93,6 +93,15 @@ class Fields:
             return read(value, join(self.where, key))
         return None
 
+    def said(self, **readers: tuple[Callable[[Any, str], Any], Any]) -> dict[str, Any]:
+        """Of the keys in ``readers`` (key → how it is read, what it means without a value) those that stand here."""
+        found: dict[str, Any] = {}
+        for key, (read, default) in readers.items():
+            if key in self.given:
+                value = self.take(key, read)
+                found[key] = default if value is None else value
+        return found
+
     def raw(self, key: str) -> tuple[Any, str]:
         """The value as it stands, and its path."""
         return self.given.get(key), join(self.where, key)

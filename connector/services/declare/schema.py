@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from connector.domain.rights import DEFAULT_ROLE, ROLES
 from connector.errors import Faults, InputError
 from connector.hosts.registry import HOSTS
 from connector.services.declare import reading
 from connector.services.declare.document import join, read_document
 from connector.services.declare.goals import Known, check_supports, read_objectives
 from connector.services.declare.reading import Notes
-from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredCycle, DeclaredPerson, DeclaredTeam
+from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredCycle, DeclaredForum, DeclaredPerson, DeclaredTeam
 from mappings.reading import as_mapping, as_number, as_text, near
 from mappings.rules import notion_id
 
-_TOP = ("version", "connections", "people", "teams", "cycles", "objectives")
+_TOP = ("version", "connections", "people", "forums", "teams", "cycles", "objectives")
 _OPTIONS = ("requests_per_minute", "property_only", "token_expires")
 
 
@@ -35,13 +36,23 @@ def read_declaration(text: str | bytes, environ: Mapping[str, str]) -> Declarati
     known = Known()
     connections = _connections(notes, *top.raw("connections"), known)
     people = _people(notes, *top.raw("people"), known)
+    forums = _forums(notes, *top.raw("forums"), known) if "forums" in top.given else None
     teams = _teams(notes, *top.raw("teams"), known)
     cycles = _cycles(notes, *top.raw("cycles"), known)
     objectives = read_objectives(notes, *top.raw("objectives"), known)
     check_supports(notes, objectives, known)
     if notes.errors:
         raise Faults(notes.errors)
-    return Declaration(document, tuple(connections), tuple(people), tuple(teams), tuple(cycles), tuple(objectives), tuple(known.warnings))
+    return Declaration(
+        document,
+        tuple(connections),
+        tuple(people),
+        tuple(forums) if forums is not None else None,
+        tuple(teams),
+        tuple(cycles),
+        tuple(objectives),
+        tuple(known.warnings),
+    )
 
 
 # --- connections ---------------------------------------------------------------------------------------------------------------
@@ -120,7 +131,7 @@ def _options(notes: Notes, data: Any, where: str) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-# --- people, teams, cycles -----------------------------------------------------------------------------------------------------
+# --- people, forums, teams, cycles -----------------------------------------------------------------------------------------------------
 
 
 def _people(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredPerson]:
@@ -128,13 +139,14 @@ def _people(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredP
     holders: dict[tuple[str, str], str] = {}
     for place, value in notes.entries(data, where):
         before = len(notes.errors)
-        fields = notes.fields(value, place, ("email", "name", "accounts", "active"))
+        fields = notes.fields(value, place, ("email", "name", "accounts", "active", "role"))
         if fields is None:
             continue
         address = fields.take("email", reading.email, missing=": people are known by their e-mail address")
         name = fields.take("name", reading.text)
         active = fields.take("active", reading.flag)
         accounts = _accounts(notes, *fields.raw("accounts"), known)
+        said = fields.said(role=(_role, DEFAULT_ROLE))
         if address is None:
             continue
         if address in known.people:
@@ -149,7 +161,14 @@ def _people(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredP
                 )
             holders.setdefault(pair, address)
         if len(notes.errors) == before:
-            found.append(DeclaredPerson(address, name or address, accounts, active is not False))
+            found.append(DeclaredPerson(address, name or address, accounts, active is not False, said))
+    return found
+
+
+def _role(value: Any, where: str) -> str:
+    found = as_text(value, where)
+    if found not in ROLES:
+        raise InputError(f"unknown role {found[:80]!r}{near(found, ROLES) or '; known are ' + ', '.join(ROLES)}", where=where)
     return found
 
 
@@ -173,15 +192,36 @@ def _person_id(account: str) -> str:
         return account
 
 
+def _forums(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredForum]:
+    found = []
+    for place, value in notes.entries(data, where):
+        before = len(notes.errors)
+        fields = notes.fields(value, place, ("name", "caller"))
+        if fields is None:
+            continue
+        name = fields.take("name", reading.text, missing="")
+        caller = fields.take("caller", known.person)
+        if name is None:
+            continue
+        if name in known.forums:
+            notes.add(f"two forums are called {name!r}; keep one", join(place, "name"))
+            continue
+        known.forums.add(name)
+        if len(notes.errors) == before:
+            found.append(DeclaredForum(name, caller))
+    return found
+
+
 def _teams(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredTeam]:
     found = []
     for place, value in notes.entries(data, where):
         before = len(notes.errors)
-        fields = notes.fields(value, place, ("name", "lead"))
+        fields = notes.fields(value, place, ("name", "lead", "members", "forum"))
         if fields is None:
             continue
         name = fields.take("name", reading.text, missing="")
         lead = fields.take("lead", known.person)
+        said = fields.said(members=(known.persons, []), forum=(known.forum, None))
         if name is None:
             continue
         if name in known.teams:
@@ -189,7 +229,7 @@ def _teams(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredTe
             continue
         known.teams.add(name)
         if len(notes.errors) == before:
-            found.append(DeclaredTeam(name, lead))
+            found.append(DeclaredTeam(name, lead, said))
     return found
 
 
@@ -202,13 +242,14 @@ def _cycles(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredC
             known.cycles.add(name)
             with notes.noting():
                 reading.text(name, place)
-            fields = notes.fields(value, place, ("start", "end"))
+            fields = notes.fields(value, place, ("start", "end", "started"))
             if fields is None:
                 continue
             start = fields.take("start", reading.day, missing="; enter the first day, such as 2026-10-01")
             end = fields.take("end", reading.day, missing="; enter the last day, such as 2026-12-31")
+            said = fields.said(started=(reading.flag, True))
             if start and end and end < start:
                 notes.add(f"the cycle ends ({end}) before it starts ({start})", join(place, "end"))
             if start and end and len(notes.errors) == before:
-                found.append(DeclaredCycle(name, start, end))
+                found.append(DeclaredCycle(name, start, end, said))
     return found

@@ -1,4 +1,8 @@
-"""What a checked file of ``apply`` says, as plain values. Names stand for references; ids of the database are not known here."""
+"""What a checked file of ``apply`` says, as plain values. Names stand for references; ids of the database are not known here.
+
+``said`` holds keys that may be left out, as the words of the views, only where the file has them: what it does not say stays as it
+is stored, so that an old file does not reset what was set on the pages.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,15 @@ class DeclaredPerson:
     name: str
     accounts: Mapping[str, str] = field(default_factory=dict)
     active: bool = True
+    said: Mapping[str, Any] = field(default_factory=dict)  # role
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredForum:
+    """Who meets to review; ``caller`` is the e-mail address of the person who can call decisions."""
+
+    name: str
+    caller: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,7 @@ class DeclaredTeam:
 
     name: str
     lead: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)  # members, forum
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class DeclaredCycle:
     name: str
     start: date
     end: date
+    said: Mapping[str, Any] = field(default_factory=dict)  # started
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class DeclaredMapping:
 
     draft: Draft
     where: str
+    said: Mapping[str, Any] = field(default_factory=dict)  # owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,7 @@ class DeclaredKeyResult:
     weight: float
     cadence: Cadence
     mappings: tuple[DeclaredMapping, ...] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)  # by_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +101,20 @@ class DeclaredObjective:
     supports: str | None
     pages: tuple[tuple[str, str], ...] = ()
     key_results: tuple[DeclaredKeyResult, ...] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)  # stage, restricted, readers
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The whole file, checked as far as that goes without asking a host. ``warnings`` are for people and stop nothing."""
+    """The whole file, checked as far as that goes without asking a host. ``warnings`` are for people and stop nothing.
+
+    ``forums`` None: the file says nothing of forums, and those that are stored stay.
+    """
 
     document: Document = field(repr=False)
     connections: tuple[DeclaredConnection, ...] = ()
     people: tuple[DeclaredPerson, ...] = ()
+    forums: tuple[DeclaredForum, ...] | None = None
     teams: tuple[DeclaredTeam, ...] = ()
     cycles: tuple[DeclaredCycle, ...] = ()
     objectives: tuple[DeclaredObjective, ...] = ()

@@ -18,13 +18,25 @@ from connector.errors import InputError
 from connector.services.declare.values import (
     DeclaredConnection,
     DeclaredCycle,
+    DeclaredForum,
     DeclaredKeyResult,
     DeclaredObjective,
     DeclaredPerson,
     DeclaredTeam,
 )
 from connector.services.facts import load_definition
-from connector.store.tables import Connection, Cycle, KeyResult, Objective, Person, PersonAccount, Team
+from connector.store.tables import (
+    Connection,
+    Cycle,
+    Forum,
+    KeyResult,
+    Objective,
+    ObjectiveReader,
+    Person,
+    PersonAccount,
+    Team,
+    TeamMember,
+)
 from connector.store.tables import Mapping as MappingRow
 from connector.store.vault import Vault
 from mappings.rules import Draft, dump_mapping
@@ -42,6 +54,7 @@ class Stored:
         self._vault, self._now = vault, now
         self.connections = {row.name: row for row in session.scalars(select(Connection))}
         self.people = {row.email: row for row in session.scalars(select(Person))}
+        self.forums = {row.name: row for row in session.scalars(select(Forum))}
         self.teams = {row.name: row for row in session.scalars(select(Team))}
         self.cycles = {row.name: row for row in session.scalars(select(Cycle))}
         self.objectives = {row.id: row for row in session.scalars(select(Objective))}
@@ -51,6 +64,13 @@ class Stored:
             self.mappings.setdefault(row.key_result_id, []).append(row)
         self.connection_names = {row.id: name for name, row in self.connections.items()}
         self._emails = {row.id: email for email, row in self.people.items()}
+        self._forum_names = {row.id: name for name, row in self.forums.items()}
+        self._members: dict[int, list[str]] = {}
+        for team_id, person_id in session.execute(select(TeamMember.team_id, TeamMember.person_id)):
+            self._members.setdefault(team_id, []).append(self._emails[person_id])
+        self._readers: dict[str, list[str]] = {}
+        for objective_id, person_id in session.execute(select(ObjectiveReader.objective_id, ObjectiveReader.person_id)):
+            self._readers.setdefault(objective_id, []).append(self._emails[person_id])
         self._team_names = {row.id: name for name, row in self.teams.items()}
         self._cycle_names = {row.id: name for name, row in self.cycles.items()}
         self._accounts: dict[int, dict[str, str]] = {}
@@ -95,11 +115,23 @@ class Stored:
 
     def person(self, row: Person) -> View:
         """A stored person."""
-        return {"name": row.name, "active": row.active, "accounts": self._accounts.get(row.id, {})}
+        return {"name": row.name, "active": row.active, "accounts": self._accounts.get(row.id, {}), "role": row.role}
+
+    def forum(self, row: Forum) -> View:
+        """A stored forum."""
+        return {"caller": self.email(row.caller_id)}
+
+    def email(self, person_id: int | None) -> str | None:
+        """The e-mail address of a stored person."""
+        return self._emails.get(person_id) if person_id is not None else None
 
     def team(self, row: Team) -> View:
         """A stored team."""
-        return {"lead": self._emails.get(row.lead_id) if row.lead_id is not None else None}
+        return {
+            "lead": self.email(row.lead_id),
+            "members": sorted(self._members.get(row.id, ())),
+            "forum": self._forum_names.get(row.forum_id) if row.forum_id is not None else None,
+        }
 
     def objective(self, row: Objective) -> View:
         """A stored objective."""
@@ -110,6 +142,9 @@ class Stored:
             "supports": row.supports_id,
             "panels": [[self.connection_names.get(page["connection"], ""), page["ref"]] for page in row.pages or ()],
             "position": row.position,
+            "stage": row.stage,
+            "restricted": row.restricted,
+            "readers": sorted(self._readers.get(row.id, ())),
         }
 
     def key_result(self, row: KeyResult) -> View:
@@ -117,32 +152,38 @@ class Stored:
         return {
             "objective": row.objective_id,
             "title": row.title,
-            "owner": self._emails.get(row.owner_id) if row.owner_id is not None else None,
+            "owner": self.email(row.owner_id),
             **definition_view(load_definition(row)),
             "weight": row.weight,
             "cadence": row.cadence,
             "position": row.position,
+            "by_hand": row.by_hand,
         }
 
 
 def cycle_row(row: Cycle) -> View:
     """A stored cycle."""
-    return {"start": row.start.isoformat(), "end": row.end.isoformat()}
+    return {"start": row.start.isoformat(), "end": row.end.isoformat(), "started": row.started_at is not None}
 
 
 def person(wanted: DeclaredPerson) -> View:
     """A person of the file."""
-    return {"name": wanted.name, "active": wanted.active, "accounts": dict(wanted.accounts)}
+    return {"name": wanted.name, "active": wanted.active, "accounts": dict(wanted.accounts), **wanted.said}
+
+
+def forum(wanted: DeclaredForum) -> View:
+    """A forum of the file."""
+    return {"caller": wanted.caller}
 
 
 def team(wanted: DeclaredTeam) -> View:
     """A team of the file."""
-    return {"lead": wanted.lead}
+    return {"lead": wanted.lead, **wanted.said}
 
 
 def cycle(wanted: DeclaredCycle) -> View:
     """A cycle of the file."""
-    return {"start": wanted.start.isoformat(), "end": wanted.end.isoformat()}
+    return {"start": wanted.start.isoformat(), "end": wanted.end.isoformat(), **wanted.said}
 
 
 def objective(wanted: DeclaredObjective, position: int) -> View:
@@ -154,6 +195,7 @@ def objective(wanted: DeclaredObjective, position: int) -> View:
         "supports": wanted.supports,
         "panels": [list(page) for page in wanted.pages],
         "position": position,
+        **wanted.said,
     }
 
 
@@ -167,6 +209,7 @@ def key_result(wanted: DeclaredKeyResult, objective_id: str, position: int) -> V
         "weight": wanted.weight,
         "cadence": wanted.cadence.value,
         "position": position,
+        **wanted.said,
     }
 
 

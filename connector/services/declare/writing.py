@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from connector.runtime import Runtime
@@ -18,19 +18,23 @@ from connector.services.declare import views
 from connector.services.declare.aftermath import WorkToDo
 from connector.services.declare.checks import Answers, must_be_checked
 from connector.services.declare.plan import CREATE, Plan, Step
-from connector.services.declare.values import DeclaredCycle, DeclaredPerson, DeclaredTeam
+from connector.services.declare.values import DeclaredCycle, DeclaredForum, DeclaredPerson, DeclaredTeam
 from connector.store.tables import (
     Audit,
     Connection,
     Cycle,
+    Forum,
     KeyResult,
     Mapping,
     MappingItem,
     Objective,
+    ObjectiveReader,
     Person,
     PersonAccount,
     Team,
+    TeamMember,
 )
+from connector.store.visibility import READY
 from mappings.repository import load_resolved
 from mappings.rules import SelectorKind
 
@@ -41,13 +45,15 @@ ARMED = timedelta(hours=24)  # how long a handshake is waited for
 class Writer:
     """One run of ``apply``: use it once."""
 
-    def __init__(self, runtime: Runtime, session: Session, plan: Plan, answers: Answers, actor: str) -> None:
+    def __init__(self, runtime: Runtime, session: Session, plan: Plan, answers: Answers, actor: str, reason: str = "") -> None:
         self._runtime, self._session, self._plan, self._answers, self._actor = runtime, session, plan, answers, actor
+        self._reason = reason
         self._now, self._epoch = runtime.now(), runtime.epoch()
         self._work = WorkToDo()
         stored = plan.stored
         self._connections = dict(stored.connections)
         self._people = dict(stored.people)
+        self._forums = dict(stored.forums)
         self._teams = dict(stored.teams)
         self._cycles = dict(stored.cycles)
         self._objectives = dict(stored.objectives)
@@ -57,13 +63,14 @@ class Writer:
         """Everything, in the order of references; then what must be done again."""
         for entity, carry_out in (
             ("connection", self._connection),
+            ("forum", self._forum),
             ("team", self._team),
             ("cycle", self._cycle),
             ("objective", self._objective),
             ("key result", self._key_result),
             ("mapping", self._mapping),
         ):
-            if entity == "team":
+            if entity == "forum":
                 self._write_people(self._plan.steps["person"])
             for step in self._plan.steps[entity]:
                 carry_out(step)
@@ -83,6 +90,7 @@ class Writer:
                 entity_id=change.id,
                 before=step.before,
                 after=step.after,
+                reason=self._reason,
             )
         )
 
@@ -151,11 +159,12 @@ class Writer:
             return
         wanted: DeclaredPerson = step.wanted
         if step.row is None:
-            row = self._people[wanted.email] = Person(email=wanted.email, name=wanted.name, active=wanted.active)
+            row = self._people[wanted.email] = Person(email=wanted.email, name=wanted.name, active=wanted.active, **wanted.said)
             self._session.add(row)
             return
         step.row.name, step.row.active = wanted.name, wanted.active
-        if set(step.after or ()) - {"accounts"}:
+        step.row.role = wanted.said.get("role", step.row.role)
+        if set(step.after or ()) - {"accounts", "role"}:
             self._touch_owned(step.row.id)
 
     def _touch_owned(self, person_id: int) -> None:
@@ -170,6 +179,19 @@ class Writer:
             )
             self._session.add(PersonAccount(person_id=person_id, connection_id=connection_id, account=account))
 
+    def _forum(self, step: Step) -> None:
+        if step.wanted is None:
+            step.row.retired_at = self._now
+            self._session.execute(update(Team).where(Team.forum_id == step.row.id).values(forum_id=None))
+            return
+        wanted: DeclaredForum = step.wanted
+        row = step.row
+        if row is None:
+            row = self._forums[wanted.name] = Forum(name=wanted.name)
+            self._session.add(row)
+        row.caller_id = self._people[wanted.caller].id if wanted.caller else None
+        row.retired_at = None
+
     def _team(self, step: Step) -> None:
         if step.wanted is None:
             step.row.retired_at = self._now
@@ -181,6 +203,12 @@ class Writer:
             self._session.add(row)
         row.lead_id = self._people[wanted.lead].id if wanted.lead else None
         row.retired_at = None
+        if "forum" in wanted.said:
+            row.forum_id = self._forums[wanted.said["forum"]].id if wanted.said["forum"] else None
+        if "members" in wanted.said:
+            self._session.flush()
+            self._session.execute(delete(TeamMember).where(TeamMember.team_id == row.id))
+            self._session.add_all(TeamMember(team_id=row.id, person_id=self._people[each].id) for each in wanted.said["members"])
 
     def _cycle(self, step: Step) -> None:
         if step.wanted is None:
@@ -192,10 +220,12 @@ class Writer:
             row = self._cycles[wanted.name] = Cycle(name=wanted.name)
             self._session.add(row)
         else:
-            held = {each.id for each in self._objectives.values() if each.cycle_id == row.id}
-            self._work.key_results.update(each.id for each in self._key_results.values() if each.objective_id in held)
+            for objective in self._objectives.values():
+                if objective.cycle_id == row.id:
+                    self._touch_objective(objective)
         row.start, row.end, row.retired_at = wanted.start, wanted.end, None
-        row.started_at = row.started_at or self._now  # the file is the decision
+        started = wanted.said.get("started", step.row is None or row.started_at is not None)  # not said: a new one is started
+        row.started_at = (row.started_at or self._now) if started else None
 
     # --- objectives and key results ----------------------------------------------------------------------------------------
 
@@ -207,7 +237,7 @@ class Writer:
             return
         wanted, after, row = step.wanted, step.after or {}, step.row
         if row is None:
-            row = self._objectives[wanted.id] = Objective(id=wanted.id, created_at=self._now)
+            row = self._objectives[wanted.id] = Objective(id=wanted.id, created_at=self._now, stage=READY, restricted=False)
             self._session.add(row)
         row.title = wanted.title
         row.cycle_id = self._cycles[wanted.cycle].id
@@ -215,6 +245,11 @@ class Writer:
         row.pages = [{"connection": self._connections[name].id, "ref": ref} for name, ref in wanted.pages]
         row.position = after.get("position", row.position)
         row.retired_at = None
+        row.stage, row.restricted = wanted.said.get("stage", row.stage), wanted.said.get("restricted", row.restricted)
+        if "readers" in wanted.said:
+            self._session.flush()
+            self._session.execute(delete(ObjectiveReader).where(ObjectiveReader.objective_id == row.id))
+            self._session.add_all(ObjectiveReader(objective_id=row.id, person_id=self._people[each].id) for each in wanted.said["readers"])
         self._touch_objective(row)
 
     def _touch_objective(self, row: Objective) -> None:
@@ -237,7 +272,7 @@ class Writer:
             return
         wanted, after, row = step.wanted, step.after or {}, step.row
         if row is None:
-            row = KeyResult(id=wanted.id, created_at=self._now)
+            row = KeyResult(id=wanted.id, created_at=self._now, by_hand=False)
             self._session.add(row)
             self._key_results[wanted.id] = row
         for name, value in views.definition_view(wanted.definition).items():
@@ -246,6 +281,7 @@ class Writer:
         row.owner_id = self._people[wanted.owner].id
         row.objective_id = after.get("objective", row.objective_id)
         row.position = after.get("position", row.position)
+        row.by_hand = wanted.said.get("by_hand", row.by_hand)
         row.retired_at = None
         self._touch_key_result(row)
 
@@ -284,6 +320,9 @@ class Writer:
         else:
             row.version += 1
         row.position = step.position
+        if "owner" in step.wanted.said:
+            owner = step.wanted.said["owner"]
+            row.owner_id = self._people[owner].id if owner else None
         if step.change.action == CREATE or step.revived:
             row.retired_at = row.broken = row.listed_at = None
             answer = self._answers.resolutions.get((step.owner, views.mapping_key(draft.connection, rule)))

@@ -1,340 +1,243 @@
-"""Import: what each row would do, every bad cell by name, and then all of it in one transaction or nothing.
+"""Import of one file: read and planned outside every transaction, then saved in one transaction or not at all.
 
-Rows of the nine columns are matched by objective and key result title, those of our own JSON by id. An empty cell leaves things as
-they are, except an empty blocker, which says that there is none. What did not change leaves no trace.
+Every row has a fate and every bad cell a name. What was planned is checked again when it is written: if somebody changed the same things
+meanwhile, the import is planned anew.
 """
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from connector.domain.checkin import CheckInDraft, parse_check_in
-from connector.domain.model import Cycle as CycleFact
-from connector.domain.model import Kind
-from connector.domain.scoring import faults
-from connector.errors import InputError
+from connector.domain.rights import Act, Viewer
+from connector.errors import Conflict, InputError
 from connector.runtime import Runtime
-from connector.services.exchange import restore
-from connector.services.exchange.readers import Incoming, check_size, read_csv, read_xlsx
-from connector.services.exchange.saving import create_key_result, save_changes
-from connector.services.exchange.sheets import ends_of, number_text, sheet_names
-from connector.services.facts import cycle_end_moment, load_definition
-from connector.store.tables import Cycle, KeyResult, Objective, Person
+from connector.services.changes import require
+from connector.services.exchange import backup, merging
+from connector.services.exchange.archive import MOST_ARCHIVE, Document, read_document
+from connector.services.exchange.cells import Cell, Incoming
+from connector.services.exchange.columns import ColumnMapping, guess_columns
+from connector.services.exchange.days import day_order
+from connector.services.exchange.homes import Choice
+from connector.services.exchange.known import Known, fingerprint, load_known, same_as_stored
+from connector.services.exchange.layout import LeftOut, rows_of
+from connector.services.exchange.numbers import Decimal, decimal_sign
+from connector.services.exchange.options import Options
+from connector.services.exchange.plan import Fate, Plan
+from connector.services.exchange.planning import Planner
+from connector.services.exchange.saving import carry_out, rests_on
+from connector.services.exchange.tables import Tables, header_texts, read_tables, sample_of
+from connector.services.exchange.values import Decimals
+from connector.services.exchange.vocabulary import NUMBERS
 
-_NUMBER_COLUMNS = {"From": "start", "To": "target", "Current value": "value"}
+MOST_FAULTS = 1000  # that are collected: a file of the wrong kind has one in each row
+_TRIES = 3
+_REPORT_EVERY = 500  # rows
 
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What happens to one row: "unchanged", "update" or "create", with what changes in words."""
-
-    place: str
-    name: str
-    action: str
-    changes: tuple[str, ...] = ()
+Progress = Callable[[int, int], None]  # rows done, rows in all
+Row = Incoming | LeftOut | InputError
 
 
 @dataclass
 class Outcome:
-    """All rows and, when something cannot be used, every fault. With a fault nothing was saved."""
+    """All rows and, when something cannot be used, every fault. With a fault nothing was saved.
+
+    ``columns`` is the mapping that was used, None for our own JSON · ``notes``: how the file was read, in words.
+    """
 
     fates: list[Fate] = field(default_factory=list)
     faults: list[InputError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    columns: ColumnMapping | None = None
     saved: bool = False
+
+    def count(self, action: str) -> int:
+        """How many rows have this fate."""
+        return sum(fate.action == action for fate in self.fates)
 
 
 @dataclass
-class _Known:
-    """Key results as they are, by objective and title, and the people who may own one."""
+class Rows:
+    """What is to be planned: rows in the order of their source, and how numbers and days are written in them."""
 
-    candidates: dict[tuple[str, str], list[tuple[KeyResult, Objective, Cycle]]]
-    objectives: dict[str, list[tuple[Objective, Cycle]]]
-    people: dict[str, Person]
-    emails: dict[int, str]
-    ids: set[str]
+    rows: Sequence[Row]
+    choice: Choice
+    columns: ColumnMapping | None = None
+    notes: tuple[str, ...] = ()
 
 
-def import_file(runtime: Runtime, name: str, data: bytes, *, actor: str, cycle: str | None = None, dry_run: bool = False) -> Outcome:
+def import_file(
+    runtime: Runtime,
+    name: str,
+    data: bytes,
+    *,
+    viewer: Viewer,
+    options: Options | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
     """Read one file (its ending says what it is) and save it, unless ``dry_run`` or a fault forbids.
 
-    ``cycle`` limits what rows may match. Raises ``InputError`` for a file that cannot be read at all.
+    A JSON export is restored whole into an empty installation, and merged by id into any other. Raises ``InputError`` for a file that
+    cannot be read at all, ``Forbidden`` for a role that may not, ``Conflict`` when others keep changing the same things.
     """
-    check_size(data)
-    ending = name.rpartition(".")[2].lower()
-    if ending == "json":
-        archive = restore.read_archive(data)
-        rows: Sequence[Incoming | restore.Stored] = restore.rows_of(archive)
-    elif ending in ("csv", "xlsx"):
-        archive = None
-        rows = read_csv(data) if ending == "csv" else read_xlsx(data)
-    else:
-        raise InputError("the file must end in .csv, .xlsx or .json", where=name)
-    outcome = Outcome()
-    with runtime.store.write() as session:
-        if archive is not None:
-            outcome.fates += [Fate("file", text, "create") for text in restore.create_missing(session, archive, runtime.now())]
-        _handle(runtime, session, rows, outcome, actor, cycle)
-        if dry_run or outcome.faults:
-            session.rollback()
-        else:
-            outcome.saved = True
-    if outcome.saved and any(fate.action != "unchanged" for fate in outcome.fates):
-        runtime.queue.nudge("settle")
-    return outcome
+    chosen = options or Options()
+    require(viewer, Act.WRITE)
+    if name.rpartition(".")[2].lower() == "json":
+        require(viewer, Act.ADMINISTER)
+        if len(data) > MOST_ARCHIVE:
+            raise InputError(f"the file has more than {MOST_ARCHIVE // 1_000_000} MB", where=name)
+        document = read_document(data)
+        if backup.fits(runtime, document):
+            fates = backup.restore(runtime, document, viewer=viewer, dry_run=dry_run, progress=progress)
+            return Outcome([Fate(place, text, "create") for place, text in fates], saved=not dry_run)
+        return _merge(runtime, document, viewer, chosen, name, dry_run, progress)
+    rows = rows_of_tables(read_tables(name, data, chosen.encoding), chosen)
+    return import_rows(runtime, rows, viewer=viewer, options=chosen, source=chosen.origin or name, dry_run=dry_run, progress=progress)
 
 
-def _handle(
-    runtime: Runtime, session: Session, rows: Sequence[Incoming | restore.Stored], outcome: Outcome, actor: str, cycle: str | None
-) -> None:
-    known = _load(session)
-    cycles = list(session.scalars(select(Cycle.name).where(Cycle.retired_at.is_(None)).order_by(Cycle.start, Cycle.name)))
-    if cycle is not None and cycle not in cycles:
-        raise InputError(f"no cycle is called {cycle!r}; there are: {', '.join(cycles) or 'none'}", where="--cycle")
-    by_sheet = sheet_names(cycles)
-    seen: dict[str, str] = {}
-    for row in rows:
-        try:
-            fate = _one(runtime, session, row, known, cycle or by_sheet.get(row.sheet), seen, actor)
-        except InputError as error:
-            place = f"{row.place}, {error.where}" if error.where else row.place
-            outcome.faults.append(InputError(error.message, where=place))
-        else:
-            outcome.fates.append(fate)
+def rows_of_tables(read: Tables, options: Options) -> Rows:
+    """The key results of a file's tables, by the columns of ``options`` or those guessed. Raises ``InputError`` when none fit."""
+    notes = list(read.notes)
+    mapping: ColumnMapping | None = options.columns
+    rows: list[Row] = []
+    for table in read.tables:
+        if options.origin:  # rows of a database, not lines of a file
+            lines = [replace(line, number=number) for number, line in enumerate(table.lines, start=1)]
+            table = replace(table, word="row", lines=lines)
+        if options.columns is None:
+            mapping = guess_columns(header_texts(table), sample_of(table), options.profile, options.corrections)
+        assert mapping is not None
+        found = rows_of(table, mapping)
+        rows += map(_titled, found) if options.origin else found
+    if options.columns is None and mapping is not None:
+        notes += mapping.notes
+    choice, told = choice_for(rows, options)
+    return Rows(rows, choice, mapping, (*notes, *told))
 
 
-def _load(session: Session) -> _Known:
-    found = _Known({}, {}, {}, {}, set(session.scalars(select(KeyResult.id))))
-    for person in session.scalars(select(Person)):
-        found.people[person.email] = person
-        found.emails[person.id] = person.email
-    for objective, cycle in session.execute(
-        select(Objective, Cycle).join(Cycle, Cycle.id == Objective.cycle_id).where(Objective.retired_at.is_(None))
-    ):
-        found.objectives.setdefault(objective.title.strip(), []).append((objective, cycle))
-    by_id = {objective.id: (objective, cycle) for entries in found.objectives.values() for objective, cycle in entries}
-    for row in session.scalars(select(KeyResult).where(KeyResult.retired_at.is_(None)).order_by(KeyResult.position, KeyResult.id)):
-        if row.objective_id in by_id:
-            objective, cycle = by_id[row.objective_id]
-            found.candidates.setdefault((objective.title.strip(), row.title.strip()), []).append((row, objective, cycle))
-    return found
+def _titled(row: Row) -> Row:
+    """A database shows no numbers of rows: its rows are found by their title."""
+    title = row.cell("key_result") if isinstance(row, Incoming) else ""
+    return replace(row, place=f'{row.place} "{title[:60]}"') if isinstance(row, Incoming) and isinstance(title, str) and title else row
 
 
-def _one(
+def choice_for(rows: Sequence[Row], options: Options) -> tuple[Choice, list[str]]:
+    """How numbers and days are written in these rows, found out column by column; said where it is not our own way."""
+    found: dict[str, Decimal] = {}
+    notes: list[str] = []
+    for name in NUMBERS:
+        found[name] = decimal_sign(_column(rows, name))
+    sure = [decimal for decimal in found.values() if decimal.sign]
+    for name, decimal in found.items():
+        if not decimal.sign and sure and len({each.sign for each in sure}) == 1:
+            found[name] = Decimal(sure[0].sign, sure[0].seen)  # one program wrote all columns
+        if found[name].sign == "," and any(isinstance(cell, str) and ("," in cell or "." in cell) for cell in _column(rows, name)):
+            shown = next((row.columns.get(name, name) for row in rows if isinstance(row, Incoming)), name)
+            notes.append(f"numbers of {shown} have decimal commas, as {found[name].seen!r} shows")
+    choice = Choice(options.cycle, options.create_objectives, options.match_names, Decimals(found), day_order(_column(rows, "due")))
+    return choice, notes
+
+
+def _column(rows: Iterable[Row], name: str) -> Iterable[Cell]:
+    return (row.cells[name] for row in rows if isinstance(row, Incoming) and name in row.cells)
+
+
+def import_rows(
     runtime: Runtime,
-    session: Session,
-    row: Incoming | restore.Stored,
-    known: _Known,
-    cycle: str | None,
-    seen: dict[str, str],
-    actor: str,
-) -> Fate:
-    cells = row.cells
-    title, objective_title = _required(cells, "Key Result"), _required(cells, "Objective")
-    name = f"{objective_title} / {title}"
-    matches = [
-        entry
-        for entry in known.candidates.get((objective_title, title), [])
-        if (cycle is None or entry[2].name == cycle) and (not isinstance(row, restore.Stored) or entry[0].id == row.id)
-    ]
-    if not matches:
-        return _create(runtime, session, row, known, cycle, name, seen, actor)
-    plans = []
-    for existing, _, its_cycle in matches:
-        plan, trouble = _try_plan(runtime, cells, existing, its_cycle, known)
-        plans.append((existing, plan, trouble))
-    if len(plans) > 1:
-        # The same title in two cycles: a row that says what one of them has already is that one.
-        same = [entry for entry in plans if entry[2] is None and not entry[1]]
-        if not same:
-            raise InputError("more than one key result has this title; say which cycle is meant with --cycle NAME", where="Key Result")
-        plans = [next((entry for entry in same if entry[0].id not in seen), same[0])]
-    existing, plan, trouble = plans[0]
-    if trouble is not None:
-        raise trouble
-    if existing.id in seen:
-        raise InputError(f"this key result stands in {seen[existing.id]} too; keep one of the rows", where="Key Result")
-    seen[existing.id] = row.place
-    if not plan:
-        return Fate(row.place, name, "unchanged")
-    changes = save_changes(session, existing, plan, known.emails, actor=actor, now=runtime.now(), epoch=runtime.epoch())
-    return Fate(row.place, name, "update", changes)
-
-
-def _try_plan(
-    runtime: Runtime, cells: Mapping[str, str | float], existing: KeyResult, cycle: Cycle, known: _Known
-) -> tuple[dict[str, Any], InputError | None]:
-    try:
-        return _plan(runtime, cells, existing, cycle, known), None
-    except InputError as error:
-        return {}, error
-
-
-def _plan(runtime: Runtime, cells: Mapping[str, str | float], row: KeyResult, cycle: Cycle, known: _Known) -> dict[str, Any]:
-    """What differs from what is stored: start, target, owner_id, value, confidence, blocker. Raises ``InputError`` for a bad cell."""
-    plan: dict[str, Any] = {}
-    definition = load_definition(row)
-    for column, name, stored in zip(("From", "To"), ("start", "target"), ends_of(row), strict=True):
-        given = _number(cells[column], column)
-        if given is not None and not _same(given, stored):
-            plan[name] = given
-    owner = _owner(cells["Owner"], known)
-    if owner is not None and owner.id != row.owner_id:
-        plan["owner_id"] = owner.id
-    ends = ("low", "high") if row.kind == Kind.BETWEEN else ("start", "target")
-    changed = replace(definition, **{end: plan[name] for end, name in zip(ends, ("start", "target"), strict=True) if name in plan})
-    if changed != definition:
-        for fault in faults(changed):
-            raise InputError(fault.message, where={"start": "From", "low": "From"}.get(fault.field, "To"))
-    said = _said(cells, changed)
-    if said.value is not None and not _same(said.value, row.current):
-        plan["value"] = said.value
-    if said.confidence is not None and said.confidence != row.confidence:
-        plan["confidence"] = said.confidence
-    if (said.blocker or "") != (row.blocker or "").strip():
-        plan["blocker"] = said.blocker or None
-    if plan and _is_over(runtime, row, cycle, known):
-        column = next(iter(plan))
-        raise InputError(f"the cycle {cycle.name} is over: its key results are frozen ({column} would change)", where="Key Result")
-    return plan
-
-
-def _said(cells: Mapping[str, str | float], definition: Any) -> CheckInDraft:
-    """Value, confidence and blocker, judged by the rules of check-ins."""
-    columns = {"value": "Current value", "confidence": "Confidence", "blocker": "Blocker"}
-    fields: dict[str, object] = {name: cells[column] for name, column in columns.items() if cells[column] != ""}
-    if "blocker" in fields:
-        fields["blocker"] = _text(cells["Blocker"])
-    try:
-        return parse_check_in(fields, definition)
-    except InputError as error:
-        raise InputError(error.message, where=columns.get(error.where, error.where)) from None
-
-
-def _is_over(runtime: Runtime, row: KeyResult, cycle: Cycle, known: _Known) -> bool:
-    objectives = (objective for entries in known.objectives.values() for objective, _ in entries)
-    closed = any(objective.closed_at is not None for objective in objectives if objective.id == row.objective_id)
-    return closed or _ended(runtime, cycle)
-
-
-def _ended(runtime: Runtime, cycle: Cycle) -> bool:
-    now: datetime = runtime.now()
-    return now >= cycle_end_moment(CycleFact(cycle.name, cycle.start, cycle.end), runtime.settings.zone)
-
-
-def _create(
-    runtime: Runtime,
-    session: Session,
-    row: Incoming | restore.Stored,
-    known: _Known,
-    cycle: str | None,
-    name: str,
-    seen: dict[str, str],
-    actor: str,
-) -> Fate:
-    cells = row.cells
-    homes = [
-        entry
-        for entry in known.objectives.get(_required(cells, "Objective"), [])
-        if (cycle is None or entry[1].name == cycle) and (not isinstance(row, restore.Stored) or entry[0].id == row.objective)
-    ]
-    if not homes:
-        raise InputError("there is no such objective; make it first (apply), or correct the title", where="Objective")
-    if len(homes) > 1:
-        homes = [entry for entry in homes if entry[0].closed_at is None and not _ended(runtime, entry[1])]
-        if len(homes) != 1:
-            raise InputError("more than one objective has this title; say which cycle is meant with --cycle NAME", where="Objective")
-    objective, its_cycle = homes[0]
-    stored = row if isinstance(row, restore.Stored) else None
-    if stored is None and (objective.closed_at is not None or _ended(runtime, its_cycle)):
-        raise InputError(f"the cycle {its_cycle.name} is over: it takes no new key results", where="Objective")
-    owner = _owner(cells["Owner"], known)
-    if owner is None and stored is None:
-        raise InputError("a key result has exactly one owner: enter an e-mail address", where="Owner")
-    columns: dict[str, Any] = dict(stored.definition) if stored else {"kind": Kind.METRIC.value}
-    if stored is None:
-        for column, end in (("From", "start"), ("To", "target")):
-            given = _number(cells[column], column)
-            if given is None:
-                raise InputError("enter a number: a new key result reads from X to Y", where=column)
-            columns[end] = given
-    new = create_key_result(
-        objective,
-        id=stored.id if stored else _new_id(_required(cells, "Key Result"), known.ids),
-        title=_required(cells, "Key Result"),
-        owner=owner,
-        now=runtime.now(),
-        columns=columns,
+    rows: Rows,
+    *,
+    viewer: Viewer,
+    options: Options,
+    source: str,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Plan rows of any source, and save them. ``source`` is what readings and the audit trail name. Raises as ``import_file``."""
+    require(viewer, Act.WRITE)
+    return _plan_and_save(
+        runtime,
+        lambda known, outcome: _planned(known, rows, outcome, progress),
+        Outcome(notes=list(rows.notes), columns=rows.columns),
+        viewer=viewer,
+        reason=options.reason or f"import of {source}",
+        source=source,
+        dry_run=dry_run,
     )
-    definition = load_definition(new)
-    for fault in faults(definition):
-        raise InputError(fault.message, where={"start": "From"}.get(fault.field, "To"))
-    said = _said(cells, definition)
-    if new.id in known.ids:
-        raise InputError(f"a key result with the id {new.id!r} exists already, or did; choose another", where="Key Result")
-    known.ids.add(new.id)
-    seen[new.id] = row.place
-    session.add(new)
-    session.flush()
-    plan = {name: value for name, value in (("value", said.value), ("confidence", said.confidence), ("blocker", said.blocker)) if value}
-    if said.value is not None:
-        plan["value"] = said.value
-    save_changes(session, new, plan, known.emails, actor=actor, now=runtime.now(), epoch=runtime.epoch(), created=True)
-    known.candidates.setdefault((objective.title.strip(), new.title.strip()), []).append((new, objective, its_cycle))
-    return Fate(row.place, name, "create", (f"id {new.id}",))
 
 
-def _required(cells: Mapping[str, str | float], column: str) -> str:
-    text = _text(cells[column])
-    if not text:
-        raise InputError("must not be empty", where=column)
-    if len(text) > 500:
-        raise InputError(f"has {len(text)} characters; 500 are the most", where=column)
-    return text
+def _merge(
+    runtime: Runtime, document: Document, viewer: Viewer, options: Options, source: str, dry_run: bool, progress: Progress | None
+) -> Outcome:
+    archive = merging.archive_of(document)
+    incoming = merging.rows_of(archive)
+    choice = Choice(options.cycle)
+
+    def plan(known: Known, outcome: Outcome) -> Plan:
+        additions = Plan()
+        outcome.fates += [Fate("file", text, "create") for text in merging.add_missing(known, archive, additions, runtime.now())]
+        plan = _planned(known, Rows(incoming, choice), outcome, progress)
+        plan.people, plan.teams, plan.cycles = additions.people, additions.teams, additions.cycles
+        plan.objectives = additions.objectives + plan.objectives
+        return plan
+
+    outcome = Outcome(notes=merging.left_out(document))
+    reason = options.reason or f"import of {source}"
+    return _plan_and_save(runtime, plan, outcome, viewer=viewer, reason=reason, source=source, dry_run=dry_run)
 
 
-def _text(cell: str | float) -> str:
-    return number_text(cell) if isinstance(cell, float) else cell.strip()
+def _planned(known: Known, rows: Rows, outcome: Outcome, progress: Progress | None) -> Plan:
+    if rows.choice.cycle is not None:
+        known.cycle(rows.choice.cycle, "--cycle")
+    planner = Planner(known, rows.choice)
+    total = len(rows.rows)
+    for number, row in enumerate(rows.rows):
+        if progress is not None and number % _REPORT_EVERY == 0:
+            progress(number, total)
+        found = _fate(planner, row)
+        if isinstance(found, Fate):
+            outcome.fates.append(found)
+        elif len(outcome.faults) < MOST_FAULTS:
+            outcome.faults += found
+    if progress is not None:
+        progress(total, total)
+    return planner.plan
 
 
-def _number(cell: str | float, column: str) -> float | None:
-    if cell == "":
-        return None
-    draft = None
-    try:
-        draft = parse_check_in({"value": cell}).value
-    except InputError as error:
-        raise InputError(f"{error.message} (found {str(cell)[:40]!r})", where=column) from None
-    return draft
+def _fate(planner: Planner, row: Row) -> Fate | list[InputError]:
+    if isinstance(row, InputError):
+        return [row]
+    if isinstance(row, LeftOut):
+        return Fate(row.place, row.name, "left out", (row.reason,))
+    return planner.row(row)
 
 
-def _owner(cell: str | float, known: _Known) -> Person | None:
-    text = _text(cell).lower()
-    if not text:
-        return None
-    person = known.people.get(text)
-    if person is None:
-        raise InputError(f"{text[:80]!r} is nobody's e-mail address here; enter the one owner's", where="Owner")
-    return person
-
-
-def _same(given: float, stored: float | None) -> bool:
-    # A spreadsheet program keeps fifteen digits.
-    return stored is not None and math.isclose(given, stored, rel_tol=1e-12, abs_tol=1e-12)
-
-
-def _new_id(title: str, taken: set[str]) -> str:
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    slug = "kr-" + (re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "new")
-    number, chosen = 2, slug
-    while chosen in taken:
-        chosen, number = f"{slug}-{number}", number + 1
-    return chosen
+def _plan_and_save(
+    runtime: Runtime,
+    make: Callable[[Known, Outcome], Plan],
+    blank: Outcome,
+    *,
+    viewer: Viewer,
+    reason: str,
+    source: str,
+    dry_run: bool,
+) -> Outcome:
+    for _ in range(_TRIES):
+        outcome = Outcome(notes=list(blank.notes), columns=blank.columns)
+        with runtime.store.read() as session:
+            known = load_known(session, runtime.now(), runtime.settings.zone, viewer)
+        plan = make(known, outcome)
+        if dry_run or outcome.faults:
+            return outcome
+        if plan.is_empty:
+            outcome.saved = True
+            return outcome
+        with runtime.store.write() as session:
+            seen = {change.known.id: rests_on(change) for change in plan.changes}
+            if fingerprint(session) == known.fingerprint and same_as_stored(session, seen):
+                carry_out(session, plan, actor=viewer.name, reason=reason, source=source, now=runtime.now(), epoch=runtime.epoch())
+                outcome.saved = True
+        if outcome.saved:
+            runtime.queue.nudge("settle")
+            return outcome
+    raise Conflict("others changed the same key results while this file was imported; nothing was saved. Import it again")

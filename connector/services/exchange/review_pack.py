@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,14 @@ from sqlalchemy import select
 from connector.domain import wording
 from connector.domain.model import DecisionKind, State
 from connector.domain.panel import KeyResultPanel
+from connector.domain.rights import Viewer
 from connector.domain.rollup import WORST_FIRST
 from connector.runtime import Runtime
 from connector.services.exchange.sheets import cycle_names
 from connector.services.facts import cycle_end_moment, load_facts
 from connector.services.panels import describe_key_result
 from connector.store.tables import Cycle, KeyResult, Objective
+from connector.store.visibility import visible
 
 EXCEPTIONS = (State.AT_RISK, State.STALLED, State.OVERDUE, State.NO_DATA, State.DATA_LATE)
 _CHUNK = 200
@@ -38,9 +40,9 @@ class _Told:
     panel: KeyResultPanel
 
 
-def write_review_pack(runtime: Runtime, cycle: str | None = None) -> bytes:
-    """The pack of one cycle, or of all that are not over."""
-    told, names = _read(runtime, cycle)
+def write_review_pack(runtime: Runtime, viewer: Viewer, cycle: str | None = None) -> Iterator[bytes]:
+    """The pack of one cycle, or of all that are not over, with what the viewer may know of."""
+    told, names = _read(runtime, viewer, cycle)
     deck = Presentation()
     deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
     exceptions = sorted(
@@ -52,10 +54,10 @@ def write_review_pack(runtime: Runtime, cycle: str | None = None) -> bytes:
     _decisions(deck, [entry for entry in told if entry.panel.decision is not DecisionKind.NONE and entry.panel.state is not State.CLOSED])
     output = io.BytesIO()
     deck.save(output)
-    return output.getvalue()
+    return iter((output.getvalue(),))
 
 
-def _read(runtime: Runtime, cycle: str | None) -> tuple[list[_Told], list[str]]:
+def _read(runtime: Runtime, viewer: Viewer, cycle: str | None) -> tuple[list[_Told], list[str]]:
     now, zone = runtime.now(), runtime.settings.zone
     told: list[_Told] = []
     with runtime.store.read() as session:
@@ -65,7 +67,12 @@ def _read(runtime: Runtime, cycle: str | None) -> tuple[list[_Told], list[str]]:
                 select(KeyResult.id)
                 .join(Objective, Objective.id == KeyResult.objective_id)
                 .join(Cycle, Cycle.id == Objective.cycle_id)
-                .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), *([Cycle.name == cycle] if cycle else []))
+                .where(
+                    KeyResult.retired_at.is_(None),
+                    Objective.retired_at.is_(None),
+                    visible(viewer),
+                    *([Cycle.name == cycle] if cycle else []),
+                )
                 .order_by(Objective.position, Objective.id, KeyResult.position, KeyResult.id)
             )
         )

@@ -1,4 +1,4 @@
-"""The nine columns as CSV and XLSX, written (R002, R004). No cell can become a formula in a spreadsheet program.
+"""The nine columns as CSV and XLSX, written as a stream (R002, R004). No cell can become a formula in a spreadsheet program.
 
 Numbers are written so that reading them back gives the same number.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import xlsxwriter
@@ -16,23 +18,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Kind
+from connector.domain.rights import Viewer
 from connector.errors import InputError
 from connector.runtime import Runtime
+from connector.services.exchange.cells import guard, number_text
+from connector.services.exchange.vocabulary import COLUMNS
 from connector.store.reads import moment_text
 from connector.store.tables import Cycle, KeyResult, Objective, Person
+from connector.store.visibility import visible
 
-COLUMNS = ("Objective", "Key Result", "Owner", "From", "To", "Current value", "Confidence", "Blocker", "Last updated")
 WIDTHS = (32, 40, 26, 10, 10, 14, 11, 32, 26)
+CHUNK = 1 << 16  # bytes of a stream's pieces
 
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-# What a spreadsheet program may take for a formula. The quotes before it belong to the pattern, so that undoing is exact.
-# Also behind a semicolon or tab: where the decimal sign is a comma, spreadsheet programs part a CSV file there.
-_FORMULA = re.compile(r"(^|[;\t])('*[=+\-@\t\r])")
-_QUOTED_FORMULA = re.compile(r"(^|[;\t])'('*[=+\-@\t\r])")
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\]")
 _LONGEST_SHEET_NAME = 31
+_ROWS_AT_ONCE = 1000
 
-Cell = str | float | None
+OutCell = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,7 @@ class SheetRow:
     """One key result as the nine columns have it; ``cycle`` decides the sheet."""
 
     cycle: str
-    cells: tuple[Cell, ...]
-
-
-def ends_of(row: KeyResult) -> tuple[float | None, float | None]:
-    """From and To: the bounds of a key result that must stay between two, else start and target."""
-    return (row.low, row.high) if row.kind == Kind.BETWEEN else (row.start, row.target)
+    cells: tuple[OutCell, ...]
 
 
 def cycle_names(session: Session, only: str | None = None) -> list[str]:
@@ -58,43 +55,25 @@ def cycle_names(session: Session, only: str | None = None) -> list[str]:
     return [only]
 
 
-def read_rows(session: Session, cycle: str | None = None) -> list[SheetRow]:
-    """One row for each key result, whatever number of items feeds it (R003)."""
+def read_rows(session: Session, viewer: Viewer, cycle: str | None = None) -> Iterator[SheetRow]:
+    """One row for each key result that the viewer may know of, whatever number of items feeds it (R003); cycle after cycle."""
+    columns = (KeyResult.kind, KeyResult.start, KeyResult.target, KeyResult.low, KeyResult.high, KeyResult.current)
+    said = (KeyResult.confidence, KeyResult.blocker, KeyResult.updated_at)
     query = (
-        select(KeyResult, Objective.title, Cycle.name, Person.email)
+        select(Cycle.name, Objective.title, KeyResult.title, Person.email, *columns, *said)
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(Cycle, Cycle.id == Objective.cycle_id)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
-        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
+        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
         .order_by(Cycle.start, Cycle.name, Objective.position, Objective.id, KeyResult.position, KeyResult.id)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
     )
     if cycle is not None:
         query = query.where(Cycle.name == cycle)
-    rows = []
-    for row, objective, name, owner in session.execute(query):
-        start, target = ends_of(row)
-        updated = moment_text(row.updated_at)
-        rows.append(SheetRow(name, (objective, row.title, owner, start, target, row.current, _float(row.confidence), row.blocker, updated)))
-    return rows
-
-
-def _float(number: int | None) -> float | None:
-    return None if number is None else float(number)
-
-
-def number_text(value: float) -> str:
-    """The shortest text that reads back as the same number: 42, 4.1, 1e+22."""
-    return repr(value).removesuffix(".0")
-
-
-def guard(text: str) -> str:
-    """Put a quote before what a spreadsheet program may take for a formula; numbers stay as they are."""
-    return text if NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'\2", text)
-
-
-def unguard(text: str) -> str:
-    """Take the quotes of ``guard`` away again."""
-    return _QUOTED_FORMULA.sub(r"\1\2", text)
+    for name, objective, title, owner, kind, start, target, low, high, current, confidence, blocker, updated in session.execute(query):
+        ends = (low, high) if kind == Kind.BETWEEN else (start, target)
+        rated = None if confidence is None else float(confidence)
+        yield SheetRow(name, (objective, title, owner, *ends, current, rated, blocker, moment_text(updated)))
 
 
 def sheet_names(cycles: Sequence[str]) -> dict[str, str]:
@@ -114,48 +93,82 @@ def sheet_names(cycles: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def write_csv(runtime: Runtime, cycle: str | None = None) -> bytes:
-    """The nine columns as CSV (UTF-8, RFC 4180)."""
+def write_csv(runtime: Runtime, viewer: Viewer, cycle: str | None = None) -> Iterator[bytes]:
+    """The nine columns as CSV (UTF-8, RFC 4180), piece by piece. Raises ``InputError`` at once for an unknown cycle."""
     with runtime.store.read() as session:
         cycle_names(session, cycle)
-        rows = read_rows(session, cycle)
+    return _csv(runtime, viewer, cycle)
+
+
+def _csv(runtime: Runtime, viewer: Viewer, cycle: str | None) -> Iterator[bytes]:
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_text(cell) for cell in row.cells])
-    return output.getvalue().encode()
+    with runtime.store.read() as session:
+        for row in read_rows(session, viewer, cycle):
+            writer.writerow([_text(cell) for cell in row.cells])
+            if output.tell() >= CHUNK:
+                yield _taken(output)
+    yield _taken(output)
 
 
-def _text(cell: Cell) -> str:
+def _taken(output: io.StringIO) -> bytes:
+    data = output.getvalue().encode()
+    output.seek(0)
+    output.truncate()
+    return data
+
+
+def _text(cell: OutCell) -> str:
     if cell is None:
         return ""
     return number_text(cell) if isinstance(cell, float) else guard(cell)
 
 
-def write_xlsx(runtime: Runtime, cycle: str | None = None) -> bytes:
-    """The nine columns as XLSX, one sheet for each cycle."""
+def write_xlsx(runtime: Runtime, viewer: Viewer, cycle: str | None = None) -> Iterator[bytes]:
+    """The nine columns as XLSX, one sheet for each cycle, through a temporary file. Raises ``InputError`` at once for an unknown cycle."""
     with runtime.store.read() as session:
         # All cycles take part in the naming, so that a sheet has the same name in every export.
         names = sheet_names(cycle_names(session))
         chosen = cycle_names(session, cycle)
-        rows = read_rows(session, cycle)
-    output = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(output, options) as workbook:
-        head = workbook.add_format({"bold": True, "bottom": 1})
-        for name, shown in names.items() if names else [("Key results", "")]:
-            if names and shown not in chosen:
-                continue
-            sheet = workbook.add_worksheet(name)
-            sheet.freeze_panes(1, 0)
-            for column, (title, width) in enumerate(zip(COLUMNS, WIDTHS, strict=True)):
-                sheet.set_column(column, column, width)
-                sheet.write_string(0, column, title, head)
-            for number, row in enumerate((row for row in rows if row.cycle == shown), start=1):
-                for column, cell in enumerate(row.cells):
-                    if isinstance(cell, float):
-                        sheet.write_number(number, column, cell)
-                    elif cell is not None:
-                        sheet.write_string(number, column, cell)
-    return output.getvalue()
+    return _xlsx(runtime, viewer, cycle, {name: shown for name, shown in names.items() if shown in chosen})
+
+
+def _xlsx(runtime: Runtime, viewer: Viewer, cycle: str | None, names: dict[str, str]) -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory(prefix="okr-export-") as folder, tempfile.TemporaryFile() as file:
+        options = {
+            "constant_memory": True,
+            "tmpdir": folder,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        with xlsxwriter.Workbook(file, options) as workbook, _one_at_a_time(runtime, viewer, cycle) as rows:
+            head = workbook.add_format({"bold": True, "bottom": 1})
+            # Marks a text as a text for good: it stays one when somebody edits the cell.
+            quoted = workbook.add_format({"quote_prefix": True})
+            row = next(rows, None)
+            for name, shown in names.items() if names else [("Key results", "")]:
+                sheet = workbook.add_worksheet(name)
+                sheet.freeze_panes(1, 0)
+                for column, (title, width) in enumerate(zip(COLUMNS, WIDTHS, strict=True)):
+                    sheet.set_column(column, column, width)
+                    sheet.write_string(0, column, title, head)
+                number = 0
+                while row is not None and row.cycle == shown:
+                    number += 1
+                    for column, cell in enumerate(row.cells):
+                        if isinstance(cell, float):
+                            sheet.write_number(number, column, cell)
+                        elif cell is not None:
+                            sheet.write_string(number, column, cell, quoted if guard(cell) != cell else None)
+                    row = next(rows, None)
+        file.seek(0)
+        while piece := file.read(CHUNK):
+            yield piece
+
+
+@contextmanager
+def _one_at_a_time(runtime: Runtime, viewer: Viewer, cycle: str | None) -> Iterator[Iterator[SheetRow]]:
+    with runtime.store.read() as session:
+        yield read_rows(session, viewer, cycle)

@@ -7,12 +7,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
 
-from connector.domain.rights import Viewer
+from connector.domain.rights import Act, Viewer
 from connector.errors import NotFound
 from connector.runtime import Runtime
-from connector.services.changes import record
+from connector.services.changes import record, require
 from connector.store.tables import BrowserSession, Person
 
 LASTS = timedelta(days=14)  # from sign-in
@@ -35,16 +36,19 @@ class SessionInfo:
 
 def begin(runtime: Runtime, person_id: int, how: str, agent: str = "") -> str:
     """Open a session and return its key, for the cookie alone. ``how``: "link" or the provider's name."""
-    key = secrets.token_urlsafe(32)
-    now = runtime.now()
     with runtime.store.write() as session:
-        person = session.get_one(Person, person_id)
-        session.add(
-            BrowserSession(
-                digest=_digest(key), person_id=person_id, how=how, agent=agent[:200], created_at=now, seen_at=now, expires_at=now + LASTS
-            )
+        return add(session, session.get_one(Person, person_id), how, agent, runtime.now())
+
+
+def add(session: Session, person: Person, how: str, agent: str, now: datetime) -> str:
+    """As ``begin``, inside the caller's transaction."""
+    key = secrets.token_urlsafe(32)
+    session.add(
+        BrowserSession(
+            digest=_digest(key), person_id=person.id, how=how, agent=agent[:200], created_at=now, seen_at=now, expires_at=now + LASTS
         )
-        record(session, _viewer(person), now, "sign_in", "person", person.email, after={"how": how})
+    )
+    record(session, viewer_of(person), now, "sign_in", "person", person.email, after={"how": how})
     return key
 
 
@@ -65,7 +69,7 @@ def find(runtime: Runtime, key: str) -> Viewer | None:
     if now - row.seen_at >= SEEN_EVERY:
         with runtime.store.write() as session:
             session.execute(update(BrowserSession).where(BrowserSession.id == row.id).values(seen_at=now))
-    return _viewer(person)
+    return viewer_of(person)
 
 
 def end(runtime: Runtime, key: str) -> None:
@@ -95,22 +99,36 @@ def of_person(runtime: Runtime, person_id: int, key: str = "") -> list[SessionIn
     return [SessionInfo(row.id, row.how, row.agent, row.created_at, row.seen_at, row.expires_at, row.digest == mine) for row in rows]
 
 
-def revoke(runtime: Runtime, viewer: Viewer, person_id: int, session_id: int | None = None) -> int:
-    """End one session of a person, or all of them; returns how many. Raises ``NotFound`` when the one named is not theirs."""
+def revoke(runtime: Runtime, viewer: Viewer, person_id: int, session_id: int | None = None, *, keep: str = "") -> int:
+    """End one session of a person, or all of them but the one whose key is ``keep``; returns how many.
+
+    Everybody may end their own, admins those of others. Raises ``Forbidden``, ``NotFound`` when the one named is not theirs.
+    """
+    if viewer.person_id != person_id:
+        require(viewer, Act.ADMINISTER)
     now = runtime.now()
     with runtime.store.write() as session:
-        query = update(BrowserSession).where(BrowserSession.person_id == person_id, BrowserSession.revoked_at.is_(None))
-        if session_id is not None:
-            query = query.where(BrowserSession.id == session_id)
-        ended = len(session.execute(query.values(revoked_at=now).returning(BrowserSession.id)).all())
+        person = session.get(Person, person_id)
+        if person is None:
+            raise NotFound("there is no such person")
+        conditions = [BrowserSession.id == session_id] if session_id is not None else []
+        if keep:
+            conditions.append(BrowserSession.digest != _digest(keep))
+        ended = end_all(session, person_id, now, *conditions)
         if session_id is not None and not ended:
-            raise NotFound("there is no such session")
-        person = session.get_one(Person, person_id)
+            raise NotFound("there is no such session; it may have ended already")
         record(session, viewer, now, "revoke_sessions", "person", person.email, after={"sessions": ended})
     return ended
 
 
-def _viewer(person: Person) -> Viewer:
+def end_all(session: Session, person_id: int, now: datetime, *conditions: ColumnElement[bool]) -> int:
+    """End a person's sessions inside the caller's transaction; returns how many."""
+    query = update(BrowserSession).where(BrowserSession.person_id == person_id, BrowserSession.revoked_at.is_(None), *conditions)
+    return len(session.execute(query.values(revoked_at=now).returning(BrowserSession.id)).all())
+
+
+def viewer_of(person: Person) -> Viewer:
+    """Who a person is when they look at pages."""
     return Viewer(person.email, person.role, person.id, person.email, person.name)
 
 

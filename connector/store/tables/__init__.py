@@ -14,7 +14,7 @@ from connector.store.tables.people import (
 )
 from connector.store.tables.record import ApiToken, Audit, Counter, Import, Task
 from connector.store.tables.values import CheckIn, Panel, Reading
-from connector.store.tables.work import Candidate, Connection, Delivery, Item, Mapping, MappingDay, MappingItem, Run
+from connector.store.tables.work import Candidate, Connection, Delivery, DriftFinding, Item, Mapping, MappingDay, MappingItem, Run
 
 __all__ = [
     "ApiToken",
@@ -26,6 +26,7 @@ __all__ = [
     "Counter",
     "Cycle",
     "Delivery",
+    "DriftFinding",
     "Forum",
     "Identity",
     "Import",

@@ -55,7 +55,11 @@ class ObjectiveReader(Base):
 
 
 class KeyResult(Wanted, Base):
-    """A key result: its definition, and its last computed status (everything below ``current`` is derived and rebuilt)."""
+    """A key result: its definition, and its last computed status (everything below ``current`` is derived and rebuilt).
+
+    ``by_hand``: somebody has said that its owner enters the value, so that it needs no mapping.
+    ``stretch_reason``: why a target that history calls too far or too easy is kept; "" = nobody has said.
+    """
 
     __tablename__ = "key_results"
     __table_args__ = (due_index("key_results", "ready_at"),)
@@ -77,6 +81,8 @@ class KeyResult(Wanted, Base):
     checkpoints: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
     phased_targets: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
+    by_hand: Mapped[bool] = mapped_column(default=False, server_default=false())
+    stretch_reason: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 

@@ -16,9 +16,9 @@ class Connection(Base):
     """One Jira site or one Notion workspace. ``auth`` and the webhook secrets are sealed by the vault.
 
     ``lease``: one worker at a time drains a connection, so that writes to one page never race. ``paused_until``: the host
-    asked us to wait. ``parked_at``: 401 or 403; no call is made until an admin mends it.
+    asked us to wait. ``parked_at``: 401 or 403; no call is made until an admin mends it. ``paused_at``: a person wants no calls.
     ``quota``: what the host last said of its limits · ``expires_at``: when the credentials end · ``checks``: what the last test found,
-    and when · ``webhook``: what is known of the subscription at the host.
+    and when · ``webhook``: what is known of the subscription at the host · ``look``: the last look for what could be mapped.
     """
 
     __tablename__ = "connections"
@@ -37,6 +37,7 @@ class Connection(Base):
     parked_at: Mapped[datetime | None] = mapped_column(Moment)
     parked_reason: Mapped[str | None]
     paused_until: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    paused_at: Mapped[datetime | None] = mapped_column(Moment)
     failures: Mapped[int] = mapped_column(default=0, server_default="0")
     lease_until: Mapped[float] = mapped_column(default=0.0, server_default="0")
     lease: Mapped[str] = mapped_column(default="", server_default="")
@@ -51,6 +52,7 @@ class Connection(Base):
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
     checks: Mapped[dict[str, Any] | None] = mapped_column(Json)
     webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    look: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -134,6 +136,7 @@ class Candidate(Base):
     """An epic or database row that could be mapped, as the last look at the host found it.
 
     ``points``: of the epic itself, None where nobody can tell · ``ignored_at``: an admin said that it needs no mapping.
+    ``fed_by``: mappings that its children feed without naming it, as of the last look.
     """
 
     __tablename__ = "candidates"
@@ -150,9 +153,19 @@ class Candidate(Base):
     category: Mapped[str] = mapped_column(default="undefined", server_default="undefined")
     labels: Mapped[list[str]] = mapped_column(Json, default=list)
     points: Mapped[float | None]
+    fed_by: Mapped[list[int]] = mapped_column(Json, default=list)
     ignored_at: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime | None] = mapped_column(Moment)
     seen_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class DriftFinding(Base):
+    """Since when a finding of drift has been there without a break. ``subject``: "mapping:12", "key_result:kr-setup"."""
+
+    __tablename__ = "drift_findings"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(Moment)
 
 
 class Delivery(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.views.plan import cycles, key_results, objectives, teams
+from connector.views.plan import checklist, cycles, key_results, objectives, teams, wording
 from connector.views.plan.blueprint import blueprint
 
-__all__ = ["blueprint", "cycles", "key_results", "objectives", "teams"]
+__all__ = ["blueprint", "checklist", "cycles", "key_results", "objectives", "teams", "wording"]

@@ -1,1 +1,217 @@
-"""Teams: lists and forms."""
+"""Teams and forums: their list and forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from connector.domain.rights import Act
+from connector.errors import Conflict, Forbidden, InputError
+from connector.services.changes import Stale
+from connector.services.plan import teams
+from connector.services.plan.saving import Saved
+from connector.views.plan import choices
+from connector.views.plan.blueprint import blueprint
+from connector.views.plan.cycles import require_planner
+from connector.web.context import runtime
+from connector.web.forms import Form, filled, submitted
+from connector.web.gate import need, viewer
+
+Page = str | Response | tuple[str, int]
+TEAM_LABELS = {"name": "Name", "lead": "Lead", "members": "Members", "forum": "Forum"}
+FORUM_LABELS = {"name": "Name", "caller": "Can call decisions"}
+SPARE = 2  # empty fields for more members
+
+
+@blueprint.get("/plan/teams")
+def team_list() -> str:
+    """All teams, and the forums that review them."""
+    require_planner()
+    with runtime().store.read() as session:
+        found, forums = teams.teams(session, viewer()), teams.forums(session)
+    return render_template("plan/teams.html", teams=found, forums=forums)
+
+
+# --- teams ---------------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/plan/teams/new", methods=["GET", "POST"])
+@need(Act.WRITE)
+def new_team() -> Page:
+    """Make a team."""
+    if request.method == "GET":
+        return _team_page(Form())
+    form = submitted()
+    try:
+        saved = teams.create_team(runtime(), viewer(), _team_given(form))
+    except InputError as error:
+        _note(form, error)
+        return _team_page(form)
+    flash(f"Saved. The team {saved.id} can be chosen for objectives.")
+    return redirect(url_for("plan.team_list"), 303)
+
+
+@blueprint.route("/plan/teams/<int:ident>", methods=["GET", "POST"])
+@need(Act.WRITE)
+def edit_team(ident: int) -> Page:
+    """Change a team."""
+    stored = teams.load_team(runtime(), viewer(), ident)
+    if request.method == "GET":
+        return _team_page(_team_form(stored), ident, stored.id)
+    form = submitted()
+    try:
+        saved = teams.update_team(runtime(), viewer(), ident, _team_given(form), version=form.version or None)
+    except InputError as error:
+        _note(form, error)
+    except Forbidden as error:
+        form.note(InputError(str(error), where="members"))
+    except Stale as stale:
+        form.values["members"] = ", ".join(_members(form))
+        theirs = {**stale.theirs, "members": ", ".join(stale.theirs["members"])}
+        form.conflict(Stale(theirs, version=stale.version, by=stale.by))
+    else:
+        flash(f"Saved. {saved.id} is as shown here.")
+        return redirect(url_for("plan.team_list"), 303)
+    return _team_page(form, ident, stored.id)
+
+
+@blueprint.route("/plan/teams/<int:ident>/retire", methods=["GET", "POST"])
+@need(Act.WRITE)
+def retire_team(ident: int) -> Page:
+    """Ask, then retire a team."""
+    stored = teams.load_team(runtime(), viewer(), ident)
+    consequence = "Only a team without objectives is retired."
+    return _retire(
+        stored,
+        "team",
+        consequence,
+        url_for("plan.edit_team", ident=ident),
+        lambda **more: teams.retire_team(runtime(), viewer(), ident, **more),
+    )
+
+
+def _members(form: Form) -> list[str]:
+    return [text.strip() for text in form.many("member") if text.strip()]
+
+
+def _team_given(form: Form) -> dict[str, Any]:
+    return {**{name: form[name] or None for name in ("name", "lead", "forum")}, "members": _members(form)}
+
+
+def _team_form(stored: Saved) -> Form:
+    form = filled({name: stored.view[name] for name in ("name", "lead", "forum")}, stored.version)
+    form.lists["member"] = list(stored.view["members"])
+    return form
+
+
+def _team_page(form: Form, ident: int | None = None, name: str = "") -> tuple[str, int]:
+    with runtime().store.read() as session:
+        people = choices.people(session)
+        forums = teams.forums(session)
+        free = ident is None or teams.may_change_members(viewer(), teams.find_team(session, ident))
+    page = render_template(
+        "plan/team.html",
+        form=form,
+        ident=ident,
+        name=name,
+        labels=TEAM_LABELS,
+        people=people,
+        forums=[("", "none"), *((each.name, each.name) for each in forums)],
+        members=[*form.many("member"), *[""] * SPARE],
+        free=free,
+    )
+    return page, form.status
+
+
+# --- forums --------------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/plan/forums/new", methods=["GET", "POST"])
+@need(Act.WRITE)
+def new_forum() -> Page:
+    """Make a forum."""
+    if request.method == "GET":
+        return _forum_page(Form())
+    form = submitted()
+    try:
+        saved = teams.create_forum(runtime(), viewer(), _forum_given(form))
+    except InputError as error:
+        _note(form, error)
+        return _forum_page(form)
+    flash(" ".join((f"Saved. Teams can choose {saved.id} now.", *saved.remarks)))
+    return redirect(url_for("plan.team_list"), 303)
+
+
+@blueprint.route("/plan/forums/<int:ident>", methods=["GET", "POST"])
+@need(Act.WRITE)
+def edit_forum(ident: int) -> Page:
+    """Change a forum."""
+    stored = teams.load_forum(runtime(), viewer(), ident)
+    if request.method == "GET":
+        return _forum_page(filled(stored.view, stored.version), ident, stored.id)
+    form = submitted()
+    try:
+        saved = teams.update_forum(runtime(), viewer(), ident, _forum_given(form), version=form.version or None)
+    except InputError as error:
+        _note(form, error)
+    except Stale as stale:
+        form.conflict(stale)
+    else:
+        flash(" ".join((f"Saved. {saved.id} is as shown here.", *saved.remarks)))
+        return redirect(url_for("plan.team_list"), 303)
+    return _forum_page(form, ident, stored.id)
+
+
+@blueprint.route("/plan/forums/<int:ident>/retire", methods=["GET", "POST"])
+@need(Act.WRITE)
+def retire_forum(ident: int) -> Page:
+    """Ask, then retire a forum."""
+    stored = teams.load_forum(runtime(), viewer(), ident)
+    consequence = "Its teams have no forum then, and the checklist of a cycle says so."
+    return _retire(
+        stored,
+        "forum",
+        consequence,
+        url_for("plan.edit_forum", ident=ident),
+        lambda **more: teams.retire_forum(runtime(), viewer(), ident, **more),
+    )
+
+
+def _forum_given(form: Form) -> dict[str, Any]:
+    return {name: form[name] or None for name in ("name", "caller")}
+
+
+def _forum_page(form: Form, ident: int | None = None, name: str = "") -> tuple[str, int]:
+    with runtime().store.read() as session:
+        people = choices.people(session)
+    return render_template("plan/forum.html", form=form, ident=ident, name=name, labels=FORUM_LABELS, people=people), form.status
+
+
+# --- what both need ------------------------------------------------------------------------------------------------------------
+
+
+def _retire(stored: Saved, what: str, consequence: str, back: str, retire: Any) -> Page:
+    form = Form(version=stored.version)
+    if request.method == "POST":
+        form = submitted()
+        try:
+            retire(version=form.version or None, reason=form["reason"])
+        except InputError as error:
+            form.note(error)
+        except Stale as stale:
+            form.conflict(Stale({}, version=stale.version, by=stale.by))
+        except Conflict as conflict:
+            form.note(InputError(str(conflict)))
+        else:
+            flash(f"Retired. A new {what} called {stored.id} brings it back.")
+            return redirect(url_for("plan.team_list"), 303)
+    return render_template("plan/retire.html", form=form, what=what, title=stored.id, consequence=consequence, back=back), form.status
+
+
+def _note(form: Form, error: InputError) -> None:
+    """Errors of one member stand at the field of all members."""
+    form.note(error)
+    for name in [name for name in form.errors if name.startswith("members[")]:
+        form.errors.setdefault("members", form.errors.pop(name))

@@ -17,7 +17,11 @@ from openpyxl import Workbook, load_workbook
 from pptx import Presentation
 from sqlalchemy import func, select, update
 
-from connector.services.exchange.sheets import COLUMNS, guard, sheet_names, unguard
+from connector.domain.rights import SYSTEM
+from connector.services.exchange import COLUMNS, WRITERS, import_file
+from connector.services.exchange import export as written
+from connector.services.exchange.cells import guard, unguard
+from connector.services.exchange.sheets import sheet_names
 from connector.store.tables import Audit, CheckIn, Connection, KeyResult, Objective, Reading
 from tests.cli.key_results.conftest import Run
 from tests.support.world import Company, company
@@ -168,7 +172,7 @@ def test_an_import_creates_what_is_missing(run: Run, acme: Company, tmp_path: Pa
         ({"Confidence": "7.5"}, "Confidence"),
         ({"Current": "many"}, "Current value"),
         ({"Start": "100"}, "To"),
-        ({"To": "12 %"}, "To"),
+        ({"To": "12 h"}, "To"),
         ({"Owner": "nobody@acme.example"}, "Owner"),
         ({"Owner": "alice@acme.example, bob@acme.example"}, "Owner"),
         ({"Blocker": "one\ntwo"}, "Blocker"),
@@ -250,7 +254,7 @@ def test_what_spreadsheet_programs_make_of_csv(run: Run, tmp_path: Path, delimit
         ("no.xlsx", b"not a zip"),
         ("no.json", b"{"),
         ("other.json", b'{"format": "else", "version": 1}'),
-        ("future.json", b'{"format": "okr-connector", "version": 2}'),
+        ("future.json", b'{"format": "okr-connector", "version": 3}'),
         ("notes.txt", b"hello"),
     ],
 )
@@ -272,8 +276,8 @@ def test_json_holds_everything_but_secrets(run: Run, acme: Company, tmp_path: Pa
     document = json.loads(path.read_text())
     assert {"connections", "people", "teams", "cycles", "objectives", "key_results", "mappings", "readings", "check_ins"} <= set(document)
     assert len(document["key_results"]) == 6
-    assert document["mappings"][0]["select"] == {"epics": ["ACME-1"]}
-    assert document["check_ins"][0]["author"] == "alice@acme.example"
+    assert document["mappings"][0]["rule"]["select"] == {"epics": ["ACME-1"]}
+    assert document["check_ins"][0]["author_id"] == document["people"][0]["id"]
     with acme.runtime.store.read() as session:
         row = session.scalars(select(Connection)).one()
         for secret in ("very-secret", "hidden-one", row.auth, row.webhook_secret):
@@ -282,20 +286,18 @@ def test_json_holds_everything_but_secrets(run: Run, acme: Company, tmp_path: Pa
 
 
 def test_json_fills_an_empty_installation(run: Run, acme: Company, tmp_path: Path) -> None:
-    from connector.services.exchange import WRITERS, import_file
-
     data = export(run, tmp_path, "json").read_bytes()
     with company(tmp_path / "second") as other:
-        outcome = import_file(other.runtime, "out.json", data, actor="test")
+        outcome = import_file(other.runtime, "out.json", data, viewer=SYSTEM)
         assert (outcome.faults, outcome.saved) == ([], True)
         other.work()
-        mine, theirs = (json.loads(WRITERS["json"](place.runtime, None)) for place in (acme, other))
+        mine, theirs = (json.loads(b"".join(written(place.runtime, "json", SYSTEM))) for place in (acme, other))
         for part in ("people", "teams", "cycles", "objectives"):
             assert theirs[part] == mine[part]
         for before, after in zip(mine["key_results"], theirs["key_results"], strict=True):
             same = set(before) - {"state", "reasons", "movement", "decision_needed", "as_of", "updated_at"}
             assert {name: after[name] for name in same} == {name: before[name] for name in same}
-        again = import_file(other.runtime, "out.json", data, actor="test")
+        again = import_file(other.runtime, "out.json", data, viewer=SYSTEM)
         assert {fate.action for fate in again.fates} == {"unchanged"}
 
 
@@ -315,11 +317,9 @@ def test_the_review_pack_has_a_page_for_each_exception_and_decisions_last(run: R
 
 
 def test_an_empty_installation_exports_files_too(tmp_path: Path) -> None:
-    from connector.services.exchange import WRITERS
-
     with company(tmp_path) as empty:
-        for write in WRITERS.values():
-            assert write(empty.runtime, None)
+        for kind in WRITERS:
+            assert b"".join(written(empty.runtime, kind, SYSTEM))
 
 
 def test_an_unknown_cycle_is_bad_input(run: Run) -> None:
@@ -371,3 +371,24 @@ def test_titles_of_a_document_hold_no_control_signs(run: Run, tmp_path: Path) ->
     (tmp_path / "odd.json").write_text(json.dumps(document))
     result = run("import", str(tmp_path / "odd.json"))
     assert (result.code, "objectives.0.title" in result.err) == (2, True), result.err
+
+
+def test_another_programs_table_is_imported_with_the_columns_said(run: Run, acme: Company, tmp_path: Path) -> None:
+    path = tmp_path / "ziele.csv"
+    path.write_bytes("Vorhaben;Was;Wer;Bis\r\nNeues Ziel;Schneller;Alice;1,5\r\n;Größer;Bob;20\r\n".encode("cp1252"))
+    assert "no column was found for Key Result and Objective" in run("import", str(path)).err
+    columns = ("--columns", "objective=Vorhaben, key_result=Was, owner=Wer, to=Bis, from==0")
+    refused = run("import", str(path), *columns, "--cycle", "now")
+    assert refused.code == 2
+    assert "line 2, Wer: 'Alice' is nobody's e-mail address here" in refused.err
+    assert "note: the file is not UTF-8: read as Windows-1252" in refused.err
+    assert "line 3, Vorhaben" in refused.err  # an empty objective is one, unless the table shows that it means the one above
+    path.write_bytes(path.read_bytes().replace(b"\n;", b"\nNeues Ziel;"))
+    options = (*columns, "--cycle", "now", "--create-objectives", "--match-names")
+    dry = run("import", str(path), *options, "--dry-run")
+    assert dry.out.splitlines()[-1] == "Dry run: 2 to create, 0 to update, 0 unchanged"
+    assert "column key_result = Was (as chosen)" in dry.err
+    assert "column from: 0 for all rows" in dry.err
+    assert run("import", str(path), *options).code == 0
+    assert (acme.row("kr-schneller").start, acme.row("kr-schneller").target) == (0.0, 1.5)
+    assert run("import", str(path), "--columns", "colour=Was").code == 2

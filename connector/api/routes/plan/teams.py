@@ -1,7 +1,173 @@
-"""Teams."""
+"""Teams and forums. Bodies use the words of the file of ``apply``."""
 
 from __future__ import annotations
 
-from connector.api.routing import Endpoint
+from typing import Any
 
-TABLE: tuple[Endpoint, ...] = ()
+from connector.api.models import Page, Shape
+from connector.api.requests import Given, Text
+from connector.api.routes.plan.cycles import Retired
+from connector.api.routes.plan.objectives import RetireQuery
+from connector.api.routing import Answer, Call, Endpoint
+from connector.domain.rights import Act
+from connector.services.plan import teams
+from connector.services.plan.saving import Saved
+
+
+class TeamFields(Given):
+    """A team. ``lead`` and ``members`` are e-mail addresses, ``forum`` the name of the forum that reviews it."""
+
+    name: Text | None = None
+    lead: Text | None = None
+    members: list[Text] | None = None
+    forum: Text | None = None
+
+
+class ChangedTeam(TeamFields):
+    """What is left out stays. Who leads and who is on it is changed by its lead or an admin."""
+
+    version: Text | None = None
+    reason: Text | None = None
+
+
+class TeamPlan(Shape):
+    """A team as it is."""
+
+    version: str
+    name: str
+    lead: str | None
+    members: list[str]
+    forum: str | None
+
+
+class TeamShape(Shape):
+    """A team in a list: names of people, how many are on it, how many of its objectives the caller may know of."""
+
+    name: str
+    lead: str
+    forum: str
+    members: int
+    objectives: int
+
+
+class ForumFields(Given):
+    """A forum. ``caller`` is the e-mail address of the person who can call decisions."""
+
+    name: Text | None = None
+    caller: Text | None = None
+
+
+class ChangedForum(ForumFields):
+    """What is left out stays."""
+
+    version: Text | None = None
+    reason: Text | None = None
+
+
+class ForumPlan(Shape):
+    """A forum as it is; ``remarks`` are sentences for people."""
+
+    version: str
+    name: str
+    caller: str | None
+    remarks: list[str]
+
+
+class ForumShape(Shape):
+    """A forum in a list; ``active``: somebody active can call decisions there."""
+
+    name: str
+    caller: str
+    active: bool
+    teams: list[str]
+
+
+def list_teams(call: Call) -> Answer:
+    """All teams by name."""
+    with call.runtime.store.read() as session:
+        found = teams.teams(session, call.viewer)
+    names = ("name", "lead", "forum", "members", "objectives")
+    return Answer({"items": [{name: getattr(each, name) for name in names} for each in found], "next": None})
+
+
+def get_team(call: Call, name: str) -> Answer:
+    """One team, with the version that a change names."""
+    return Answer(_team(teams.load_team(call.runtime, call.viewer, name)))
+
+
+def create_team(call: Call) -> Answer:
+    """Make a team."""
+    return Answer(_team(teams.create_team(call.runtime, call.viewer, _said(call.body))), 201)
+
+
+def change_team(call: Call, name: str) -> Answer:
+    """Change a team."""
+    given = _said(call.body)
+    version, reason = given.pop("version", None), given.pop("reason", None)
+    return Answer(_team(teams.update_team(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+
+
+def retire_team(call: Call, name: str) -> Answer:
+    """Retire a team that has no objective."""
+    teams.retire_team(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
+    return Answer({"name": name})
+
+
+def list_forums(call: Call) -> Answer:
+    """All forums by name, with the teams they review."""
+    with call.runtime.store.read() as session:
+        found = teams.forums(session)
+    items = [{"name": each.name, "caller": each.caller, "active": each.active, "teams": list(each.teams)} for each in found]
+    return Answer({"items": items, "next": None})
+
+
+def get_forum(call: Call, name: str) -> Answer:
+    """One forum, with the version that a change names."""
+    return Answer(_forum(teams.load_forum(call.runtime, call.viewer, name)))
+
+
+def create_forum(call: Call) -> Answer:
+    """Make a forum."""
+    return Answer(_forum(teams.create_forum(call.runtime, call.viewer, _said(call.body))), 201)
+
+
+def change_forum(call: Call, name: str) -> Answer:
+    """Change a forum."""
+    given = _said(call.body)
+    version, reason = given.pop("version", None), given.pop("reason", None)
+    return Answer(_forum(teams.update_forum(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+
+
+def retire_forum(call: Call, name: str) -> Answer:
+    """Retire a forum; its teams have none then."""
+    teams.retire_forum(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
+    return Answer({"name": name})
+
+
+def _said(body: Any) -> dict[str, Any]:
+    given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    return given
+
+
+def _team(saved: Saved) -> dict[str, Any]:
+    return {"version": saved.version, **saved.view}
+
+
+def _forum(saved: Saved) -> dict[str, Any]:
+    return {"version": saved.version, **saved.view, "remarks": list(saved.remarks)}
+
+
+_WRITE: dict[str, Any] = {"act": Act.WRITE}
+
+TABLE: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/teams", list_teams, "Teams", Page[TeamShape]),
+    Endpoint("POST", "/teams", create_team, "Make a team", TeamPlan, body=TeamFields, statuses=(201,), **_WRITE),
+    Endpoint("GET", "/teams/<name>", get_team, "One team", TeamPlan, problems=(404,)),
+    Endpoint("PATCH", "/teams/<name>", change_team, "Change a team", TeamPlan, body=ChangedTeam, problems=(404, 409), **_WRITE),
+    Endpoint("DELETE", "/teams/<name>", retire_team, "Retire a team", Retired, query=RetireQuery, problems=(404, 409, 422), **_WRITE),
+    Endpoint("GET", "/forums", list_forums, "Forums", Page[ForumShape]),
+    Endpoint("POST", "/forums", create_forum, "Make a forum", ForumPlan, body=ForumFields, statuses=(201,), **_WRITE),
+    Endpoint("GET", "/forums/<name>", get_forum, "One forum", ForumPlan, problems=(404,)),
+    Endpoint("PATCH", "/forums/<name>", change_forum, "Change a forum", ForumPlan, body=ChangedForum, problems=(404, 409), **_WRITE),
+    Endpoint("DELETE", "/forums/<name>", retire_forum, "Retire a forum", Retired, query=RetireQuery, problems=(404, 409, 422), **_WRITE),
+)

@@ -1,0 +1,1 @@
+"""What people plan: cycles, teams, objectives, key results, sign-offs and the rollout checklist."""

@@ -1,0 +1,8 @@
+"""Connections: list, wizards that test before they save, health, webhook set-up. ``blueprint`` is what the application registers."""
+
+from __future__ import annotations
+
+from connector.views.connections import acts, pages, webhook, wizard
+from connector.views.connections.blueprint import blueprint
+
+__all__ = ["acts", "blueprint", "pages", "webhook", "wizard"]

@@ -1,0 +1,415 @@
+"""The pages of what is not mapped, of suggestions and of drift: what they show to whom, what one button does, how much they cost."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, insert, select, update
+
+from connector.app import create_app
+from connector.domain.rights import SYSTEM
+from connector.services.drift.findings import find
+from connector.services.drift.nightly import note_since
+from connector.store.tables import Candidate, Connection, KeyResult, Mapping, MappingDay, Objective, Person
+from tests.support.signed_in import Visit
+from tests.support.world import Company, company
+
+MOST_STATEMENTS = 10
+MOST_BYTES = 150_000
+
+
+@dataclass
+class Scene:
+    acme: Company
+    app: Flask
+    site: int
+
+    def visit(self, who: str = "ada", role: str = "lead") -> Visit:
+        return Visit(self.app, self.acme.runtime, f"{who}@acme.example", role)
+
+    def add(self, *keys: str, **values: Any) -> list[int]:
+        now = self.acme.runtime.now()
+        rows = [
+            {
+                "connection_id": self.site,
+                "ref": f"1{key.rpartition('-')[2]}",
+                "key": key,
+                "title": f"Epic {key}",
+                "kind": "epic",
+                "container": key.rpartition("-")[0],
+                "url": f"https://jira.example/browse/{key}",
+                "status": "To Do",
+                "category": "new",
+                "labels": [],
+                "points": None,
+                "fed_by": [],
+                "updated_at": now,
+                "seen_at": now,
+                **values,
+            }
+            for key in keys
+        ]
+        with self.acme.runtime.store.write() as session:
+            session.execute(insert(Candidate), rows)
+            return list(session.scalars(select(Candidate.id).where(Candidate.key.in_(keys)).order_by(Candidate.id)))
+
+    def mappings(self) -> list[Mapping]:
+        with self.acme.runtime.store.read() as session:
+            return list(session.scalars(select(Mapping).order_by(Mapping.id)))
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        seen: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("SELECT"):
+                seen.append(statement)
+
+        event.listen(self.acme.runtime.store.engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(self.acme.runtime.store.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
+    with company(tmp_path, database_url) as acme:
+        acme.objective("onboarding")
+        acme.key_result("kr-setup", title="Guided set-up shipped")
+        acme.key_result("kr-signups", title="Sign-ups grow", unit="", start=400.0, target=900.0)
+        site = acme.connection("acme-jira", "jira", "http://127.0.0.1:9", {"email": "bot@acme.example", "api_token": "t"})
+        yield Scene(acme, create_app(acme.runtime), site)
+
+
+def words(page: str) -> str:
+    """What a reader sees, in one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def found(page: str) -> list[int]:
+    return [int(ident) for ident in re.findall(r'<li id="work-(\d+)"', page)]
+
+
+# --- not mapped ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_feeds_nothing_is_grouped_with_the_likeliest_key_result_chosen(scene: Scene) -> None:
+    scene.add("ACME-1", title="Guided set-up for everybody", labels=["okr:kr-x"], points=3.0)
+    scene.add("WEB-2")
+    page = scene.visit().get("/mappings/unmapped").text
+    assert re.findall(r'<h2 id="g-\d+">(\w+)', page) == ["ACME", "WEB"]
+    assert "Guided set-up for everybody epic · To Do · 3 points" in words(page)
+    assert page.count('<option value="kr-setup" selected>') == 1
+    assert "likely: both speak of" in words(page)
+    assert "2 epics and rows feed no key result" in words(page)
+
+
+def test_one_button_maps_and_stays_where_one_was(scene: Scene) -> None:
+    (ident,) = scene.add("ACME-1")
+    lead = scene.visit()
+    back = "/mappings/unmapped?connection=acme-jira&text=acme"
+    answer = lead.post(f"/mappings/unmapped/{ident}/map", {"key_result": "kr-setup", "back": back})
+    assert (answer.status_code, answer.location) == (303, back)
+    (row,) = scene.mappings()
+    assert (row.key_result_id, row.mode, row.rule["select"], row.rule["measure"]) == (
+        "kr-setup",
+        "value",
+        {"epics": ["ACME-1"]},
+        "done_share",
+    )
+    page = lead.get(back).text
+    assert "ACME-1 Epic ACME-1 is mapped to “Guided set-up shipped”. It is read now, and the value follows." in words(page)
+    assert found(page) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [({"key_result": "kr-signups"}, "context"), ({"key_result": "kr-setup", "mode": "context"}, "context")]
+)
+def test_as_context_by_wish_or_because_a_share_is_no_count(scene: Scene, form: dict[str, str], mode: str) -> None:
+    (ident,) = scene.add("ACME-1")
+    lead = scene.visit()
+    assert lead.post(f"/mappings/unmapped/{ident}/map", form).status_code == 303
+    assert scene.mappings()[0].mode == "context"
+    assert "shown beside the value, which it does not move" in words(lead.get("/mappings/unmapped").text)
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"key_result": ""}, "Choose a key result first"),
+        ({"key_result": "kr-none"}, "there is no open key result 'kr-none'"),
+    ],
+)
+def test_a_fault_stands_at_its_row_and_the_page_stays_as_it_was(scene: Scene, form: dict[str, str], told: str) -> None:
+    (first, second) = scene.add("ACME-1", "ACME-2")
+    scene.add("WEB-3")
+    answer = scene.visit().post(f"/mappings/unmapped/{first}/map", {**form, "back": "/mappings/unmapped?text=acme"})
+    assert answer.status_code == 422
+    assert sorted(found(answer.text)) == [first, second]
+    assert told in words(answer.text)
+    assert scene.mappings() == []
+
+
+def test_no_mapping_needed_and_back_again(scene: Scene) -> None:
+    (ident,) = scene.add("ACME-1")
+    lead = scene.visit()
+    assert lead.post(f"/mappings/unmapped/{ident}/ignore").status_code == 303
+    assert found(lead.get("/mappings/unmapped").text) == []
+    assert found(lead.get("/mappings/unmapped?state=ignored").text) == [ident]
+    assert lead.post(f"/mappings/unmapped/{ident}/ignore", {"undo": "1", "back": "/mappings/unmapped?state=ignored"}).status_code == 303
+    assert found(lead.get("/mappings/unmapped").text) == [ident]
+    assert lead.post("/mappings/unmapped/999/ignore").status_code == 404
+
+
+def test_looking_now_is_asked_of_a_worker(scene: Scene) -> None:
+    lead = scene.visit()
+    assert "Nobody has looked for epics and rows yet" in lead.get("/mappings/unmapped").text
+    assert lead.post("/mappings/unmapped/look", {"connection": "acme-jira"}).status_code == 303
+    assert ("look", (scene.site,)) in scene.acme.runtime.queue.nudges  # type: ignore[attr-defined]
+    assert lead.post("/mappings/unmapped/look", {"connection": "nobody"}).status_code == 422
+    with scene.acme.runtime.store.write() as session:
+        session.execute(update(Connection).values(parked_at=scene.acme.runtime.now()))
+    answer = lead.post("/mappings/unmapped/look", {"connection": "acme-jira"})
+    assert answer.status_code == 422
+    assert "parked or paused; mend it first" in words(answer.text)
+
+
+@pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example", "/audit", "/mappings/../audit\\x", ""])
+def test_nobody_is_led_elsewhere(scene: Scene, back: str) -> None:
+    (ident,) = scene.add("ACME-1")
+    assert scene.visit().post(f"/mappings/unmapped/{ident}/ignore", {"back": back}).location == "/mappings/unmapped"
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=x", "page=99999999999999999999", "state=nothing", "text=%ff", "page=²"])
+def test_odd_addresses_are_answered(scene: Scene, query: str) -> None:
+    scene.add("ACME-1")
+    assert scene.visit().get(f"/mappings/unmapped?{query}").status_code == 200
+    assert scene.visit().get(f"/mappings/drift?{query}").status_code == 200
+
+
+def test_titles_are_shown_as_text(scene: Scene) -> None:
+    scene.add("ACME-1", title="<script>alert(1)</script>", labels=["<b>"], status="<i>", url='https://x.example/?a=1&b="')
+    page = scene.visit().get("/mappings/unmapped").text
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("role", ["member", "viewer", "champion"])
+def test_only_those_who_write_see_and_map(scene: Scene, role: str) -> None:
+    (ident,) = scene.add("ACME-1")
+    other = scene.visit("eve", role)
+    assert other.get("/mappings/unmapped").status_code == 403
+    assert other.get("/mappings/suggestions").status_code == 403
+    for path in (f"{ident}/map", f"{ident}/ignore", "look"):
+        assert other.post(f"/mappings/unmapped/{path}", {"key_result": "kr-setup"}).status_code == 403
+    assert other.post("/mappings/suggestions", {"pair": f"{ident} kr-setup"}).status_code == 403
+    assert scene.mappings() == []
+
+
+def test_a_form_without_its_token_changes_nothing(scene: Scene) -> None:
+    (ident,) = scene.add("ACME-1")
+    assert scene.visit().post(f"/mappings/unmapped/{ident}/map", {"key_result": "kr-setup"}, token="wrong").status_code == 400
+    assert scene.mappings() == []
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_ten_thousand_epics_cost_few_statements_and_little_time(scene: Scene, database_kind: str) -> None:
+    for start in range(0, 10_000, 500):
+        scene.add(
+            *(f"P{number % 40}-{number}" for number in range(start, start + 500)), labels=["q4"], category="new" if start % 1000 else "done"
+        )
+    for number in range(120):
+        scene.acme.key_result(f"kr-{number}", title=f"Outcome {number} of team {number % 7} improves")
+    lead = scene.visit()
+    for path in ("?page=200", "?text=epic+P7&state=done"):
+        times = []
+        for _ in range(2):
+            begun = time.process_time()
+            with scene.statements() as seen:
+                answer = lead.get(f"/mappings/unmapped{path}")
+            times.append(time.process_time() - begun)
+        assert answer.status_code == 200
+        assert len(found(answer.text)) == 25
+        assert len(seen) <= MOST_STATEMENTS, seen
+        assert len(answer.data) < MOST_BYTES
+        assert min(times) < 1.0, times  # of this process; about a fifth of that on a quiet machine
+    assert "<datalist" in answer.text  # so many key results are found by typing
+
+
+# --- suggestions -----------------------------------------------------------------------------------------------------------
+
+RULE = {"go": "1", "field0": "label", "pattern0": "okr:"}
+
+
+def test_rules_give_pairs_and_one_save_maps_the_ticked_ones(scene: Scene) -> None:
+    first, second = scene.add("ACME-1", labels=["okr:kr-setup"]), scene.add("ACME-2", labels=["okr:kr-signups"])
+    scene.add("ACME-3", labels=["okr:kr-gone"])
+    lead = scene.visit()
+    assert "okr:" in lead.get("/mappings/suggestions").text
+    page = lead.get("/mappings/suggestions", query_string=RULE).text
+    ticked = re.findall(r'name="pair" value="([^"]+)" checked', page)
+    assert ticked == [f"{first[0]} kr-setup", f"{second[0]} kr-signups"]
+    told = words(page)
+    assert "2 pairs 2 epics and rows, 2 key results · 3 looked at" in told
+    assert "1 moves a value, 1 is shown as context. Nothing is saved before the button below." in told
+    assert "No open key result has the id kr-gone, which ACME-3 names." in told
+    back = html.unescape(re.findall(r'name="back" value="([^"]+)"', page)[0])
+    answer = lead.post("/mappings/suggestions", {"pair": [f"{first[0]} kr-setup", f"{second[0]} kr-signups"], "back": back})
+    assert (answer.status_code, answer.location) == (303, back)
+    assert [(row.key_result_id, row.mode) for row in scene.mappings()] == [("kr-setup", "value"), ("kr-signups", "context")]
+    after = words(lead.get(back).text)
+    assert "2 pairs are mapped." in after
+    assert "No pair is suggested." in after
+
+
+def test_what_was_passed_over_is_told(scene: Scene) -> None:
+    (first,), (second,) = scene.add("ACME-1", labels=["okr:kr-setup"]), scene.add("ACME-2", labels=["okr:kr-setup"])
+    lead = scene.visit()
+    lead.post(f"/mappings/unmapped/{first}/map", {"key_result": "kr-setup"})
+    answer = lead.post("/mappings/suggestions", {"pair": [f"{first} kr-setup", f"{second} kr-setup"]})
+    assert answer.status_code == 200
+    assert "1 pair is mapped." in words(answer.text)
+    assert "1 passed over ACME-1 Epic ACME-1 → kr-setup: mapped already" in words(answer.text)
+    assert len(scene.mappings()) == 2
+
+
+@pytest.mark.parametrize("pairs", [[], ["x"], ["1"], [" kr-setup"], ["99999999999999999999 kr-setup"]])
+def test_a_save_without_a_pair_keeps_the_page(scene: Scene, pairs: list[str]) -> None:
+    scene.add("ACME-1", labels=["okr:kr-setup"])
+    back = "/mappings/suggestions?go=1&field0=label&pattern0=okr%3A"
+    answer = scene.visit().post("/mappings/suggestions", {"pair": pairs, "back": back})
+    assert answer.status_code == 422
+    assert "nothing was saved" in words(answer.text)
+    assert 'name="pair"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ({"field0": "title", "pattern0": "no id here"}, "pattern0"),
+        ({"field0": "label", "pattern0": "okr:", "field1": "title", "pattern1": "*", "key_result1": "kr-setup"}, "pattern1"),
+        ({"field2": "label", "pattern2": "a*b*c*d"}, "pattern2"),
+        ({"pattern0": "x", "key_result0": "kr-none"}, "key_result0"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_says_so_at_its_field(scene: Scene, rules: dict[str, str], field: str) -> None:
+    scene.add("ACME-1")
+    answer = scene.visit().get("/mappings/suggestions", query_string={"go": "1", **rules})
+    assert answer.status_code == 422
+    assert f'id="e-{field}"' in answer.text
+
+
+def test_suggestions_over_many_epics_cost_few_statements(scene: Scene) -> None:
+    scene.add(*(f"P{number % 40}-{number}" for number in range(5_000)), labels=["okr:kr-setup"])
+    lead = scene.visit()
+    with scene.statements() as seen:
+        page = lead.get("/mappings/suggestions", query_string=RULE)
+    assert len(seen) <= MOST_STATEMENTS
+    assert "5000 pairs" in words(page.text)
+    assert page.text.count('name="pair"') == 200
+    assert len(page.data) < MOST_BYTES
+
+
+# --- drift -----------------------------------------------------------------------------------------------------------------
+
+
+def break_mapping(scene: Scene) -> int:
+    ident = scene.acme.mapping("kr-setup", scene.site, select={"jql": "project = ACME"}, measure="done_share")
+    with scene.acme.runtime.store.write() as session:
+        session.execute(update(Mapping).values(broken="Jira does not accept the JQL any more"))
+    return ident
+
+
+def note(scene: Scene, days_ago: int = 0) -> None:
+    now = scene.acme.runtime.now()
+    with scene.acme.runtime.store.read() as session:
+        findings = find(session, SYSTEM, now.date())
+    with scene.acme.runtime.store.write() as session:
+        note_since(session, findings, now - timedelta(days=days_ago))
+
+
+def test_a_finding_says_what_since_when_and_what_to_do(scene: Scene) -> None:
+    ident = break_mapping(scene)
+    page = scene.visit().get("/mappings/drift").text
+    told = words(page)
+    assert "Guided set-up shipped acme-jira: issues that match the JQL" in told
+    assert "Jira does not accept the JQL any more. today Mend the mapping, or switch it off; its last value is kept." in told
+    assert f'href="/mappings/{ident}"' in page
+    note(scene, days_ago=3)
+    day = scene.acme.runtime.now() - timedelta(days=3)
+    assert f">{day.day} {day:%b}" in scene.visit().get("/mappings/drift").text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_members_see_drift_without_the_ways_to_change_it_and_only_of_what_they_may_know(scene: Scene) -> None:
+    ident = break_mapping(scene)
+    scene.add("ACME-9", category="done")
+    bob = scene.visit("bob", "member")
+    page = bob.get("/mappings/drift").text
+    assert "any more" in page
+    assert f"/mappings/{ident}" not in page
+    with scene.acme.runtime.store.write() as session:
+        session.execute(update(Objective).values(restricted=True))
+    page = bob.get("/mappings/drift").text
+    assert "Guided set-up" not in page
+    assert "any more" not in page
+    assert "Guided set-up" in scene.visit("alice", "member").get("/mappings/drift").text
+
+
+def test_filters_by_kind_and_by_who_answers(scene: Scene) -> None:
+    break_mapping(scene)
+    scene.add("ACME-9", category="done")
+    lead = scene.visit()
+    assert "done work is unaligned" in words(lead.get("/mappings/drift").text)
+    page = lead.get("/mappings/drift?kind=source+broken").text
+    assert "any more" in page
+    assert "unaligned" not in page
+    assert "Nothing fits these filters" in lead.get("/mappings/drift?mine=1").text
+    assert "any more" in scene.visit("alice", "member").get("/mappings/drift?mine=1").text
+
+
+def test_nothing_drifted(scene: Scene) -> None:
+    assert "Nothing has drifted" in scene.visit().get("/mappings/drift").text
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_many_findings_cost_few_statements(scene: Scene, database_kind: str) -> None:
+    now = scene.acme.runtime.now()
+    with scene.acme.runtime.store.write() as session:
+        alice = session.scalars(select(Person.id).where(Person.email == "alice@acme.example")).one()
+        columns = {"objective_id": "onboarding", "owner_id": alice, "kind": "metric", "created_at": now, "progress": 0.1}
+        session.add_all(KeyResult(id=f"kr-m{number}", title=f"M {number}", **columns) for number in range(400))
+        session.flush()
+        told = {"connection_id": scene.site, "created_at": now, "listed_at": now, "owner_id": alice}
+        rows = [
+            Mapping(
+                key_result_id=f"kr-m{number % 400}",
+                rule={"select": {"jql": f"labels = l{number}"}, "measure": "done_share"},
+                broken="gone" if number % 3 == 0 else None,
+                **told,
+            )
+            for number in range(800)
+        ]
+        session.add_all(rows)
+        session.flush()
+        days = [now.date(), now.date() - timedelta(days=7)]
+        session.add_all(MappingDay(mapping_id=row.id, day=day, items=4, done=4) for row in rows for day in days)
+    lead = scene.visit()
+    lead.get("/mappings/drift")
+    begun = time.process_time()
+    with scene.statements() as seen:
+        answer = lead.get("/mappings/drift")
+    assert time.process_time() - begun < 1.0
+    assert len(seen) <= MOST_STATEMENTS, seen
+    assert len(answer.data) < MOST_BYTES
+    assert "Page 1 of" in answer.text
