@@ -20,6 +20,7 @@ from flask_wtf.csrf import CSRFProtect
 from markupsafe import escape
 from prometheus_client import CollectorRegistry
 from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from connector.errors import Conflict, ConnectorError, Forbidden, InputError, NotFound, StoreUnavailable
 from connector.problems import problem
@@ -103,9 +104,13 @@ def create_app(runtime: Runtime) -> Flask:
         install = getattr(importlib.import_module("connector.sandbox"), "install", None)
         if install is not None:
             install(app, runtime)
-    protection = CSRFProtect(app)
+    untyped: Any = CSRFProtect  # the library has no types
+    protection = untyped(app)
     for name in OWN_GUARD & set(app.blueprints):
         protection.exempt(app.blueprints[name])
+    if runtime.settings.trusted_proxies:
+        count = runtime.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]  # the documented way
     app.before_request(_name_request)
     app.after_request(_headers_for(runtime.settings.public_url.startswith("https://")))
     app.register_error_handler(HTTPException, _http_error)
@@ -200,7 +205,8 @@ def _answer(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<title>{escape(phrase)} · okr-connector</title><link rel="stylesheet" href="/static/tokens.css">'
-        f'<link rel="stylesheet" href="/static/app.css"></head><body><main><h1>{escape(phrase)}</h1><p class="problem plain">{escape(detail)}</p>'
+        f'<link rel="stylesheet" href="/static/app.css"></head><body><main>'
+        f'<h1>{escape(phrase)}</h1><p class="problem plain">{escape(detail)}</p>'
         + (f"<p>Request {escape(identity)}</p>" if status >= 500 and identity else "")
         + '<p><a href="/">Back to the overview</a></p></main></body></html>'
     )

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     allow_private_hosts: bool = Field(False, description="1 lets a connection's URL be a loopback or private address or plain http.")
     workers: int = Field(2, ge=1, le=64, description="Worker processes that `worker` and `serve` start.")
     web_workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means two, or one in the sandbox.")
+    trusted_proxies: int = Field(
+        0, ge=0, le=9, description="How many proxies stand before the web server; their X-Forwarded-For and -Proto are believed."
+    )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     nightly_at: str = Field("02:17", description="Local time of the nightly sync, HH:MM; choose one away from the full hour.")
     delivery_days: int = Field(30, ge=1, description="Days for which received deliveries are kept.")

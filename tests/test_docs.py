@@ -153,7 +153,7 @@ def test_what_a_scrape_shows_is_documented(tmp_path: Path) -> None:
 
 
 def test_every_path_of_the_api_is_documented_and_no_other() -> None:
-    told = section("docs/admin.md", "API")
+    told = read("docs/api.md")
     shown = set(re.findall(r"^\| (GET|POST|PUT|PATCH|DELETE) \| `([^`]+)`", told, re.MULTILINE))
     assert shown == {(endpoint.method, endpoint.path) for endpoint in TABLE}
     assert set(ROLES) <= spoken(told)
@@ -162,7 +162,7 @@ def test_every_path_of_the_api_is_documented_and_no_other() -> None:
 @pytest.mark.parametrize("endpoint", TABLE, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 def test_roles_of_the_api_are_those_of_the_code(endpoint: Any) -> None:
     line = next(
-        each for each in section("docs/admin.md", "API").splitlines() if each.startswith(f"| {endpoint.method} | `{endpoint.path}`")
+        each for each in read("docs/api.md").splitlines() if each.startswith(f"| {endpoint.method} | `{endpoint.path}`")
     )
     told = line.strip("| ").split(" | ")[-1]
     assert sorted(endpoint.roles) == sorted(ROLES if told == "all" else told.split(", "))

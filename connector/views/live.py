@@ -33,7 +33,7 @@ MOST_STREAMS = 200  # per web process: each holds a connection that a webhook ma
 MOST_UNHEARD = 100  # announcements kept for a page that does not read; then its stream ends, and a browser connects anew
 open_to_all = and_(Objective.restricted.is_(False), Objective.stage == READY)
 PING_EVERY = 15.0  # seconds after which a silent stream says that it is alive
-STREAM_SECONDS = 600.0  # then the browser connects anew by itself
+STREAM_SECONDS = 60.0  # then the browser connects anew by itself, and who looks is looked up again: rights may have changed
 
 
 class Feed:

@@ -73,11 +73,15 @@ def _line(each: Finding) -> Line:
     return Line(
         each.title or each.connection,
         url_for("pages.key_result", ident=each.key_result) if each.key_result else "",
-        f"{each.connection}: {scope(each.link.rule.selector, names if database else {})}" if each.link else each.connection,
+        f"{each.connection}: {scope(each.link.rule.selector, names if database else {})}"
+        if each.link
+        else each.connection
+        if each.key_result
+        else "",
         each.sentence,
         each.to_do,
         local_day_text(each.since, runtime().settings.zone) if each.since else "today",
-        each.answers[0].name if each.answers else "",
+        each.answers[0].name if each.answers else "nobody" if each.key_result else "",
         link,
         action,
     )

@@ -44,7 +44,6 @@ def index() -> str:
         teams = list(session.scalars(select(Team.name).where(Team.retired_at.is_(None)).order_by(Team.name)))
         rows = [_row(each, values[each["key_result"]], hosts) for each in page.items]
     kept: dict[str, Any] = {name: value for name, value in given.items() if value}
-    kept: dict[str, Any] = {name: value for name, value in given.items() if value}
     following = url_for("mappings.index", **kept, cursor=page.next) if page.next else ""
     return render_template(
         "mappings/index.html",

@@ -31,7 +31,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class Remark:
     """Something to look at; ``url`` and ``link`` lead to where it can be mended."""
 
     text: str
@@ -52,7 +52,7 @@ class Shown:
     way: str
     sentence: str
     rule: tuple[Piece, ...]
-    warnings: tuple[Warning, ...]
+    warnings: tuple[Remark, ...]
     notes: tuple[str, ...]
     number_title: str
     keyed: bool  # the items have keys that people know
@@ -119,18 +119,18 @@ def _way(value: float | None, definition: Definition, expected: float | None) ->
     return " · ".join(parts)
 
 
-def _warnings(answer: Answer, rows: Sequence[Row], *, needs_number: bool) -> tuple[Warning, ...]:
+def _warnings(answer: Answer, rows: Sequence[Row], *, needs_number: bool) -> tuple[Remark, ...]:
     last = len(answer.preview.measurements)
-    found: list[Warning] = []
+    found: list[Remark] = []
     for notice in answer.warnings:
         named = _OF_MAPPING.match(notice.text)
         text = _OF_MAPPING.sub("" if named and int(named[1]) == last else "another mapping of this key result: ", notice.text)
-        found.append(Warning(f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"))
+        found.append(Remark(f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"))
     missing = [row for row in rows if needs_number and row.number is None and row.standing != "left out"]
     field = answer.question.draft.measure.field or "points"
     if 0 < len(missing) <= NAMED:
         found += [
-            Warning(
+            Remark(
                 f"{row.key or row.title} has no {field}. It adds nothing{'' if row.standing == 'counted' else ' when it is done'}.",
                 row.url,
                 "Open it",

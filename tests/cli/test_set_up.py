@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -101,6 +102,17 @@ def test_apply_makes_changes_and_then_nothing(run: Run, url: str, tmp_path: Path
     assert (second.returncode, second.stdout) == (0, "unchanged: 6\nnothing to change\n")
     third = run("apply", "-f", "-", stdin=FILE.format(url=url).replace("target: 90", "target: 100"))
     assert third.stdout.splitlines() == ["update key result kr-setup: target 90 → 100", "unchanged: 5", "done: 1 updated"]
+
+
+def test_apply_takes_a_reason(run: Run, url: str, tmp_path: Path) -> None:
+    (tmp_path / "okr.yaml").write_text(FILE.format(url=url))
+    assert run("apply", "-f", "okr.yaml", "--reason", "agreed on Monday").returncode == 0
+    refused = run("apply", "-f", "okr.yaml", "--reason", "x" * 281)
+    assert refused.returncode == 2
+    assert "280 are the most" in refused.stderr
+    with sqlite3.connect(next(tmp_path.rglob("okr.db"))) as database:
+        assert {reason for (reason,) in database.execute("SELECT reason FROM audit WHERE actor = 'apply'")} == {"agreed on Monday"}
+    database.close()
 
 
 def test_apply_names_file_line_and_field(run: Run, url: str, tmp_path: Path) -> None:

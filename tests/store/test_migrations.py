@@ -13,10 +13,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import connector.store.tables  # noqa: F401  # fills the metadata
 from connector.settings import Settings, load_settings
 from connector.store.base import Base, Store
 from connector.store.migrate import _config, upgrade
+from connector.store.tables import Cycle
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -102,10 +102,11 @@ def test_what_was_there_means_the_same_afterwards(store: Store, settings: Settin
     upgrade_to(store, settings.resolved_database_url, FIRST)
     fill(store)
     upgrade(settings)
+    with store.read() as session:
+        started = session.scalars(sa.select(Cycle.started_at)).all()
+    assert len(started) == 2
+    assert all(moment is not None and moment.tzinfo is not None for moment in started)  # what runs already was started
     with store.engine.connect() as connection:
-        rows = connection.execute(sa.text("SELECT started_at FROM cycles")).all()
-        assert len(rows) == 2
-        assert all(row.started_at is not None for row in rows)  # what runs already was started
         assert {tuple(row) for row in connection.execute(sa.text("SELECT stage, restricted FROM objectives"))} == {("ready", False)}
         assert {row.role for row in connection.execute(sa.text("SELECT role FROM people"))} == {"member"}
         assert connection.execute(sa.text("SELECT count(*) FROM audit WHERE reason = ''")).scalar() == 2

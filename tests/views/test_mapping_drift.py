@@ -1,4 +1,4 @@
-"""The pages of what is not mapped, of suggestions and of drift: what they show to whom, what one button does, how much they cost."""
+"""The pages of what is not mapped and of suggestions: what they show to whom, what one button does, how much they cost."""
 
 from __future__ import annotations
 
@@ -6,99 +6,22 @@ import html
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import update
 
-from connector.app import create_app
-from connector.domain.rights import SYSTEM
-from connector.services.drift.findings import find
-from connector.services.drift.nightly import note_since
-from connector.store.tables import Candidate, Connection, KeyResult, Mapping, MappingDay, Objective, Person
-from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from connector.store.tables import Connection
+from tests.support.found_work import Scene, found, found_work, words
 
 MOST_STATEMENTS = 10
 MOST_BYTES = 150_000
 
 
-@dataclass
-class Scene:
-    acme: Company
-    app: Flask
-    site: int
-
-    def visit(self, who: str = "ada", role: str = "lead") -> Visit:
-        return Visit(self.app, self.acme.runtime, f"{who}@acme.example", role)
-
-    def add(self, *keys: str, **values: Any) -> list[int]:
-        now = self.acme.runtime.now()
-        rows = [
-            {
-                "connection_id": self.site,
-                "ref": f"1{key.rpartition('-')[2]}",
-                "key": key,
-                "title": f"Epic {key}",
-                "kind": "epic",
-                "container": key.rpartition("-")[0],
-                "url": f"https://jira.example/browse/{key}",
-                "status": "To Do",
-                "category": "new",
-                "labels": [],
-                "points": None,
-                "fed_by": [],
-                "updated_at": now,
-                "seen_at": now,
-                **values,
-            }
-            for key in keys
-        ]
-        with self.acme.runtime.store.write() as session:
-            session.execute(insert(Candidate), rows)
-            return list(session.scalars(select(Candidate.id).where(Candidate.key.in_(keys)).order_by(Candidate.id)))
-
-    def mappings(self) -> list[Mapping]:
-        with self.acme.runtime.store.read() as session:
-            return list(session.scalars(select(Mapping).order_by(Mapping.id)))
-
-    @contextmanager
-    def statements(self) -> Iterator[list[str]]:
-        seen: list[str] = []
-
-        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            if statement.startswith("SELECT"):
-                seen.append(statement)
-
-        event.listen(self.acme.runtime.store.engine, "before_cursor_execute", note)
-        try:
-            yield seen
-        finally:
-            event.remove(self.acme.runtime.store.engine, "before_cursor_execute", note)
-
-
 @pytest.fixture
 def scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
-    with company(tmp_path, database_url) as acme:
-        acme.objective("onboarding")
-        acme.key_result("kr-setup", title="Guided set-up shipped")
-        acme.key_result("kr-signups", title="Sign-ups grow", unit="", start=400.0, target=900.0)
-        site = acme.connection("acme-jira", "jira", "http://127.0.0.1:9", {"email": "bot@acme.example", "api_token": "t"})
-        yield Scene(acme, create_app(acme.runtime), site)
-
-
-def words(page: str) -> str:
-    """What a reader sees, in one line."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
-
-
-def found(page: str) -> list[int]:
-    return [int(ident) for ident in re.findall(r'<li id="work-(\d+)"', page)]
+    with found_work(tmp_path, database_url) as made:
+        yield made
 
 
 # --- not mapped ------------------------------------------------------------------------------------------------------------
@@ -106,12 +29,14 @@ def found(page: str) -> list[int]:
 
 def test_what_feeds_nothing_is_grouped_with_the_likeliest_key_result_chosen(scene: Scene) -> None:
     scene.add("ACME-1", title="Guided set-up for everybody", labels=["okr:kr-x"], points=3.0)
-    scene.add("WEB-2")
+    scene.add("WEB-2", labels=["goal:kr-signups"])
     page = scene.visit().get("/mappings/unmapped").text
     assert re.findall(r'<h2 id="g-\d+">(\w+)', page) == ["ACME", "WEB"]
     assert "Guided set-up for everybody epic · To Do · 3 points" in words(page)
     assert page.count('<option value="kr-setup" selected>') == 1
     assert "likely: both speak of" in words(page)
+    assert page.count('<option value="kr-signups" selected>') == 1
+    assert "by rule: the label “goal:kr-signups” matches" in words(page)
     assert "2 epics and rows feed no key result" in words(page)
 
 
@@ -319,97 +244,3 @@ def test_suggestions_over_many_epics_cost_few_statements(scene: Scene) -> None:
     assert "5000 pairs" in words(page.text)
     assert page.text.count('name="pair"') == 200
     assert len(page.data) < MOST_BYTES
-
-
-# --- drift -----------------------------------------------------------------------------------------------------------------
-
-
-def break_mapping(scene: Scene) -> int:
-    ident = scene.acme.mapping("kr-setup", scene.site, select={"jql": "project = ACME"}, measure="done_share")
-    with scene.acme.runtime.store.write() as session:
-        session.execute(update(Mapping).values(broken="Jira does not accept the JQL any more"))
-    return ident
-
-
-def note(scene: Scene, days_ago: int = 0) -> None:
-    now = scene.acme.runtime.now()
-    with scene.acme.runtime.store.read() as session:
-        findings = find(session, SYSTEM, now.date())
-    with scene.acme.runtime.store.write() as session:
-        note_since(session, findings, now - timedelta(days=days_ago))
-
-
-def test_a_finding_says_what_since_when_and_what_to_do(scene: Scene) -> None:
-    ident = break_mapping(scene)
-    page = scene.visit().get("/mappings/drift").text
-    told = words(page)
-    assert "Guided set-up shipped acme-jira: issues that match the JQL" in told
-    assert "Jira does not accept the JQL any more. today Mend the mapping, or switch it off; its last value is kept." in told
-    assert f'href="/mappings/{ident}"' in page
-    note(scene, days_ago=3)
-    day = scene.acme.runtime.now() - timedelta(days=3)
-    assert f">{day.day} {day:%b}" in scene.visit().get("/mappings/drift").text.replace("\N{NO-BREAK SPACE}", " ")
-
-
-def test_members_see_drift_without_the_ways_to_change_it_and_only_of_what_they_may_know(scene: Scene) -> None:
-    ident = break_mapping(scene)
-    scene.add("ACME-9", category="done")
-    bob = scene.visit("bob", "member")
-    page = bob.get("/mappings/drift").text
-    assert "any more" in page
-    assert f"/mappings/{ident}" not in page
-    with scene.acme.runtime.store.write() as session:
-        session.execute(update(Objective).values(restricted=True))
-    page = bob.get("/mappings/drift").text
-    assert "Guided set-up" not in page
-    assert "any more" not in page
-    assert "Guided set-up" in scene.visit("alice", "member").get("/mappings/drift").text
-
-
-def test_filters_by_kind_and_by_who_answers(scene: Scene) -> None:
-    break_mapping(scene)
-    scene.add("ACME-9", category="done")
-    lead = scene.visit()
-    assert "done work is unaligned" in words(lead.get("/mappings/drift").text)
-    page = lead.get("/mappings/drift?kind=source+broken").text
-    assert "any more" in page
-    assert "unaligned" not in page
-    assert "Nothing fits these filters" in lead.get("/mappings/drift?mine=1").text
-    assert "any more" in scene.visit("alice", "member").get("/mappings/drift?mine=1").text
-
-
-def test_nothing_drifted(scene: Scene) -> None:
-    assert "Nothing has drifted" in scene.visit().get("/mappings/drift").text
-
-
-@pytest.mark.databases("sqlite", "postgres")
-def test_many_findings_cost_few_statements(scene: Scene, database_kind: str) -> None:
-    now = scene.acme.runtime.now()
-    with scene.acme.runtime.store.write() as session:
-        alice = session.scalars(select(Person.id).where(Person.email == "alice@acme.example")).one()
-        columns = {"objective_id": "onboarding", "owner_id": alice, "kind": "metric", "created_at": now, "progress": 0.1}
-        session.add_all(KeyResult(id=f"kr-m{number}", title=f"M {number}", **columns) for number in range(400))
-        session.flush()
-        told = {"connection_id": scene.site, "created_at": now, "listed_at": now, "owner_id": alice}
-        rows = [
-            Mapping(
-                key_result_id=f"kr-m{number % 400}",
-                rule={"select": {"jql": f"labels = l{number}"}, "measure": "done_share"},
-                broken="gone" if number % 3 == 0 else None,
-                **told,
-            )
-            for number in range(800)
-        ]
-        session.add_all(rows)
-        session.flush()
-        days = [now.date(), now.date() - timedelta(days=7)]
-        session.add_all(MappingDay(mapping_id=row.id, day=day, items=4, done=4) for row in rows for day in days)
-    lead = scene.visit()
-    lead.get("/mappings/drift")
-    begun = time.process_time()
-    with scene.statements() as seen:
-        answer = lead.get("/mappings/drift")
-    assert time.process_time() - begun < 1.0
-    assert len(seen) <= MOST_STATEMENTS, seen
-    assert len(answer.data) < MOST_BYTES
-    assert "Page 1 of" in answer.text

@@ -191,7 +191,7 @@ def _whole(value: Any) -> Any:
 class PairBody(Given):
     """A pair to map. Without ``mode``: value where a share can be the key result's value, else context."""
 
-    candidate: Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+    candidate: Annotated[int, Field(ge=1), BeforeValidator(_whole)]
     key_result: Text
     mode: Mode | None = None
 

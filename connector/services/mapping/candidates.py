@@ -118,7 +118,8 @@ def _walk(runtime: Runtime, connection_id: int, host: Host, sources: Sequence[st
     seen, cursor = 0, None
     while True:
         page = patiently(lambda at=cursor: host.list_candidates(sources, since, open_too=open_too, cursor=at))  # type: ignore[misc]
-        rows = [_row(connection_id, each, runtime.now()) for each in sorted(page.candidates, key=lambda each: each.ref)]
+        once = {each.ref: each for each in page.candidates}  # an index that moves may show one twice, which Postgres refuses to upsert
+        rows = [_row(connection_id, once[ref], runtime.now()) for ref in sorted(once)]
         with runtime.store.write() as session:
             upsert(session, CandidateRow, ["connection_id", "ref"], rows, set_=_SET)
         seen, cursor = seen + len(rows), page.cursor

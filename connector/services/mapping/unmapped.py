@@ -115,7 +115,7 @@ class Landscape:
     def best(self, work: Sequence[Work]) -> dict[int, Suggestion]:
         """The likeliest key result of each, where there is one: by the ids in its labels and title, else by shared words."""
         found: dict[int, Suggestion] = {}
-        rules = (Rule("label", ""), Rule("title", "[{id}]*"))
+        rules = (Rule("label", ""), Rule("label", "*:{id}"), Rule("title", "[{id}]*"))
         for pair in self.suggested(work, rules).pairs:
             found.setdefault(int(pair.epic), pair)
         return found

@@ -140,7 +140,7 @@ def _leaf(row: KeyResult, owner: str | None, active: bool | None, judged: qualit
     )
 
 
-def _is_ownerless(row: KeyResult, active: bool | None) -> bool:
+def _is_ownerless(row: Any, active: bool | None) -> bool:
     return row.owner_id is None or not active or OWNERLESS in (row.flags or ())
 
 
@@ -150,7 +150,17 @@ def findings(session: Session, viewer: Viewer, today: date, many: int) -> list[F
     One statement. ``many``: above so many key results an objective is told.
     """
     rows = session.execute(
-        select(Objective.id, Objective.title, Objective.supports_id, Cycle.end, KeyResult, Person.active)
+        select(
+            Objective.id,
+            Objective.title,
+            Objective.supports_id,
+            Cycle.end,
+            KeyResult.id.label("result"),
+            KeyResult.title.label("promise"),
+            KeyResult.owner_id,
+            KeyResult.flags,
+            Person.active,
+        )
         .select_from(Objective)
         .join(Cycle, Cycle.id == Objective.cycle_id)
         .outerjoin(KeyResult, and_(KeyResult.objective_id == Objective.id, KeyResult.retired_at.is_(None), Cycle.end >= today))
@@ -161,8 +171,8 @@ def findings(session: Session, viewer: Viewer, today: date, many: int) -> list[F
     current = {row.id: row.title for row in rows if row.end >= today}
     held: dict[str, list[Any]] = {}
     for row in rows:
-        if row.KeyResult is not None:
-            held.setdefault(row.id, []).append((row.KeyResult, row.active))
+        if row.result is not None:
+            held.setdefault(row.id, []).append(row)
     alone = readiness.orphans([(row.id, row.supports_id) for row in rows])
     found = []
     for ident, title in current.items():
@@ -174,8 +184,8 @@ def findings(session: Session, viewer: Viewer, today: date, many: int) -> list[F
         if sentence := readiness.many_key_results(len(results), many):
             found.append(Finding(MANY, ident, title, "", sentence))
         found += [
-            Finding(OWNERLESS, ident, result.title, result.id, "has no active owner: name one person")
-            for result, active in results
-            if _is_ownerless(result, active)
+            Finding(OWNERLESS, ident, row.promise, row.result, "has no active owner: name one person")
+            for row in results
+            if _is_ownerless(row, row.active)
         ]
     return found

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from connector.domain.rights import Act
 from connector.errors import Conflict, Forbidden, InputError
 from connector.services.changes import Stale
-from connector.services.plan import teams
+from connector.services.plan import forums, teams
 from connector.services.plan.saving import Saved
 from connector.views.plan import choices
 from connector.views.plan.blueprint import blueprint
@@ -30,8 +30,8 @@ def team_list() -> str:
     """All teams, and the forums that review them."""
     require_planner()
     with runtime().store.read() as session:
-        found, forums = teams.teams(session, viewer()), teams.forums(session)
-    return render_template("plan/teams.html", teams=found, forums=forums)
+        found, meetings = teams.teams(session, viewer()), forums.forums(session)
+    return render_template("plan/teams.html", teams=found, forums=meetings)
 
 
 # --- teams ---------------------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def new_team() -> Page:
         return _team_page(Form())
     form = submitted()
     try:
-        saved = teams.create_team(runtime(), viewer(), _team_given(form))
+        saved = teams.create(runtime(), viewer(), _team_given(form))
     except InputError as error:
         _note(form, error)
         return _team_page(form)
@@ -57,12 +57,12 @@ def new_team() -> Page:
 @need(Act.WRITE)
 def edit_team(ident: int) -> Page:
     """Change a team."""
-    stored = teams.load_team(runtime(), viewer(), ident)
+    stored = teams.load(runtime(), viewer(), ident)
     if request.method == "GET":
         return _team_page(_team_form(stored), ident, stored.id)
     form = submitted()
     try:
-        saved = teams.update_team(runtime(), viewer(), ident, _team_given(form), version=form.version or None)
+        saved = teams.update(runtime(), viewer(), ident, _team_given(form), version=form.version or None)
     except InputError as error:
         _note(form, error)
     except Forbidden as error:
@@ -81,14 +81,14 @@ def edit_team(ident: int) -> Page:
 @need(Act.WRITE)
 def retire_team(ident: int) -> Page:
     """Ask, then retire a team."""
-    stored = teams.load_team(runtime(), viewer(), ident)
+    stored = teams.load(runtime(), viewer(), ident)
     consequence = "Only a team without objectives is retired."
     return _retire(
         stored,
         "team",
         consequence,
         url_for("plan.edit_team", ident=ident),
-        lambda **more: teams.retire_team(runtime(), viewer(), ident, **more),
+        lambda **more: teams.retire(runtime(), viewer(), ident, **more),
     )
 
 
@@ -109,8 +109,8 @@ def _team_form(stored: Saved) -> Form:
 def _team_page(form: Form, ident: int | None = None, name: str = "") -> tuple[str, int]:
     with runtime().store.read() as session:
         people = choices.people(session)
-        forums = teams.forums(session)
-        free = ident is None or teams.may_change_members(viewer(), teams.find_team(session, ident))
+        meetings = forums.forums(session)
+        free = ident is None or teams.may_change_members(viewer(), teams.find(session, ident))
     page = render_template(
         "plan/team.html",
         form=form,
@@ -118,7 +118,7 @@ def _team_page(form: Form, ident: int | None = None, name: str = "") -> tuple[st
         name=name,
         labels=TEAM_LABELS,
         people=people,
-        forums=[("", "none"), *((each.name, each.name) for each in forums)],
+        forums=[("", "none"), *((each.name, each.name) for each in meetings)],
         members=[*form.many("member"), *[""] * SPARE],
         free=free,
     )
@@ -136,7 +136,7 @@ def new_forum() -> Page:
         return _forum_page(Form())
     form = submitted()
     try:
-        saved = teams.create_forum(runtime(), viewer(), _forum_given(form))
+        saved = forums.create(runtime(), viewer(), _forum_given(form))
     except InputError as error:
         _note(form, error)
         return _forum_page(form)
@@ -148,12 +148,12 @@ def new_forum() -> Page:
 @need(Act.WRITE)
 def edit_forum(ident: int) -> Page:
     """Change a forum."""
-    stored = teams.load_forum(runtime(), viewer(), ident)
+    stored = forums.load(runtime(), viewer(), ident)
     if request.method == "GET":
         return _forum_page(filled(stored.view, stored.version), ident, stored.id)
     form = submitted()
     try:
-        saved = teams.update_forum(runtime(), viewer(), ident, _forum_given(form), version=form.version or None)
+        saved = forums.update(runtime(), viewer(), ident, _forum_given(form), version=form.version or None)
     except InputError as error:
         _note(form, error)
     except Stale as stale:
@@ -168,14 +168,14 @@ def edit_forum(ident: int) -> Page:
 @need(Act.WRITE)
 def retire_forum(ident: int) -> Page:
     """Ask, then retire a forum."""
-    stored = teams.load_forum(runtime(), viewer(), ident)
+    stored = forums.load(runtime(), viewer(), ident)
     consequence = "Its teams have no forum then, and the checklist of a cycle says so."
     return _retire(
         stored,
         "forum",
         consequence,
         url_for("plan.edit_forum", ident=ident),
-        lambda **more: teams.retire_forum(runtime(), viewer(), ident, **more),
+        lambda **more: forums.retire(runtime(), viewer(), ident, **more),
     )
 
 

@@ -10,7 +10,7 @@ from connector.api.routes.plan.cycles import Retired
 from connector.api.routes.plan.objectives import RetireQuery
 from connector.api.routing import Answer, Call, Endpoint
 from connector.domain.rights import Act
-from connector.services.plan import teams
+from connector.services.plan import forums, teams
 from connector.services.plan.saving import Saved
 
 
@@ -92,55 +92,55 @@ def list_teams(call: Call) -> Answer:
 
 def get_team(call: Call, name: str) -> Answer:
     """One team, with the version that a change names."""
-    return Answer(_team(teams.load_team(call.runtime, call.viewer, name)))
+    return Answer(_team(teams.load(call.runtime, call.viewer, name)))
 
 
 def create_team(call: Call) -> Answer:
     """Make a team."""
-    return Answer(_team(teams.create_team(call.runtime, call.viewer, _said(call.body))), 201)
+    return Answer(_team(teams.create(call.runtime, call.viewer, _said(call.body))), 201)
 
 
 def change_team(call: Call, name: str) -> Answer:
     """Change a team."""
     given = _said(call.body)
     version, reason = given.pop("version", None), given.pop("reason", None)
-    return Answer(_team(teams.update_team(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+    return Answer(_team(teams.update(call.runtime, call.viewer, name, given, version=version, reason=reason)))
 
 
 def retire_team(call: Call, name: str) -> Answer:
     """Retire a team that has no objective."""
-    teams.retire_team(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
+    teams.retire(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
     return Answer({"name": name})
 
 
 def list_forums(call: Call) -> Answer:
     """All forums by name, with the teams they review."""
     with call.runtime.store.read() as session:
-        found = teams.forums(session)
+        found = forums.forums(session)
     items = [{"name": each.name, "caller": each.caller, "active": each.active, "teams": list(each.teams)} for each in found]
     return Answer({"items": items, "next": None})
 
 
 def get_forum(call: Call, name: str) -> Answer:
     """One forum, with the version that a change names."""
-    return Answer(_forum(teams.load_forum(call.runtime, call.viewer, name)))
+    return Answer(_forum(forums.load(call.runtime, call.viewer, name)))
 
 
 def create_forum(call: Call) -> Answer:
     """Make a forum."""
-    return Answer(_forum(teams.create_forum(call.runtime, call.viewer, _said(call.body))), 201)
+    return Answer(_forum(forums.create(call.runtime, call.viewer, _said(call.body))), 201)
 
 
 def change_forum(call: Call, name: str) -> Answer:
     """Change a forum."""
     given = _said(call.body)
     version, reason = given.pop("version", None), given.pop("reason", None)
-    return Answer(_forum(teams.update_forum(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+    return Answer(_forum(forums.update(call.runtime, call.viewer, name, given, version=version, reason=reason)))
 
 
 def retire_forum(call: Call, name: str) -> Answer:
     """Retire a forum; its teams have none then."""
-    teams.retire_forum(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
+    forums.retire(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
     return Answer({"name": name})
 
 

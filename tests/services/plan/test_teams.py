@@ -1,0 +1,98 @@
+"""Teams and forums as people make them, and who may say who is on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from connector.domain.rights import SYSTEM
+from connector.errors import Conflict, Faults, Forbidden, NotFound
+from connector.services.changes import Stale
+from connector.services.plan import forums, teams
+from connector.store.tables import (
+    Team,
+    TeamMember,
+)
+from tests.services.plan.helpers import BOTH, LEAD, complete, last, person, rows
+from tests.support.world import Company
+
+
+@BOTH
+def test_a_team_with_its_people_and_forum(acme: Company, database_kind: str) -> None:
+    forum = forums.create(acme.runtime, SYSTEM, {"name": "Board"})
+    assert forum.remarks == ("It is not active: name the person who can call decisions there.",)
+    made = teams.create(
+        acme.runtime,
+        SYSTEM,
+        {"name": "Sales", "lead": "BOB@acme.example", "members": ["charlie@acme.example", "alice@acme.example"], "forum": "Board"},
+    )
+    assert made.view == {
+        "name": "Sales", "lead": "bob@acme.example", "members": ["alice@acme.example", "charlie@acme.example"], "forum": "Board"
+    }  # fmt: skip
+    forums.update(acme.runtime, SYSTEM, "Board", {"caller": "alice@acme.example"})
+    with acme.runtime.store.read() as session:
+        entry = next(each for each in teams.teams(session, LEAD) if each.name == "Sales")
+        board = forums.forums(session)[0]
+    assert (entry.lead, entry.forum, entry.members) == ("Bob", "Board", 2)
+    assert (board.caller, board.active, board.teams) == ("Alice", True, ("Sales",))
+    teams.update(acme.runtime, SYSTEM, "Sales", {"members": [], "name": "Sales EU"})
+    assert (last(acme).before, last(acme).after) == (
+        {"name": "Sales", "members": ["alice@acme.example", "charlie@acme.example"]},
+        {"name": "Sales EU", "members": []},
+    )
+    assert rows(acme, TeamMember) == []
+    forums.retire(acme.runtime, SYSTEM, "Board")
+    assert {row.forum_id for row in rows(acme, Team)} == {None}
+    teams.retire(acme.runtime, SYSTEM, "Sales EU")
+    with pytest.raises(NotFound):
+        teams.load(acme.runtime, SYSTEM, "Sales EU")
+
+
+def test_nobody_writes_themselves_into_a_team_to_see_its_restricted_objectives(acme: Company) -> None:
+    lea, bob = person(acme, "Lea", "lead"), person(acme, "Bob", "lead")
+    with acme.runtime.store.write() as session:
+        session.execute(update(Team).values(lead_id=bob.person_id))
+    for given in ({"members": ["lea@acme.example"]}, {"lead": "lea@acme.example"}):
+        with pytest.raises(Forbidden, match="restricted objectives"):
+            teams.update(acme.runtime, lea, "Growth", given)
+    forums.create(acme.runtime, lea, {"name": "Board"})
+    teams.update(acme.runtime, lea, "Growth", {"forum": "Board"})
+    teams.update(acme.runtime, bob, "Growth", {"members": ["lea@acme.example"]})
+    assert len(rows(acme, TeamMember)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "words"),
+    [
+        ({}, "name", "is missing"),
+        ({"name": "Growth"}, "name", "another team is called Growth"),
+        ({"name": "A", "lead": "nobody@acme.example"}, "lead", "no person has the e-mail address"),
+        ({"name": "A", "lead": "Bob"}, "lead", "is not an e-mail address"),
+        ({"name": "A", "members": ["bob@acme.example", "x@acme.example"]}, "members[1]", "no person"),
+        ({"name": "A", "forum": "Board"}, "forum", "no forum is called"),
+        ({"name": "A/B"}, "name", "no /"),
+    ],
+)
+def test_a_team_that_cannot_be_is_refused_at_its_field(acme: Company, given: Any, where: str, words: str) -> None:
+    with pytest.raises(Faults) as caught:
+        teams.create(acme.runtime, SYSTEM, given)
+    assert [(each.where, words in each.message) for each in caught.value.errors] == [(where, True)]
+
+
+def test_a_team_with_objectives_is_not_retired(acme: Company) -> None:
+    complete(acme)
+    with pytest.raises(Conflict, match="objectives belong to the team Growth"):
+        teams.retire(acme.runtime, SYSTEM, "Growth")
+
+
+def test_two_who_edit_one_team_or_forum_see_both_versions(acme: Company) -> None:
+    forums.create(acme.runtime, SYSTEM, {"name": "Board"})
+    first, board = teams.load(acme.runtime, SYSTEM, "Growth"), forums.load(acme.runtime, SYSTEM, "Board")
+    teams.update(acme.runtime, SYSTEM, "Growth", {"lead": "bob@acme.example"}, version=first.version)
+    forums.update(acme.runtime, SYSTEM, "Board", {"caller": "bob@acme.example"}, version=board.version)
+    with pytest.raises(Stale):
+        teams.update(acme.runtime, SYSTEM, "Growth", {"lead": "alice@acme.example"}, version=first.version)
+    with pytest.raises(Stale):
+        forums.update(acme.runtime, SYSTEM, "Board", {"caller": None}, version=board.version)
