@@ -161,9 +161,7 @@ def test_every_path_of_the_api_is_documented_and_no_other() -> None:
 
 @pytest.mark.parametrize("endpoint", TABLE, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 def test_roles_of_the_api_are_those_of_the_code(endpoint: Any) -> None:
-    line = next(
-        each for each in read("docs/api.md").splitlines() if each.startswith(f"| {endpoint.method} | `{endpoint.path}`")
-    )
+    line = next(each for each in read("docs/api.md").splitlines() if each.startswith(f"| {endpoint.method} | `{endpoint.path}`"))
     told = line.strip("| ").split(" | ")[-1]
     assert sorted(endpoint.roles) == sorted(ROLES if told == "all" else told.split(", "))
 
@@ -249,12 +247,7 @@ def test_pages_promise_nothing_that_comes_later(path: Path) -> None:
         before, _, after = text.partition("## Not yet")
         assert after
         text = before
-    assert (
-        re.findall(
-            r"(?i)forge\b|gadget|pre-read|escalat|post-mortem|\bsoon\b|not yet (?:there|possible)", text
-        )
-        == []
-    )
+    assert re.findall(r"(?i)forge\b|gadget|pre-read|escalat|post-mortem|\bsoon\b|not yet (?:there|possible)", text) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -71,7 +71,7 @@ def test_every_word_of_the_file_is_documented(words: type[StrEnum]) -> None:
 
 
 def test_every_kind_of_credentials_is_documented() -> None:
-    models: list[type[BaseModel]] = [*get_args(jira.AuthModel), notion.AuthModel]
+    models: list[type[BaseModel]] = [*get_args(jira.AuthModel), *get_args(notion.AuthModel)]
     told = rows(section("docs/apply.md", "A connection"))["auth"]
     assert {key for each in models for key in each.model_fields} <= spoken(told)
     assert set(HOSTS) <= spoken(read("docs/apply.md"))

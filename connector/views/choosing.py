@@ -20,7 +20,7 @@ from connector.domain.scoring import shown_progress
 from connector.domain.wording import STATE_WORDS
 from connector.store.tables import CheckIn, KeyResult, Objective, Person, Team
 from connector.store.tables import Cycle as CycleRow
-from connector.store.visibility import visible
+from connector.store.visibility import DRAFT, visible
 from connector.views.query import ASKS, CANNOT_TELL, MOVES
 
 PER_PAGE = 30  # key results; an objective is never cut in two
@@ -82,6 +82,7 @@ class Light:
     expected: float | None
     ask: str
     ask_since: datetime | None
+    draft: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ def choose(session: Session, viewer: Viewer, filters: Filters, now: datetime, zo
         select(
             Objective.id.label("objective_id"),
             Objective.title.label("objective"),
+            Objective.stage,
             CycleRow.name.label("cycle"),
             Team.name.label("team"),
             KeyResult.id,
@@ -196,6 +198,7 @@ def _light(row: Any, early: Mapping[str, bool], since: Mapping[str, datetime | N
         None if early.get(row.cycle) else row.expected,
         ASKS[asked] if asked else "",
         since.get(row.id) if asked else None,
+        row.stage == DRAFT,
     )
 
 

@@ -47,16 +47,18 @@ def overview() -> str:
         showing = chosen.shown if chosen.filters.narrow else None
         objectives = load_objectives(session, viewer(), now, zone, only=chosen.page, showing=showing)
         connections = list(session.scalars(select(Connection).where(Connection.retired_at.is_(None)).order_by(Connection.name)))
+    counted = [each for each in chosen.rows if not each.draft]  # what is being written is nobody's progress yet
     return render_template(
         "overview.html",
         chosen=chosen,
         filters=chosen.filters,
         every=EVERY,
         objectives=objectives,
-        key_results=chosen.rows,
-        answers=answer(chosen.rows, now),
+        key_results=counted,
+        drafts=len(chosen.rows) - len(counted),
+        answers=answer(counted, now),
         week=week_text(chosen.cycle, now.astimezone(zone).date()) if chosen.cycle else "",
-        reporting=sum(each.progress is not None for each in chosen.rows),
+        reporting=sum(each.progress is not None for each in counted),
         troubles=[row for row in connections if row.parked_at],
         unread=[row.name for row in connections if row.last_success_at is None and not row.parked_at],
     )

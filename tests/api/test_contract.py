@@ -40,6 +40,7 @@ JUDGED_BY_MORE_THAN_SHAPE = (
     "add_people",
     "make_token",
     "upload_import",
+    "choose_import",
     "create_objective",
     "change_objective",
     "retire_objective",

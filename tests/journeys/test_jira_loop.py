@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services import sync as syncs
 from connector.services.drain import drain
 from connector.services.runs import count_written
 from connector.store.tables import Item, Mapping
-from tests.support.standin import running
-from tests.support.world import Company, company
-
-AUTH = {"email": "bot@acme.example", "api_token": "sandbox-token"}
-
-
-class Site:
-    """The company, a Jira site with two epics of four children, and a key result fed by the first."""
-
-    def __init__(self, people: Company, sandbox: JiraSandbox, url: str) -> None:
-        self.company, self.sandbox, self.url = people, sandbox, url
-        self.connection = people.connection("acme-jira", "jira", url, AUTH)
-        self.epics = [sandbox.add_issue("ACME", f"Epic {number}", type="Epic") for number in (1, 2)]
-        self.children = {
-            epic: [sandbox.add_issue("ACME", f"Story {number} of {epic}", parent=epic) for number in range(4)] for epic in self.epics
-        }
-        people.objective()
-
-    def ref(self, key: str) -> str:
-        issue = self.sandbox.world.find(key)
-        assert issue is not None
-        return str(issue["id"])
-
-    def event(self, key: str, ref: str = "", **more: Any) -> None:
-        self.company.deliver(
-            self.connection,
-            {"timestamp": 1, "webhookEvent": "jira:issue_updated", "issue": {"id": ref or self.ref(key), "key": key}, **more},
-        )
-
-    def close(self, key: str) -> None:
-        self.sandbox.set_status(key, "done")
-        self.event(key)
-
-    def work(self) -> None:
-        self.company.work(self.connection)
-
-    def links(self, epic: str) -> dict[str, Any]:
-        issue = self.sandbox.world.find(epic)
-        assert issue is not None
-        return {name: link["body"]["object"] for name, link in issue["links"].items()}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    sandbox = JiraSandbox()
-    with running(sandbox) as url, company(tmp_path) as people:
-        yield Site(people, sandbox, url)
+from tests.journeys.conftest import Site
 
 
 def test_closing_a_child_moves_the_value_and_the_panel(site: Site) -> None:
@@ -365,65 +314,3 @@ def test_a_write_whose_fate_is_unknown_is_repeated_also_when_the_value_went_back
     assert site.company.row("kr-setup").current == 0.0
     [link] = site.links(epic).values()
     assert "now 0" in link["summary"]
-
-
-def test_a_writer_that_lost_the_panel_to_another_has_it_written_once_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sqlalchemy import update
-
-    from connector.hosts.jira.host import JiraHost
-    from connector.store.tables import Panel
-
-    site.company.key_result("kr-setup")
-    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
-    site.work()
-    write_panel = JiraHost.write_panel
-    stolen: list[str] = []
-
-    def slow(host: JiraHost, ref: str, panel: Any, receipt: Any) -> Any:
-        answer = write_panel(host, ref, panel, receipt)
-        if not stolen:  # while this write was under way, another worker took the panel, wrote what was there before, and ended
-            stolen.append(ref)
-            with site.company.runtime.store.write() as session:
-                session.execute(update(Panel).where(Panel.ref == ref).values(lease="somebody else's"))
-            for link in next(issue for issue in [site.sandbox.world.find(site.epics[0])] if issue)["links"].values():
-                link["body"]["object"]["summary"] = "what the other one wrote"
-        return answer
-
-    monkeypatch.setattr(JiraHost, "write_panel", slow)
-    site.close(site.children[site.epics[0]][0])
-    site.work()
-    site.company.clock.ahead += 120
-    site.work()
-    assert stolen
-    [link] = site.links(site.epics[0]).values()
-    assert "now 25" in link["summary"]
-
-
-@pytest.mark.parametrize("hidden", [{"restricted": True}, {"stage": "draft"}])
-def test_what_not_everybody_may_read_leaves_the_host(site: Site, hidden: dict[str, Any]) -> None:
-    from sqlalchemy import update
-
-    from connector.services import panels
-    from connector.store.tables import Objective
-
-    site.company.key_result("kr-setup")
-    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
-    site.work()
-    assert len(site.links(site.epics[0])) == 1
-
-    def become(**values: Any) -> None:
-        with site.company.runtime.store.write() as session:
-            session.execute(update(Objective).values(**values))
-            panels.place(session, ["kr-setup"], changed=["kr-setup"], now=site.company.runtime.epoch())
-        site.company.clock.ahead += 30
-        site.work()
-
-    become(**hidden)
-    assert site.links(site.epics[0]) == {}
-    site.close(site.children[site.epics[0]][0])
-    site.company.clock.ahead += 30
-    site.work()
-    assert site.links(site.epics[0]) == {}
-    become(restricted=False, stage="ready")
-    [link] = site.links(site.epics[0]).values()
-    assert "now 25" in link["summary"]

@@ -41,7 +41,7 @@ class AuditQuery(PageQuery):
     until: Annotated[date | None, Field(description="last local day")] = None
 
 
-def list_changes(call: Call) -> Answer:
+def list_audit(call: Call) -> Answer:
     """Changes, newest first."""
     query: AuditQuery = call.query
     filters = Filters(query.actor or "", query.entity or "", query.id or "", query.action or "", query.since, query.until)
@@ -53,4 +53,4 @@ def list_changes(call: Call) -> Answer:
     return Answer({"items": page.items, "next": page.next})
 
 
-TABLE: tuple[Endpoint, ...] = (Endpoint("GET", "/audit", list_changes, "Audit trail", Page[Change], act=Act.ADMINISTER, query=AuditQuery),)
+TABLE: tuple[Endpoint, ...] = (Endpoint("GET", "/audit", list_audit, "Audit trail", Page[Change], act=Act.ADMINISTER, query=AuditQuery),)

@@ -47,7 +47,7 @@ def apply_text(
     ``StoreUnavailable``; ``Conflict`` when something else changed the same rows at the same moment. Nothing is written then.
     """
     reason = reason_text(reason, ()) or REASON
-    declaration = read_declaration(text, environ)
+    declaration = read_declaration(text, environ, many=runtime.settings.many_key_results)
     with runtime.store.read() as session:
         plan = compare(session, declaration, runtime.vault, runtime.now())
         session.expunge_all()

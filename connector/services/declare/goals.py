@@ -19,7 +19,6 @@ from connector.services.declare.values import DeclaredKeyResult, DeclaredMapping
 from mappings.reading import as_list, as_mapping, as_text, near
 from mappings.rules import Mode, SelectorKind, check_family, dump_mapping, notion_id, parse_mapping
 
-MANY_KEY_RESULTS = 5  # R013: above this an objective is warned about
 
 _STAGES = ("draft", "ready")
 _OBJECTIVE = ("id", "title", "cycle", "team", "supports", "panels", "stage", "restricted", "readers", "key_results")
@@ -43,6 +42,7 @@ class Known:
     key_results: set[str] = field(default_factory=set)
     pages: dict[tuple[str, str], str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    many: int = 5  # above this an objective's number of key results is warned about (R013)
 
     def check_connection(self, name: Any, where: str) -> str:
         """A connection that the file names."""
@@ -109,10 +109,8 @@ def read_objectives(notes: Notes, data: Any, where: str, known: Known) -> list[D
         said = fields.said(stage=(_stage, "ready"), restricted=(reading.flag, False), readers=(known.persons, []))
         listed, path = fields.raw("key_results")
         key_results = [read for spot, each in notes.entries(listed, path) if (read := _key_result(notes, each, spot, known))]
-        if len(key_results) > MANY_KEY_RESULTS:
-            known.warnings.append(
-                f"objective {name} has {len(key_results)} key results; more than {MANY_KEY_RESULTS} are hard to keep in view"
-            )
+        if len(key_results) > known.many:
+            known.warnings.append(f"objective {name} has {len(key_results)} key results; more than {known.many} are hard to keep in view")
         known.warnings += _shared_epics(name or place, key_results)
         if name and title and cycle and len(notes.errors) == before:
             found.append(DeclaredObjective(name, title, cycle, team, supports, pages, tuple(key_results), said))

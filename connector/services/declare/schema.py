@@ -23,7 +23,7 @@ _TOP = ("version", "connections", "people", "forums", "teams", "cycles", "object
 _OPTIONS = ("requests_per_minute", "property_only", "token_expires")
 
 
-def read_declaration(text: str | bytes, environ: Mapping[str, str]) -> Declaration:
+def read_declaration(text: str | bytes, environ: Mapping[str, str], *, many: int = 5) -> Declaration:
     """The file of ``apply`` as checked values. Raises ``Faults`` (an ``InputError``) that lists all errors."""
     document = read_document(text, environ)
     notes = Notes(document)
@@ -33,7 +33,7 @@ def read_declaration(text: str | bytes, environ: Mapping[str, str]) -> Declarati
     version, where = top.raw("version")
     if isinstance(version, bool) or version != 1:
         notes.add("version is missing; write version: 1" if version is None else "only version: 1 is known", where)
-    known = Known()
+    known = Known(many=many)
     connections = _connections(notes, *top.raw("connections"), known)
     people = _people(notes, *top.raw("people"), known)
     forums = _forums(notes, *top.raw("forums"), known) if "forums" in top.given else None
