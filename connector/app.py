@@ -21,6 +21,7 @@ from markupsafe import escape
 from prometheus_client import CollectorRegistry
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from connector.errors import Conflict, ConnectorError, Forbidden, InputError, NotFound, StoreUnavailable
 from connector.problems import problem
@@ -88,9 +89,17 @@ class PageSessions(SecureCookieSessionInterface):
             super().save_session(app, session, response)
 
 
+class RowNumber(IntegerConverter):
+    """A row's number in an address; one that no database could hold is no address of ours."""
+
+    def __init__(self, map: Any, **options: Any) -> None:
+        super().__init__(map, max=2**31 - 1, **options)
+
+
 def create_app(runtime: Runtime) -> Flask:
     """The application of one web process. Opens nothing: the first request that needs the database connects to it."""
     app = Flask(__name__)  # its templates and static files lie beside this module
+    app.url_map.converters["int"] = RowNumber
     _configure(app, runtime)
     app.extensions["runtime"] = runtime
     registry = app.extensions["prometheus"] = CollectorRegistry()

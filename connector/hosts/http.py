@@ -39,7 +39,9 @@ LONGEST_WAIT = 86_400.0  # seconds; a host that asks for more is asked again aft
 SHORTEST_SECRET = 6  # shorter values are too likely to be part of ordinary words
 
 # Addresses that hold an IPv4 address in their last 32 bits: NAT64 (RFC 6052) and the old "compatible" ones.
-_HOLDING_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+_HOLDING_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+# Not of the public internet, though some versions of Python take them for global: local NAT64, site-local, documentation, SRv6, IETF.
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16", "192.0.0.0/24")))
 
 
 class TooLarge(Exception):
@@ -192,7 +194,7 @@ class Gateway:
 def is_public(text: str) -> bool:
     """True for an address of the public internet. One that leads to an IPv4 address (mapped, 6to4, NAT64) is judged by that one."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    if not address.is_global or address.is_multicast:
+    if not address.is_global or address.is_multicast or any(address in network for network in _NOT_PUBLIC):
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return True

@@ -35,6 +35,7 @@ def examine(runtime: Runtime) -> list[Finding]:
     found += _redis(runtime)
     hosts, skews = examine_connections(runtime)
     found += _clock(runtime, skews)
+    found += _proxies(runtime)
     found += hosts
     with runtime.store.read() as session:
         found += _mappings(session)
@@ -73,6 +74,21 @@ def _database(runtime: Runtime) -> list[Finding]:
             )
         ]
     return [Finding("database", OK, f"{shown} answers, schema current{f', journal mode {mode}' if mode else ''}")]
+
+
+def _proxies(runtime: Runtime) -> list[Finding]:
+    """TLS ends before us, so there is a proxy: without its word every caller seems to have the same address."""
+    settings = runtime.settings
+    if not settings.public_url.startswith("https://") or settings.trusted_proxies:
+        return []
+    return [
+        Finding(
+            "proxies",
+            WARNING,
+            "OKR_PUBLIC_URL is https, so a proxy stands before the web server, but OKR_TRUSTED_PROXIES is 0: all callers share one limit",
+            "set OKR_TRUSTED_PROXIES to the number of proxies, usually 1",
+        )
+    ]
 
 
 def _redis(runtime: Runtime) -> list[Finding]:

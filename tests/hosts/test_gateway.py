@@ -135,6 +135,12 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(asked: Callable[[Respons
         ("64:ff9b::a9fe:a9fe", False),
         ("2002:7f00:1::", False),
         ("2002:a00:1::", False),
+        ("::ffff:0:7f00:1", False),  # translated
+        ("64:ff9b:1::1", False),
+        ("192.0.0.192", False),
+        ("fec0::1", False),
+        ("3fff::1", False),
+        ("5f00::1", False),
     ],
 )
 def test_private_addresses_in_any_disguise(address: str, public: bool) -> None:

@@ -19,7 +19,6 @@ from connector.services.declare.values import DeclaredKeyResult, DeclaredMapping
 from mappings.reading import as_list, as_mapping, as_text, near
 from mappings.rules import Mode, SelectorKind, check_family, dump_mapping, notion_id, parse_mapping
 
-
 _STAGES = ("draft", "ready")
 _OBJECTIVE = ("id", "title", "cycle", "team", "supports", "panels", "stage", "restricted", "readers", "key_results")
 _BESIDE_THE_RULE = ("owner",)  # keys of a mapping that say nothing of what it counts
