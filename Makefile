@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install install-browser run test check format bench lock clean
+.PHONY: help install install-browser run test check format bench lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,10 +30,11 @@ install-browser: install ## a Chromium for the browser tests, where one is missi
 run: install ## start the connector with its sandbox (PORT chooses the port; Ctrl-C stops everything)
 	@exec $(BIN)/okr-connector serve --sandbox
 
-# The second half starts whole installations and browsers and looks at the clock: it gets the machine to itself.
+# The second part starts whole installations and looks at the clock: it gets the machine to itself.
 test: install install-browser ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/knocks
-	@$(BIN)/python -m pytest tests/knocks tests/browser
+	@$(BIN)/python -m pytest tests/knocks
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 check: install ## formatting, lint, types, import rules, then every test
 	@$(BIN)/ruff format --check .
@@ -53,6 +54,9 @@ lock: install ## choose versions anew and write requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@uv pip compile pyproject.toml --extra test --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
 		--python-version 3.11.7 --quiet --output-file requirements.lock
+
+screenshots: install ## take the pictures of the documentation anew
+	@$(BIN)/python -m tests.support.screenshots
 
 clean: ## remove what was installed and built; the data folder stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -178,7 +178,7 @@ def _headers_for(secure: bool) -> Any:
             response.headers.setdefault(name, value)
         if "request_id" in g:
             response.headers["X-Request-Id"] = g.request_id
-        if response.status_code == 200 and request.endpoint != "static":
+        if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -125,7 +125,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "worker_tmp_dir": shared_memory if os.access(shared_memory, os.W_OK) else None,
         "accesslog": None,
         "errorlog": "-",
-        "loglevel": "debug" if settings.log_level == "debug" else "warning",
+        "loglevel": "warning",  # at debug it writes the address of every request, keys of sign-in links too
         "proc_name": "okr-connector web",
         "control_socket_disable": True,
     }

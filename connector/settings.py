@@ -137,6 +137,16 @@ class Settings(BaseSettings):
         """Where links in panels point to: the public URL, else this machine."""
         return self.public_url or f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104  # compares, binds nothing
 
+    def note_address(self) -> None:
+        """Leave the address that this server answers at in the data folder, for commands that print links."""
+        (self.data_dir / "address").write_text(self.base_url)
+
+    @property
+    def noted_address(self) -> str:
+        """The public URL, else the address that the last server on this data folder answered at, else our own guess."""
+        note = self.data_dir / "address"
+        return self.public_url or (note.read_text().strip() if note.exists() else "") or self.base_url
+
     def resolved_redis_url(self) -> str:
         """The Redis URL: the setting, else what the running embedded server left in the data folder, else ""."""
         if self.redis_url:

@@ -137,6 +137,20 @@ def test_errors_are_problems_for_machines_and_pages_for_people(make: Callable[..
             assert str(error) in machine.get_json()["detail"]
 
 
+def test_no_answer_but_a_static_file_is_kept_by_browsers_and_proxies(make: Callable[..., tuple[Flask, Runtime]]) -> None:
+    app, _ = make()
+    for status in (200, 302, 403, 409, 422, 503):
+        app.add_url_rule(f"/answer/{status}", endpoint=f"answer{status}", view_func=lambda status=status: ("what was typed", status))
+    client = app.test_client()
+    for status in (200, 302, 403, 409, 422, 503):
+        answer = client.get(f"/answer/{status}")
+        assert (answer.status_code, answer.headers.get("Cache-Control")) == (status, "no-store")
+    assert client.get("/nowhere").headers["Cache-Control"] == "no-store"
+    assert client.get("/api/v1/key-results").headers["Cache-Control"] == "no-store"
+    with client.get("/static/app.css") as static:
+        assert "no-store" not in static.headers["Cache-Control"]
+
+
 def test_a_bug_shows_no_traceback(make: Callable[..., tuple[Flask, Runtime]]) -> None:
     app, _ = make()
 

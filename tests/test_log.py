@@ -18,8 +18,18 @@ SECRETS = {
     "atlassian": "ATATT3xFfGF0abcdef-123=AB12CD34",
     "url": "postgresql://okr:hunter22@db.example/okr",
     "form": "grant_type=x&client_secret=verysecretvalue&y=1",
+    "link": "GET https://okr.example/sign-in/once/q7-PlantedKey_0123?next=/",
+    "coded_link": "GET /sign-in%2Fonce%2Fq8-PlantedKey_0123",
 }
-CORES = ["AbCdEf0123456789AbCdEf", "4567890123AbCdEfGhIj", "abc.DEF-123_456", "3xFfGF0abcdef", "hunter22", "verysecretvalue"]
+CORES = [
+    "AbCdEf0123456789AbCdEf",
+    "4567890123AbCdEfGhIj",
+    "abc.DEF-123_456",
+    "3xFfGF0abcdef",
+    "hunter22",
+    "verysecretvalue",
+    "PlantedKey_0123",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -165,6 +165,11 @@ def test_address_of_the_web_server(host: str, bind: str) -> None:
     assert gunicorn_options(load_settings(host=host))["bind"] == bind
 
 
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_the_web_server_writes_no_addresses_at_any_level(level: str) -> None:
+    assert gunicorn_options(load_settings(log_level=level))["loglevel"] == "warning"
+
+
 def test_gunicorn_knows_every_option_we_set() -> None:
     from gunicorn.config import Config
 

@@ -10,7 +10,7 @@ from connector.api import models, requests
 from connector.api.problems import ProblemError
 from connector.api.routing import Answer, Call, Endpoint
 from connector.domain.rights import Act
-from connector.errors import InputError, NotFound
+from connector.errors import Forbidden, InputError, NotFound
 from connector.services.check_ins import file_check_in
 from connector.services.explain import sources
 from connector.services.preview import preview_mapping
@@ -57,6 +57,8 @@ def file_update(call: Call, id: str) -> Answer:
     if not known:
         raise NotFound(f"there is no key result {id!r}")
     author = (body.author or own or "").strip()
+    if call.viewer.person_id is not None and author.lower() != call.viewer.email and not call.viewer.may(Act.WRITE):
+        raise Forbidden(f"this token is {call.viewer.email}'s own and checks in for nobody else; leave `as` out")
     if not author:
         raise InputError("say who files this: an e-mail address (the token's name is none of a known person)", where="as")
     fields = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name in _CHECK_IN_FIELDS}

@@ -13,12 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connector.cli.opening import opened
+from connector.domain.changes import LONGEST_REASON
 from connector.domain.rights import SYSTEM
 from connector.errors import InputError
 from connector.log import visible_text
 from connector.services.drain import settle
 from connector.services.exchange import PROFILES, WRITERS, Options, Outcome, import_file
 from connector.services.exchange import export as written
+from connector.services.exchange.cells import seen_text
 from connector.services.exchange.columns import ColumnMapping, parse_columns
 
 BINARY = ("xlsx", "pptx")
@@ -67,6 +69,7 @@ def _save(output: Path, pieces: Iterator[bytes]) -> int:
 @click.option("--create-objectives", is_flag=True, help="Make objectives that do not exist yet.")
 @click.option("--match-names", is_flag=True, help="Owners may be named by their exact, unique name.")
 @click.option("--encoding", metavar="NAME", default="", help="The encoding of a CSV file; found out by its content.")
+@click.option("--reason", metavar="TEXT", default="", help="Why targets, owners or wording change; default is the name of the file.")
 @click.pass_context
 def import_(
     ctx: click.Context,
@@ -78,15 +81,23 @@ def import_(
     create_objectives: bool,
     match_names: bool,
     encoding: str,
+    reason: str,
 ) -> None:
     """Read key results from FILE: the nine columns or another program's table as CSV or XLSX, or a JSON export.
 
     All rows are saved in one transaction, or none when a cell cannot be used.
     """
+    name = seen_text(file.name)
     options = Options(
-        cycle, create_objectives, match_names, encoding, profile or "", corrections=parse_columns(columns) if columns else None
+        cycle,
+        create_objectives,
+        match_names,
+        encoding,
+        profile or "",
+        reason.strip() or f"imported from {name}"[:LONGEST_REASON],
+        corrections=parse_columns(columns) if columns else None,
     )
-    viewer = replace(SYSTEM, name=f"import {file.name}")
+    viewer = replace(SYSTEM, name=f"import {name}")
     with opened() as runtime:
         with _bar() as progress:
             outcome = import_file(runtime, file.name, file.read_bytes(), viewer=viewer, options=options, dry_run=dry_run, progress=progress)

@@ -7,6 +7,7 @@ import click
 from connector.cli.opening import opened
 from connector.domain.rights import ROLES
 from connector.services.sign_in import links
+from connector.settings import load_settings
 
 
 @click.command("sign-in-link")
@@ -17,7 +18,7 @@ def sign_in_link(person: str, role: str | None) -> None:
 
     Whoever may run commands on this machine may do everything, so this asks for no other right. It is kept in the audit trail.
     """
-    with opened() as runtime:
+    with opened(public_url=load_settings().noted_address) as runtime:
         address = links.make_on_machine(runtime, person, role or "")
     click.echo(f"Works once, within {links.LASTS.total_seconds() / 60:.0f} minutes; it is not shown again:", err=True)
     click.echo(address)

@@ -196,6 +196,7 @@ class Readiness:
         self._ready, answer = ask_ready(self._settings)
         if self._ready:
             click.echo(f"okr-connector is ready at {self._settings.base_url}")
+            self._settings.note_address()
             if self._settings.sandbox:
                 click.echo(f"Sandbox: {self._settings.base_url}/sandbox")
             if self.link:

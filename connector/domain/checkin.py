@@ -33,6 +33,7 @@ _YES_NO: Mapping[str | bool, bool] = {"yes": True, "no": False, "done": True, "n
     False: False,
 }
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # half a letter cannot be stored
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _ACTIVITY = frozenset(
     """
@@ -151,6 +152,9 @@ def _clean(text: str) -> str:
     """The text, which pages, panels, sheets and terminals will show. Raises ``InputError`` for signs that only steer a terminal."""
     if _CONTROL.search(text):
         raise InputError("holds a control character; remove it")
+    turns = _TURNS.search(text)
+    if turns:
+        raise InputError(f"holds the sign U+{ord(turns[0]):04X}, which turns the direction of text or is no letter; remove it")
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -45,6 +45,7 @@ class Viewer:
     person_id: int | None = None
     email: str = ""
     shown: str = ""  # a person's name, as pages print it
+    token_id: int | None = field(default=None, compare=False)  # the API token that asks, so that later work can look whether it holds
 
     def may(self, act: Act) -> bool:
         """Whether the role allows it."""

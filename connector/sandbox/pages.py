@@ -12,11 +12,14 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.model import State
+from connector.domain.rights import VISITOR
 from connector.domain.wording import STATE_WORDS
 from connector.sandbox import board
 from connector.sandbox.standins import Standins
 from connector.store.tables import KeyResult, Objective
+from connector.store.visibility import visible
 from connector.web.context import runtime
+from connector.web.gate import current_viewer
 from mappings.repository import load_links
 from mappings.rules import SelectorKind
 
@@ -155,7 +158,7 @@ def _feeds() -> list[dict[str, Any]]:
         rows = session.execute(
             select(KeyResult.id, KeyResult.title, KeyResult.state)
             .join(Objective, Objective.id == KeyResult.objective_id)
-            .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
+            .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(current_viewer() or VISITOR))
             .order_by(Objective.position, KeyResult.position)
         ).all()
         links = load_links(session)

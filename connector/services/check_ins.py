@@ -42,7 +42,8 @@ def file_check_in(
 ) -> Filed:
     """File an update of ``author`` (an e-mail address, "" for none known).
 
-    ``token`` is the name of the API token that says so, for the audit.
+    ``token`` is the name of the API token that says so: the audit trail names it as who did this, and the author beside it.
+    Whether it may speak for ``author`` is for the caller to know.
 
     Raises ``InputError`` for bad fields, ``NotFound`` for an unknown key result or person, ``Conflict`` when the cycle is over.
     """
@@ -82,14 +83,15 @@ def file_check_in(
         session.flush()
         if not missing:
             _moved(session, facts.row, row, author or source, now, facts.readings[-1].value if facts.readings else None)
+        speaker = {"token": token, "author": person.email if person else ""} if token else {}
         session.add(
             Audit(
                 at=now,
-                actor=author or source,
+                actor=token or author or source,
                 action="check_in",
                 entity="key_result",
                 entity_id=key_result_id,
-                after={"check_in": row.id, "draft": row.draft} | ({"token": token} if token else {}),
+                after={"check_in": row.id, "draft": row.draft} | speaker,
             )
         )
         work.want(session, KeyResult, [key_result_id], runtime.epoch())

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from connector.domain.rights import DEFAULT_ROLE, ROLES, Act, Viewer
 from connector.errors import InputError, NotFound
@@ -108,8 +109,24 @@ def verify(runtime: Runtime, token: str) -> Viewer | None:
     if row.last_used_at is None or now - row.last_used_at >= SEEN_EVERY:
         with runtime.store.write() as session:
             session.execute(update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now))
+    return _viewer(row, person)
+
+
+def viewer_of(session: Session, token_id: int) -> Viewer | None:
+    """Who a token stands for now, None when it was revoked or its person is not active any more."""
+    found = session.execute(
+        select(ApiToken, Person)
+        .outerjoin(Person, Person.id == ApiToken.person_id)
+        .where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
+    ).one_or_none()
+    if found is None or (found[0].person_id is not None and (found[1] is None or not found[1].active)):
+        return None
+    return _viewer(found[0], found[1])
+
+
+def _viewer(row: ApiToken, person: Person | None) -> Viewer:
     role = row.role if person is None else _at_most(row.role, person.role)
-    return Viewer(row.name, role, row.person_id, person.email if person else "", person.name if person else row.name)
+    return Viewer(row.name, role, row.person_id, person.email if person else "", person.name if person else row.name, row.id)
 
 
 def _at_most(role: str, limit: str) -> str:

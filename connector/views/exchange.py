@@ -150,14 +150,19 @@ def read_notion() -> Answered:
 def show(ident: int) -> Answered:
     """One file: what its rows would do or did, what cannot be used, and which column feeds what."""
     file = uploads.progress(runtime(), viewer(), ident)
-    return _show(file, _filled(file))
+    form = _filled(file)
+    page, _ = _show(file, form)
+    return page
 
 
-def _show(file: dict[str, Any], form: Form) -> Answered:
+def _show(file: dict[str, Any], form: Form) -> tuple[str, int]:
     with runtime().store.read() as session:
         cycles = cycle_names(session)
     columns = file["columns"] or {}
     mapping = columns.get("used") or columns.get("mapping") or columns.get("guess") or {}
+    asked = next((each["message"] for each in file["faults"] if each["where"] == "reason"), None)
+    if asked is not None:
+        form.note(InputError(asked, where="reason"))
     page = render_template(
         "exchange/file.html",
         file=file,

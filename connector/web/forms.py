@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ class Form:
     errors: dict[str, str] = field(default_factory=dict)
     version: str = ""
     stale: Stale | None = None
+    shown: dict[str, str] = field(default_factory=dict)  # the fields as the form showed them before anybody typed
 
     def __getitem__(self, name: str) -> str:
         return self.values.get(name, "")
@@ -40,8 +42,21 @@ class Form:
             self.errors.setdefault(each.where, each.message)
 
     def conflict(self, stale: Stale) -> None:
-        """Somebody saved first: show both, and let the next save replace what is there now."""
+        """Somebody saved first: show both, and let the next save replace what is there now.
+
+        A field that was left as the form showed it takes what is saved now, so that nobody undoes what they never touched.
+        """
         self.stale, self.version = stale, stale.version
+        for name, shown in self.shown.items():
+            theirs = stale.theirs.get(name)
+            if name in stale.theirs and self.values.get(name, "") == shown and not isinstance(theirs, list | dict):
+                self.values[name] = plain(theirs)
+        self.shown = {name: plain(value) for name, value in stale.theirs.items() if not isinstance(value, list | dict)}
+
+    @property
+    def memory(self) -> str:
+        """What a form carries along to know later which of its fields were touched."""
+        return json.dumps(self.shown or self.values, separators=(",", ":"), sort_keys=True)
 
     @property
     def status(self) -> int:
@@ -55,12 +70,34 @@ def submitted() -> Form:
     """The form as it was sent; raises ``InputError`` for a field beyond all measure."""
     values = {name: texts[-1] for name, texts in request.form.lists()}
     for name, text in values.items():
-        if len(text) > LONGEST_FIELD:
+        if len(text) > LONGEST_FIELD and name != "shown":
             raise InputError(f"is longer than {LONGEST_FIELD} characters", where=name)
         if "\x00" in text:
             raise InputError("holds a sign that text must not hold", where=name)
     lists = {name: list(texts) for name, texts in request.form.lists()}
-    return Form(values, lists, version=values.get("version", ""))
+    return Form(values, lists, version=values.get("version", ""), shown=_remembered(values.pop("shown", "")))
+
+
+def _remembered(text: str) -> dict[str, str]:
+    """What ``memory`` gave; nothing when somebody changed it into what it never is."""
+    try:
+        found = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return {str(name): value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def plain(value: Any) -> str:
+    """A value of a view as a form's field holds it."""
+    match value:
+        case None | False:
+            return ""
+        case True:
+            return "1"
+        case float():
+            return f"{value:.12g}"
+        case _:
+            return str(value)
 
 
 def filled(values: Mapping[str, Any], version: str = "") -> Form:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import render_template, request, url_for
+from sqlalchemy import select
 
 from connector.domain.rights import Act
 from connector.domain.wording import local_day_text
 from connector.services.drift.findings import UNMAPPED, Finding, find
+from connector.store.tables import MappingDay
 from connector.web.context import runtime
 from connector.web.gate import viewer
 from mappings.sentences import scope
@@ -38,6 +40,7 @@ def drift() -> str:
     me, zone = viewer(), runtime().settings.zone
     with runtime().store.read() as session:
         found = find(session, me, runtime().now().astimezone(zone).date())
+        looked = session.scalar(select(MappingDay.mapping_id).limit(1)) is not None
     kinds = list(dict.fromkeys(each.kind for each in found))
     kind, mine = request.args.get("kind", ""), bool(request.args.get("mine"))
     shown = [
@@ -56,6 +59,7 @@ def drift() -> str:
         mine=mine,
         number=number,
         pages=pages,
+        looked=looked,
     )
 
 

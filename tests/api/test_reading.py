@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from connector.store.tables import Connection, KeyResult
+from connector.store.tables import Connection, KeyResult, Mapping
 from tests.api.conftest import Api
 from tests.support.world import Company
 
@@ -81,6 +81,29 @@ def test_connections_never_show_a_secret(api: Api, acme: Company) -> None:
     found = answer.json["items"][0]
     assert (found["name"], found["webhook"], found["parked"], found["behind"]) == ("acme-jira", "set", False, 0)
     assert "secret" not in answer.text.replace("webhook_secret", "")
+
+
+@pytest.mark.parametrize(("role", "tells"), [("viewer", False), ("member", False), ("champion", False), ("lead", True), ("admin", True)])
+def test_only_who_looks_after_connections_reads_where_they_lead_and_what_is_wrong(
+    as_role: Any, acme: Company, role: str, tells: bool
+) -> None:
+    number = acme.connection("acme-jira", "jira", "https://acme.example", {"email": "a@b.example", "api_token": "very-secret"})
+    mapping = acme.mapping("kr-setup", number)
+    with acme.runtime.store.write() as session:
+        row = session.get_one(Connection, number)
+        row.account, row.parked_at, row.parked_reason = "bot-1", acme.runtime.now(), "401 of the bot"
+        row.webhook_secret, row.armed_until = None, acme.runtime.now() + timedelta(hours=1)
+        session.get_one(Mapping, mapping).broken = "the epic SECRET-1 is gone"
+    answer = as_role(role).get("connections")
+    assert answer.status_code == 200
+    found = answer.json["items"][0]
+    assert (found["name"], found["host"], found["parked"], found["behind"]) == ("acme-jira", "jira", True, 1)
+    told = (found["url"], found["account"], found["parked_reason"], found["webhook"], found["broken_mappings"][0]["reason"])
+    assert found["broken_mappings"][0]["key_result"] == "kr-setup"
+    if tells:
+        assert told == ("https://acme.example", "bot-1", "401 of the bot", "armed", "the epic SECRET-1 is gone")
+    else:
+        assert told == ("", "", None, "missing", "")
 
 
 def test_deliveries_and_runs_are_shown_newest_first(api: Api, acme: Company) -> None:

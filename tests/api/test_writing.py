@@ -13,6 +13,7 @@ from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services import tokens
 from connector.store.tables import Audit, CheckIn, Cycle, Mapping, Objective
 from tests.api.conftest import Api
+from tests.support.signed_in import add_person
 from tests.support.standin import running
 from tests.support.world import Company
 
@@ -47,9 +48,10 @@ def test_the_audit_names_the_token_that_spoke_for_somebody(api: Api, acme: Compa
         entry = session.scalars(select(Audit).where(Audit.action == "check_in").order_by(Audit.id.desc())).first()
         names = {each.name for each in tokens.list_tokens(acme.runtime)}
     assert entry is not None
-    assert entry.actor == "alice@acme.example"
     assert entry.after is not None
-    assert entry.after["token"] in names
+    assert entry.actor == entry.after["token"]
+    assert entry.actor in names
+    assert entry.after["author"] == "alice@acme.example"
 
 
 def test_who_files_a_number_and_looks_again_sees_it(api: Api) -> None:
@@ -145,6 +147,23 @@ def test_a_token_of_a_person_needs_no_as(app: Any, acme: Company, as_role: Any) 
     mine = Api(app.test_client(), tokens.create(acme.runtime, "bob@acme.example", "member"))
     assert mine.post(PATH, nobody).status_code == 201
     assert mine.get("key-results/kr-setup").json["check_ins"][0]["author"] == "bob@acme.example"
+
+
+@pytest.mark.parametrize(("role", "status"), [("member", 403), ("lead", 201), ("admin", 201)])
+def test_a_token_of_a_person_speaks_for_nobody_else(app: Any, acme: Company, role: str, status: int) -> None:
+    add_person(acme.runtime, "bob@acme.example", role)
+    mine = Api(app.test_client(), tokens.create(acme.runtime, "bobs", role, person="bob@acme.example"))
+    before = count(acme)
+    answer = mine.post(PATH, {**GOOD, "as": "alice@acme.example"})
+    assert answer.status_code == status
+    if status == 403:
+        assert "bob@acme.example" in answer.json["detail"]
+        assert count(acme) == before
+    assert mine.post(PATH, {**GOOD, "as": " Bob@ACME.example "}).status_code == 201
+    with acme.runtime.store.read() as session:
+        entry = session.scalars(select(Audit).where(Audit.action == "check_in").order_by(Audit.id.desc())).first()
+    assert entry is not None
+    assert (entry.actor, entry.after and entry.after["author"]) == ("bobs", "bob@acme.example")
 
 
 def test_the_body_must_be_json(app: Any, api: Api) -> None:

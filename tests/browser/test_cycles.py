@@ -113,13 +113,13 @@ def test_a_team_gets_a_forum_with_somebody_who_decides(open_page: Opener, forgiv
 
 def test_two_admins_who_save_one_forum_see_both_versions(open_page: Opener, forgiving: None) -> None:
     first = open_page("/plan/forums/new", role="admin")
-    first.get_by_label("Name").fill("Product review")
+    first.get_by_label("Name").fill("Design review")
     first.get_by_role("button", name="Save").click()
-    first.get_by_role("link", name="Product review").click()
+    first.get_by_role("link", name="Design review").click()
     second = open_page(first.url[first.url.index("/plan") :], role="admin", email="other@pebblequill.example")
     second.get_by_label("Can call decisions").fill("other@pebblequill.example")
     second.get_by_role("button", name="Save").click()
-    expect(second.get_by_role("row", name="Product review")).to_contain_text("Other")
+    expect(second.get_by_role("row", name="Design review")).to_contain_text("Other")
     first.get_by_label("Can call decisions").fill("admin@pebblequill.example")
     first.get_by_role("button", name="Save").click()
     expect(first.get_by_role("heading", name="Changed meanwhile")).to_be_visible()
@@ -128,7 +128,7 @@ def test_two_admins_who_save_one_forum_see_both_versions(open_page: Opener, forg
     expect(both).to_contain_text("admin@pebblequill.example")
     sound(first)
     first.get_by_role("button", name="Save").click()
-    expect(first.get_by_role("row", name="Product review")).to_contain_text("Admin")
+    expect(first.get_by_role("row", name="Design review")).to_contain_text("Admin")
 
 
 def test_a_cycle_is_planned_by_keyboard_alone(open_page: Opener) -> None:

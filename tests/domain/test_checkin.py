@@ -158,3 +158,10 @@ def test_any_input_is_a_valid_draft_or_a_named_fault(fields: dict[str, object]) 
 def test_control_signs_are_no_words(name: str, sign: str) -> None:
     with pytest.raises(InputError, match="control character"):
         parse_check_in({name: f"we wait{sign} for it"})
+
+
+@pytest.mark.parametrize("name", ["blocker", "comment"])
+@pytest.mark.parametrize("sign", ["\u202e", "\u202a", "\u2066", "\u2069", "\ud800"])
+def test_signs_that_turn_text_or_are_none_are_no_words(name: str, sign: str) -> None:
+    with pytest.raises(InputError, match="U\\+"):
+        parse_check_in({name: f"we wait{sign} for it"})

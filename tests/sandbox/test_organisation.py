@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from connector.app import create_app
 from connector.domain.rights import VISITOR
@@ -264,3 +264,15 @@ def test_only_so_many_pages_listen_and_one_that_does_not_read_is_let_go(
     assert not feed.full
     feed.closed = True
     stream.close()
+
+
+def test_the_board_shows_nothing_that_its_visitor_may_not_know(client: FlaskClient, runtime: Runtime) -> None:
+    with runtime.store.write() as session:
+        session.execute(update(Objective).where(Objective.id == "onboarding").values(restricted=True))
+    try:
+        text = client.get("/sandbox/board").text
+        assert "Guided set-up shipped" not in text
+        assert "kr-setup" not in text
+    finally:
+        with runtime.store.write() as session:
+            session.execute(update(Objective).where(Objective.id == "onboarding").values(restricted=False))

@@ -9,11 +9,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from connector.domain.rights import SYSTEM
 from connector.queue import InlineQueue
 from connector.services import connections
 from connector.services.declare.apply import apply_text
 from connector.services.drain import drain, settle
 from connector.services.listing import list_all
+from connector.services.sign_in import links, sessions
 from connector.store.tables import (
     Audit,
     Connection,
@@ -298,6 +300,31 @@ def test_two_people_may_swap_their_accounts(scene: Scene) -> None:
         "alice@acme.example": "B",
         "bob@acme.example": "A",
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "signed_in", "link"),
+    [
+        (", active: false", False, False),
+        (", role: champion", True, False),
+        (", name: Robert", True, True),
+        (None, False, False),
+    ],
+    ids=["not active", "another role", "another name", "not in the file"],
+)
+def test_the_file_signs_out_who_is_not_active_and_ends_links_of_a_former_role(
+    scene: Scene, change: str | None, signed_in: bool, link: bool
+) -> None:
+    people = "people:\n"
+    bob = people + "  - {email: bob@acme.example"
+    scene.apply((people, bob + "}\n"))
+    [number] = [each.id for each in scene.rows(Person) if each.email == "bob@acme.example"]
+    key = sessions.begin(scene.runtime, number, "link")
+    once = links.make(scene.runtime, SYSTEM, "bob@acme.example").rpartition("/")[2]
+    scene.apply((people, people if change is None else f"{bob}{change}}}\n"))
+    scene.apply((people, bob + "}\n"))
+    assert (sessions.find(scene.runtime, key) is not None) is signed_in
+    assert (links.look(scene.runtime, once) is not None) is link
 
 
 def test_an_account_moves_to_a_persons_new_address(scene: Scene) -> None:

@@ -116,6 +116,14 @@ def test_who_may_sign_off_and_take_over(acme: Company) -> None:
     assert acme.row("kr").title == "Improve onboarding"
 
 
+@pytest.mark.parametrize("role", ["viewer", "champion"])
+def test_an_owner_who_may_only_read_or_judge_takes_nothing_over(acme: Company, role: str) -> None:
+    word = sign_offs.sign_off(acme.runtime, person(acme, "Bob", "champion"), "kr", "returned", suggestion="Other words")
+    with pytest.raises(Forbidden):
+        sign_offs.take_over(acme.runtime, person(acme, "Alice", role), "kr", word.id)
+    assert acme.row("kr").title == "Improve onboarding"
+
+
 # --- verdicts --------------------------------------------------------------------------------------------------------------------
 
 

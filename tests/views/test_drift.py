@@ -80,7 +80,15 @@ def test_filters_by_kind_and_by_who_answers(scene: Scene) -> None:
     assert "any more" in scene.visit("alice", "member").get("/mappings/drift?mine=1").text
 
 
-def test_nothing_drifted(scene: Scene) -> None:
+def test_nothing_drifted_is_said_only_after_somebody_looked(scene: Scene) -> None:
+    text = scene.visit().get("/mappings/drift").text
+    assert "none has run" in text
+    assert "Nothing has drifted" not in text
+    ident = scene.acme.mapping("kr-setup", scene.site, select={"epics": ["ACME-1"]}, measure="done_share")
+    now = scene.acme.runtime.now()
+    with scene.acme.runtime.store.write() as session:
+        session.execute(update(Mapping).values(retired_at=now))
+        session.add(MappingDay(mapping_id=ident, day=now.date(), items=4, done=1))
     assert "Nothing has drifted" in scene.visit().get("/mappings/drift").text
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from connector.errors import InputError
 from connector.services.declare.document import Document, join
+from connector.services.people.fields import looks_like_another
 from mappings.reading import as_list, as_mapping, as_number, as_text, near
 
 T = TypeVar("T")
@@ -149,6 +150,8 @@ def email(value: Any, where: str) -> str:
     found = as_text(value, where)
     if not _EMAIL.fullmatch(found) or len(found) > 254:
         raise InputError(f"{found[:80]!r} is not an e-mail address", where=where)
+    if looks_like_another(found):
+        raise InputError(f"{found[:80]!r} has letters that can be taken for others; write it in plain letters", where=where)
     return found.lower()
 
 

@@ -19,6 +19,7 @@ from connector.services.declare.aftermath import WorkToDo
 from connector.services.declare.checks import Answers, must_be_checked
 from connector.services.declare.plan import CREATE, Plan, Step
 from connector.services.declare.values import DeclaredCycle, DeclaredForum, DeclaredPerson, DeclaredTeam
+from connector.services.sign_in import sessions
 from connector.store.tables import (
     Audit,
     Connection,
@@ -155,6 +156,7 @@ class Writer:
     def _person(self, step: Step) -> None:
         if step.wanted is None:
             step.row.active = False
+            sessions.end_all(self._session, step.row.id, self._now)
             self._touch_owned(step.row.id)
             return
         wanted: DeclaredPerson = step.wanted
@@ -164,6 +166,10 @@ class Writer:
             return
         step.row.name, step.row.active = wanted.name, wanted.active
         step.row.role = wanted.said.get("role", step.row.role)
+        if not wanted.active:
+            sessions.end_all(self._session, step.row.id, self._now)
+        elif "role" in (step.after or ()):
+            sessions.end_links(self._session, step.row.id, self._now)
         if set(step.after or ()) - {"accounts", "role"}:
             self._touch_owned(step.row.id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,10 +15,13 @@ LONGEST_TITLE = 500
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # change the direction of what stands behind them
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # What a spreadsheet program may take for a formula. The quotes before it belong to the pattern, so that undoing is exact.
 # Also behind a semicolon or tab: where the decimal sign is a comma, spreadsheet programs part a CSV file there.
-_FORMULA = re.compile(r"(^|[;\t])('*[=+\-@\t\r])")
-_QUOTED_FORMULA = re.compile(r"(^|[;\t])'('*[=+\-@\t\r])")
+# Full-width signs count too: programs set to Japanese or Chinese take them for the plain ones.
+_FORMULA = re.compile("(^|[;\t])('*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])")
+_QUOTED_FORMULA = re.compile("(^|[;\t])'('*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,23 @@ def cell_text(cell: Cell) -> str:
 
 
 def plain_text(cell: Cell, longest: int = LONGEST_CELL) -> str:
-    """The text of a cell that people and pages will show. Raises ``InputError`` for control characters and what is too long."""
+    """The text of a cell that people and pages will show.
+
+    Raises ``InputError`` for control characters, signs that turn the direction of text, and what is too long.
+    """
     text = cell_text(cell)
     if len(text) > longest:
         raise InputError(f"has {len(text)} characters; {longest} are the most")
     if found := _CONTROL.search(text):
         raise InputError(f"holds a control character (U+{ord(found[0]):04X}); remove it")
+    if found := _TURNS.search(text):
+        raise InputError(f"holds the sign U+{ord(found[0]):04X}, which turns the direction of text; remove it")
     return text
+
+
+def seen_text(text: str) -> str:
+    """The name of a file or table without signs that cannot be seen: nobody can remove them there."""
+    return "".join(sign for sign in text if unicodedata.category(sign) not in _UNSEEN)
 
 
 def is_empty(cell: Cell) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from connector.domain.changes import reason_text
 from connector.domain.rights import Act, Viewer
 from connector.errors import Conflict, InputError
 from connector.runtime import Runtime
 from connector.services.changes import require
 from connector.services.exchange import backup, merging
 from connector.services.exchange.archive import MOST_ARCHIVE, Document, read_document
-from connector.services.exchange.cells import Cell, Incoming
+from connector.services.exchange.cells import Cell, Incoming, seen_text
 from connector.services.exchange.columns import ColumnMapping, guess_columns
 from connector.services.exchange.days import day_order
 from connector.services.exchange.homes import Choice
@@ -91,9 +92,11 @@ def import_file(
         if backup.fits(runtime, document):
             fates = backup.restore(runtime, document, viewer=viewer, dry_run=dry_run, progress=progress)
             return Outcome([Fate(place, text, "create") for place, text in fates], saved=not dry_run)
-        return _merge(runtime, document, viewer, chosen, name, dry_run, progress)
+        return _merge(runtime, document, viewer, chosen, seen_text(name), dry_run, progress)
     rows = rows_of_tables(read_tables(name, data, chosen.encoding), chosen)
-    return import_rows(runtime, rows, viewer=viewer, options=chosen, source=chosen.origin or name, dry_run=dry_run, progress=progress)
+    return import_rows(
+        runtime, rows, viewer=viewer, options=chosen, source=chosen.origin or seen_text(name), dry_run=dry_run, progress=progress
+    )
 
 
 def rows_of_tables(read: Tables, options: Options) -> Rows:
@@ -160,7 +163,7 @@ def import_rows(
         lambda known, outcome: _planned(known, rows, outcome, progress),
         Outcome(notes=list(rows.notes), columns=rows.columns),
         viewer=viewer,
-        reason=options.reason or f"import of {source}",
+        reason=options.reason,
         source=source,
         dry_run=dry_run,
     )
@@ -176,14 +179,14 @@ def _merge(
     def plan(known: Known, outcome: Outcome) -> Plan:
         additions = Plan()
         outcome.fates += [Fate("file", text, "create") for text in merging.add_missing(known, archive, additions, runtime.now())]
+        outcome.notes += merging.hidden_notes(known, archive, additions)
         plan = _planned(known, Rows(incoming, choice), outcome, progress)
         plan.people, plan.teams, plan.cycles = additions.people, additions.teams, additions.cycles
         plan.objectives = additions.objectives + plan.objectives
         return plan
 
     outcome = Outcome(notes=merging.left_out(document))
-    reason = options.reason or f"import of {source}"
-    return _plan_and_save(runtime, plan, outcome, viewer=viewer, reason=reason, source=source, dry_run=dry_run)
+    return _plan_and_save(runtime, plan, outcome, viewer=viewer, reason=options.reason, source=source, dry_run=dry_run)
 
 
 def _planned(known: Known, rows: Rows, outcome: Outcome, progress: Progress | None) -> Plan:
@@ -227,6 +230,10 @@ def _plan_and_save(
         with runtime.store.read() as session:
             known = load_known(session, runtime.now(), runtime.settings.zone, viewer)
         plan = make(known, outcome)
+        try:
+            why = reason_text(reason, plan.needs) or f"import of {source}"
+        except InputError as error:
+            outcome.faults.insert(0, error)  # before those of cells: only the first ones are kept
         if dry_run or outcome.faults:
             return outcome
         if plan.is_empty:
@@ -235,7 +242,7 @@ def _plan_and_save(
         with runtime.store.write() as session:
             seen = {change.known.id: rests_on(change) for change in plan.changes}
             if fingerprint(session) == known.fingerprint and same_as_stored(session, seen):
-                carry_out(session, plan, actor=viewer.name, reason=reason, source=source, now=runtime.now(), epoch=runtime.epoch())
+                carry_out(session, plan, actor=viewer.name, reason=why, source=source, now=runtime.now(), epoch=runtime.epoch())
                 outcome.saved = True
         if outcome.saved:
             runtime.queue.nudge("settle")

@@ -17,7 +17,7 @@ from connector.errors import InputError
 from connector.services.exchange.sheets import sheet_names
 from connector.services.facts import cycle_end_moment, load_definition
 from connector.store.tables import Cycle, KeyResult, Objective, Person, Team
-from connector.store.visibility import visible
+from connector.store.visibility import DRAFT, visible
 
 # Plain columns, not rows of the ORM: tens of thousands of those would take ten times the memory.
 _KEY_RESULT = (
@@ -37,6 +37,7 @@ _KEY_RESULT = (
     KeyResult.phased_targets,
     KeyResult.milestones,
     KeyResult.current,
+    KeyResult.progress,
     KeyResult.confidence,
     KeyResult.blocker,
     KeyResult.decision_needed,
@@ -57,13 +58,15 @@ class CycleKnown:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveKnown:
-    """An objective that key results may belong to; ``new`` for one that this import makes."""
+    """An objective that key results may belong to; ``new`` for one that this import makes. Of a ``draft`` nothing is promised yet."""
 
     id: str
     title: str
     cycle: CycleKnown
     closed: bool
     new: bool = False
+    draft: bool = False
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,12 @@ class KeyResultKnown:
 
 @dataclass
 class Known:
-    """Everything an import is planned against; planned additions are entered here too, so that later rows see them."""
+    """Everything an import is planned against; planned additions are entered here too, so that later rows see them.
 
+    ``today`` is the day in the installation's time zone.
+    """
+
+    today: date = date.min
     cycles: dict[str, CycleKnown] = field(default_factory=dict)
     by_sheet: dict[str, str] = field(default_factory=dict)
     objectives: dict[str, list[ObjectiveKnown]] = field(default_factory=dict)  # by title
@@ -135,7 +142,7 @@ class Known:
 
 def load_known(session: Session, now: datetime, zone: Any, viewer: Viewer) -> Known:
     """Read all that the viewer may know of: a handful of statements."""
-    found = Known(fingerprint=fingerprint(session))
+    found = Known(now.astimezone(zone).date(), fingerprint=fingerprint(session))
     _load_frame(session, found, now, zone, viewer)
     emails = {person.id: person.email for person in found.people.values()}
     for row in session.execute(
@@ -160,12 +167,13 @@ def _load_frame(session: Session, found: Known, now: datetime, zone: Any, viewer
     found.by_sheet = sheet_names(list(found.cycles))
     found.taken_objectives = set(session.scalars(select(Objective.id)))
     for row in session.execute(
-        select(Objective.id, Objective.title, Objective.cycle_id, Objective.closed_at)
+        select(Objective.id, Objective.title, Objective.cycle_id, Objective.closed_at, Objective.stage, Objective.restricted)
         .where(Objective.retired_at.is_(None), visible(viewer))
         .order_by(Objective.position, Objective.id)
     ):
         if row.cycle_id in cycles:
-            found.add_objective(ObjectiveKnown(row.id, row.title, cycles[row.cycle_id], row.closed_at is not None))
+            draft, closed = row.stage == DRAFT, row.closed_at is not None
+            found.add_objective(ObjectiveKnown(row.id, row.title, cycles[row.cycle_id], closed, draft=draft, restricted=row.restricted))
     found.teams = set(session.scalars(select(Team.name).where(Team.retired_at.is_(None))))
     for person in session.execute(select(Person.id, Person.email, Person.name, Person.active).order_by(Person.email)):
         found.add_person(PersonKnown(person.id, person.email, person.name, person.active))
@@ -178,6 +186,8 @@ def fingerprint(session: Session) -> tuple[Any, ...]:
         counts += session.execute(select(func.count(), func.count(table.retired_at), func.max(table.created_at)).select_from(table)).one()
     for each in (Person, Cycle, Team):
         counts += session.execute(select(func.count(), func.max(each.id)).select_from(each)).one()
+    # Whether a reason is needed hangs on it.
+    counts += session.execute(select(func.count()).where(Objective.stage == DRAFT, Objective.retired_at.is_(None))).one()
     return tuple(counts)
 
 

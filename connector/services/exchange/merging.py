@@ -8,21 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from connector.domain.model import Cadence, Kind
 from connector.errors import InputError
 from connector.services.exchange.archive import Document
-from connector.services.exchange.cells import Cell, Incoming
+from connector.services.exchange.cells import Cell, Incoming, plain_text
 from connector.services.exchange.known import CycleKnown, Known, ObjectiveKnown, PersonKnown
 from connector.services.exchange.plan import NewObjective, Plan
 from connector.services.exchange.vocabulary import NINE
+from connector.services.plan.groups import group_name
+from connector.store.visibility import DRAFT
 
 _ID = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # no control signs: texts end up in terminals and at hosts
-_NAME = Field(min_length=1, max_length=500, pattern=_PLAIN)
+
+
+def _shown(text: str) -> str:
+    try:
+        return plain_text(text)
+    except InputError as error:
+        raise PydanticCustomError("text", "{told}", {"told": error.message}) from None
+
+
+_Plain = Annotated[str, AfterValidator(_shown)]  # texts end up on pages, in terminals and at hosts
+_NAME = Field(min_length=1, max_length=500)
 _DEFINITION = (
     "kind",
     "unit",
@@ -48,29 +60,32 @@ class _Part(BaseModel):
 
 class _Person(_Part):
     email: str = Field(pattern=r"^[^@\s,;]+@[^@\s,;]+$", max_length=320)
-    name: str = _NAME
+    name: _Plain = _NAME
     active: bool = True
 
 
 class _Team(_Part):
-    name: str = _NAME
+    name: _Plain = _NAME
     lead: str | None = None
 
 
 class _Cycle(_Part):
-    name: str = _NAME
+    name: _Plain = _NAME
     start: date
     end: date
 
 
 class _Objective(_Part):
     id: str = _ID
-    title: str = _NAME
+    title: _Plain = _NAME
     cycle: str
     team: str | None = None
     supports: str | None = None
     position: int = Field(0, ge=0, le=1_000_000)
     closed_at: datetime | None = None
+    restricted: bool = False
+    stage: Literal["draft", "ready"] = "ready"
+    readers: list[str] = []
 
 
 class _Checkpoint(_Part):
@@ -84,18 +99,18 @@ class _Phase(_Part):
 
 
 class _Milestone(_Part):
-    title: str = _NAME
+    title: _Plain = _NAME
     weight: float = Field(1.0, ge=0)
     done: bool = False
 
 
 class _KeyResult(_Part):
     id: str = _ID
-    title: str = _NAME
+    title: _Plain = _NAME
     objective: str
     owner: str | None = None
     kind: Kind = Kind.METRIC
-    unit: str = Field("", max_length=40, pattern=_PLAIN)
+    unit: _Plain = Field("", max_length=40)
     start: float | None = None
     target: float | None = None
     low: float | None = None
@@ -152,13 +167,24 @@ def left_out(document: Document) -> list[str]:
 def _named(document: Document) -> dict[str, Any]:
     """Version 2 in the words of version 1: names and e-mails instead of numbers, retired things left out."""
     rows = {
-        name: [row for row in found if row.get("retired_at") is None] for name, found in document.tables() if name in Archive.model_fields
+        name: [row for row in found if row.get("retired_at") is None]
+        for name, found in document.tables()
+        if name in Archive.model_fields or name == "objective_readers"
     }
     emails = {row.get("id"): row.get("email") for row in rows.get("people", ())}
     teams = {row.get("id"): row.get("name") for row in rows.get("teams", ())}
     cycles = {row.get("id"): row.get("name") for row in rows.get("cycles", ())}
+    readers: dict[Any, list[Any]] = {}
+    for row in rows.get("objective_readers", ()):
+        readers.setdefault(row.get("objective_id"), []).append(emails.get(row.get("person_id")) or "somebody who is not in the file")
     objectives = [
-        {**row, "cycle": cycles[row.get("cycle_id")], "team": teams.get(row.get("team_id")), "supports": row.get("supports_id")}
+        {
+            "readers": readers.get(row.get("id"), []),
+            **row,
+            "cycle": cycles[row.get("cycle_id")],
+            "team": teams.get(row.get("team_id")),
+            "supports": row.get("supports_id"),
+        }
         for row in rows.get("objectives", ())
         if row.get("cycle_id") in cycles
     ]
@@ -206,6 +232,7 @@ def add_missing(known: Known, archive: Archive, plan: Plan, now: datetime) -> li
             made.append(f"person {email}")
     for team in archive.teams:
         if team.name not in known.teams:
+            group_name(team.name, f"teams.{team.name}")
             plan.teams.append({"name": team.name, "lead": team.lead})
             known.teams.add(team.name)
             made.append(f"team {team.name}")
@@ -213,6 +240,7 @@ def add_missing(known: Known, archive: Archive, plan: Plan, now: datetime) -> li
         if cycle.end < cycle.start:
             raise InputError("a cycle ends after it starts", where=f"cycles.{cycle.name}")
         if cycle.name not in known.cycles:
+            group_name(cycle.name, f"cycles.{cycle.name}")
             begun = now if cycle.start <= now.date() else None
             plan.cycles.append({"name": cycle.name, "start": cycle.start, "end": cycle.end, "started_at": begun})
             known.cycles[cycle.name] = CycleKnown(None, cycle.name, cycle.start, cycle.end, over=False)
@@ -228,9 +256,33 @@ def _add_objectives(known: Known, archive: Archive, plan: Plan) -> list[str]:
             continue
         if entry.cycle not in known.cycles:
             raise InputError(f"there is no cycle {entry.cycle!r}", where=f"objectives[{number}].cycle")
-        new = ObjectiveKnown(entry.id, entry.title, known.cycles[entry.cycle], entry.closed_at is not None, new=True)
+        new = ObjectiveKnown(
+            entry.id,
+            entry.title,
+            known.cycles[entry.cycle],
+            entry.closed_at is not None,
+            new=True,
+            draft=entry.stage == DRAFT,
+            restricted=entry.restricted,
+        )
+        readers = tuple(dict.fromkeys(email.lower() for email in entry.readers if email.lower() in known.people))
         supports = entry.supports if entry.supports in ids and entry.supports != entry.id else None
-        plan.objectives.append(NewObjective(new, entry.team, entry.position, supports, entry.closed_at))
+        plan.objectives.append(NewObjective(new, entry.team, entry.position, supports, entry.closed_at, readers))
         known.add_objective(new)
         made.append(f"objective {entry.id}")
     return made
+
+
+def hidden_notes(known: Known, archive: Archive, plan: Plan) -> list[str]:
+    """What a merge cannot keep of restrictions, in words: readers whom nobody knows, objectives that are here without one."""
+    made = {new.known.id for new in plan.objectives}
+    notes: list[str] = []
+    for entry in archive.objectives:
+        if entry.id in made:
+            gone = [email for email in entry.readers if email.lower() not in known.people]
+            if gone:
+                stays = "; it stays restricted" if entry.restricted else ""
+                notes.append(f"objective {entry.id}: {', '.join(gone)[:300]} cannot be made a reader, nobody here has that address{stays}")
+        elif entry.restricted and (stored := known.objective_ids.get(entry.id)) is not None and not stored.restricted:
+            notes.append(f"objective {entry.id} is restricted in the file and not here; what is here stays as it is")
+    return notes

@@ -20,7 +20,7 @@ from connector.hosts.base import Container, Host, Wanted
 from connector.runtime import Runtime
 from connector.services.changes import require
 from connector.services.exchange import uploads
-from connector.services.exchange.cells import guard, number_text
+from connector.services.exchange.cells import guard, number_text, seen_text
 from connector.services.exchange.incoming import Outcome, Progress, import_file
 from connector.services.exchange.options import Options
 from connector.services.exchange.text_files import MOST_ROWS
@@ -68,7 +68,7 @@ def import_notion(
     Notion does not answer, and as ``import_file``.
     """
     found = read_database(runtime, viewer, connection, data_source)
-    chosen = replace(_chosen(options), origin=f"Notion: {found.title}")
+    chosen = replace(_chosen(options), origin=f"Notion: {seen_text(found.title)}")
     outcome = import_file(runtime, "notion.csv", found.data, viewer=viewer, options=chosen, dry_run=dry_run, progress=progress)
     outcome.notes[:0] = found.notes
     return outcome
@@ -77,7 +77,7 @@ def import_notion(
 def receive_notion(runtime: Runtime, viewer: Viewer, connection: str, data_source: str, options: Options | None = None) -> int:
     """Read a database's rows and keep them like an uploaded file (see ``uploads``); gives its id. Raises as ``import_notion``."""
     found = read_database(runtime, viewer, connection, data_source)
-    chosen = replace(_chosen(options), origin=f"Notion: {found.title}")
+    chosen = replace(_chosen(options), origin=f"Notion: {seen_text(found.title)}")
     name = found.title.replace("/", "-").replace("\\", "-")[:150]
     return uploads.receive(runtime, viewer, f"{name}.csv", found.data, chosen)
 

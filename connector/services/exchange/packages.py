@@ -5,16 +5,22 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from xml.parsers import expat
 
 from connector.errors import InputError
 
 MOST_BYTES = 64_000_000  # of a file of rows
 _MOST_ENTRIES = 2_000
 _MOST_UNPACKED = 300_000_000
+_MOST_SHEET = 150_000_000  # of one sheet
 _MOST_TEXTS = 80_000_000  # the shared texts of a workbook are held in memory while it is read
 _MOST_RATIO = 200  # how many times an honest part shrinks, at most; small parts do not matter
 _SMALL = 2_000_000
 _HEAD = 4096
+_MOST_CELLS = 16_384  # of a row: what a spreadsheet program can hold
+_MOST_ROWS = 1_048_576  # of a sheet, empty ones too
+_MOST_ELEMENTS = 200_000  # of XML that must be held at once
+_CHUNK = 1 << 16
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # also the shell of a workbook with a password
 _OTHERS = {
     "xlsm": "is a workbook with macros, which are never read; save it as .xlsx",
@@ -86,6 +92,9 @@ def check_package(data: bytes) -> None:
             for entry in entries:
                 if entry.filename.endswith((".xml", ".rels")):
                     _check_xml(archive, entry)
+            for entry in entries:
+                if "/worksheets/" in entry.filename.lower() and entry.filename.endswith(".xml"):
+                    _check_sheet(archive, entry)
     except BROKEN as error:
         raise InputError("this is not an XLSX file, or it is damaged") from error
 
@@ -100,6 +109,8 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise InputError(
             f"the part {entry.filename[:80]} of the workbook unpacks to more than {_MOST_RATIO} times its size; it is not read"
         )
+    if "/worksheets/" in name and entry.file_size > _MOST_SHEET:
+        raise InputError(f"a sheet of the workbook has more than {_MOST_SHEET // 1_000_000} MB; import it in parts")
     if name.endswith("sharedstrings.xml") and entry.file_size > _MOST_TEXTS:
         raise InputError(f"the workbook holds more than {_MOST_TEXTS // 1_000_000} MB of text; import it in parts")
 
@@ -113,3 +124,44 @@ def _check_xml(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
         raise InputError("this is not an XLSX file: one of its parts defines entities")
     if b"macroenabled" in plain and entry.filename == "[Content_Types].xml":
         raise InputError("the workbook holds macros, which are never read; save it as .xlsx without them")
+
+
+def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Count a sheet's rows and cells without keeping them: the library that reads it builds each row whole, and keeps every row's frame."""
+    name = entry.filename.rpartition("/")[2][:80]
+    rows = cells = elements = depth = 0
+
+    def begin(tag: str, _: dict[str, str]) -> None:
+        nonlocal cells, elements, depth
+        depth += 1
+        elements += 1
+        cells += tag.rpartition(":")[2] == "c"
+        if cells > _MOST_CELLS:
+            raise _too_many(_MOST_CELLS, "cells in a row", f"{name}, row {rows + 1}")
+        if elements > _MOST_ELEMENTS:
+            raise _too_many(_MOST_ELEMENTS, "parts in one place", name)
+
+    def end(tag: str) -> None:
+        nonlocal rows, cells, elements, depth
+        depth -= 1
+        row = tag.rpartition(":")[2] == "row"
+        if row or depth == 1:
+            cells = elements = 0
+        if row:
+            rows += 1
+            if rows > _MOST_ROWS:
+                raise _too_many(_MOST_ROWS, "rows", name)
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    try:
+        with archive.open(entry) as part:
+            while piece := part.read(_CHUNK):
+                parser.Parse(piece, False)
+            parser.Parse(b"", True)
+    except expat.ExpatError:
+        raise InputError("this is not an XLSX file, or it is damaged") from None
+
+
+def _too_many(most: int, word: str, where: str) -> InputError:
+    return InputError(f"has more than {f'{most:,}'.replace(',', ' ')} {word}; import it in parts", where=where)

@@ -36,21 +36,27 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One key result to be updated. ``plan`` holds start, target, owner (e-mail), value, confidence, blocker, as far as they change."""
+    """One key result to be updated. ``plan`` holds start, target, owner (e-mail), value, confidence, blocker, as far as they change.
+
+    ``needs``: what of it needs a reason, in words · ``late``: how late its target is edited, "" when it is not.
+    """
 
     known: KeyResultKnown
     plan: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NewObjective:
-    """An objective that the import makes; ``team`` is a name, None for none."""
+    """An objective that the import makes; ``team`` is a name, None for none, ``readers`` are e-mail addresses of people who are known."""
 
     known: ObjectiveKnown
     team: str | None
     position: int = 10_000
     supports: str | None = None
     closed_at: Any = None
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,11 @@ class Plan:
     people: list[Mapping[str, Any]] = field(default_factory=list)  # columns of people
     teams: list[Mapping[str, Any]] = field(default_factory=list)  # name, lead (e-mail)
     cycles: list[Mapping[str, Any]] = field(default_factory=list)  # columns of cycles
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What changes and needs a reason, in words, each once."""
+        return tuple(dict.fromkeys(word for change in self.changes for word in change.needs))
 
     @property
     def is_empty(self) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from connector.domain.model import Definition, Kind
+from connector.domain.changes import LATE_TARGET_EDIT, late_target_edit, needs_reason
+from connector.domain.model import Cycle, Definition, Kind
 from connector.domain.scoring import faults
 from connector.errors import InputError
 from connector.services.exchange.cells import LONGEST_TITLE, Incoming, plain_text
@@ -93,8 +94,24 @@ class Planner:
         self._seen[entry.id] = row.place
         if not plan:
             return Fate(row.place, name, "unchanged")
-        self.plan.changes.append(Change(entry, plan))
-        return Fate(row.place, name, "update", tuple(in_words(plan, before_of(entry))))
+        change = self._judged(entry, plan)
+        self.plan.changes.append(change)
+        late = (f"{LATE_TARGET_EDIT}: {change.late}",) if change.late else ()
+        return Fate(row.place, name, "update", (*in_words(plan, before_of(entry)), *late))
+
+    def _judged(self, entry: KeyResultKnown, plan: dict[str, Any]) -> Change:
+        """The change with what of it needs a reason and whether it comes late, by the rules for changes on pages (R021, S18)."""
+        if entry.objective.draft:
+            return Change(entry, plan)
+        names = {"start": "low", "target": "high"} if entry.row.kind == Kind.BETWEEN else {}
+        before = before_of(entry)
+        promised = {name: plan[name] for name in ("start", "target", "owner") if name in plan}
+        changed = needs_reason(
+            {names.get(name, name): before[name] for name in promised}, {names.get(name, name): value for name, value in promised.items()}
+        )
+        cycle = entry.objective.cycle
+        late = late_target_edit(changed, Cycle(cycle.name, cycle.start, cycle.end), self._known.today, entry.row.progress)
+        return Change(entry, plan, changed, late.sentence if late else "")
 
     def _tried(self, row: Incoming, entry: KeyResultKnown) -> tuple[dict[str, Any], _Faulty | None]:
         if entry.row is None:  # made by an earlier row of this file
@@ -138,6 +155,8 @@ class Planner:
     def _create(self, row: Incoming, name: str, objective_title: str, title: str, cycle: CycleKnown | None) -> Fate:
         stored = bool(row.id)
         found: list[InputError] = []
+        if not any(sign.isalnum() for sign in title):
+            found.append(row.fault("key_result", "holds no word; enter what is to be reached"))
         home, added = self._home(row, objective_title, cycle, found)
         owner = owner_of(row, self._known, self._choice.match_names, found)
         if not owner and not stored and not any(_at(error, row, "owner") for error in found):

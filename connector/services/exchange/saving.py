@@ -15,7 +15,8 @@ from connector.domain.model import Kind
 from connector.services.exchange.known import KeyResultKnown
 from connector.services.exchange.plan import Change, NewKeyResult, Plan, before_of, shown
 from connector.store import work
-from connector.store.tables import Audit, CheckIn, Cycle, KeyResult, Objective, Person, Reading, Team
+from connector.store.tables import Audit, CheckIn, Cycle, KeyResult, Objective, ObjectiveReader, Person, Reading, Team
+from connector.store.visibility import DRAFT, READY
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ def carry_out(session: Session, plan: Plan, *, actor: str, reason: str, source: 
 def _people(session: Session, plan: Plan) -> dict[str, int]:
     if plan.people:
         session.execute(insert(Person), [dict(person) for person in plan.people])
-    wanted = any("owner" in change.plan for change in plan.changes) or plan.key_results or plan.teams
+    wanted = any("owner" in change.plan for change in plan.changes) or plan.key_results or plan.teams or plan.objectives
     return {row.email.lower(): row.id for row in session.execute(select(Person.email, Person.id))} if wanted else {}
 
 
@@ -86,6 +87,8 @@ def _frame(session: Session, plan: Plan, people: Mapping[str, int], note: _Note)
             "cycle_id": cycles[new.known.cycle.name],
             "team_id": teams.get(new.team or ""),
             "pages": [],
+            "restricted": new.known.restricted,
+            "stage": DRAFT if new.known.draft else READY,
             "closed_at": new.closed_at,
             "created_at": note.now,
         }
@@ -96,6 +99,11 @@ def _frame(session: Session, plan: Plan, people: Mapping[str, int], note: _Note)
     supports = [{"id": new.known.id, "supports_id": new.supports} for new in plan.objectives if new.supports]
     if supports:  # afterwards: one may support another that came later in the file
         session.execute(update(Objective), supports)
+    _insert(
+        session,
+        ObjectiveReader,
+        [{"objective_id": new.known.id, "person_id": people[reader]} for new in plan.objectives for reader in new.readers],
+    )
     audits = [_audit(note, "import_create", "objective", new.known.id, None, {"title": new.known.title}) for new in plan.objectives]
     for part in _parts(audits):
         session.execute(insert(Audit), part)
@@ -159,6 +167,8 @@ def _changed(change: Change, note: _Note) -> dict[str, Any]:
     before = before_of(change.known)
     old = {name: shown(before[name]) for name in change.plan}
     new = {name: shown(value) for name, value in change.plan.items()}
+    if change.late:
+        new["late"] = change.late
     return _audit(note, "import", "key_result", change.known.id, old, new)
 
 

@@ -12,6 +12,8 @@ from connector.errors import InputError
 from connector.services.exchange.cells import LONGEST_CELL, Line, unguard
 
 MOST_ROWS = 50_000
+_MOST_LINES = 1_000_000  # with empty ones
+_LONGEST_LINE = 2_000_000  # characters: all cells of a line are made before they can be counted
 _MOST_CELLS = 256  # of a line; more is no table of key results
 _CHUNK = 1 << 16
 _HEAD = 1 << 16  # characters in which the separator is looked for
@@ -49,12 +51,14 @@ def read_lines(data: bytes, encoding: str = "") -> tuple[list[Line], list[str]]:
 
 def _lines(text: io.TextIOWrapper, separator: str, skip: int) -> Iterator[Line]:
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(text, delimiter=separator, strict=True)
+    reader = csv.reader(_bounded(text), delimiter=separator, strict=True)
     before = filled = 0
     seen: dict[str, str] = {}  # the same objective stands in many rows: keep its text once
     try:
         for cells in reader:
             number, before = before + 1, reader.line_num
+            if number > _MOST_LINES:
+                raise InputError(f"the file has more than {_MOST_LINES:,} lines; import it in parts".replace(",", " "))
             if number <= skip or not any(cell.strip() for cell in cells):
                 continue
             if len(cells) > _MOST_CELLS:
@@ -67,6 +71,13 @@ def _lines(text: io.TextIOWrapper, separator: str, skip: int) -> Iterator[Line]:
     except csv.Error as error:
         told = "a cell is too long, or a quote is not closed" if "field larger" in str(error) else str(error)
         raise InputError(f"this is not CSV: {told}", where=f"line {before + 1}") from None
+
+
+def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
+    for number, line in enumerate(text, start=1):
+        if len(line) > _LONGEST_LINE:
+            raise InputError(f"has more than {_LONGEST_LINE:,} characters".replace(",", " "), where=f"line {number}")
+        yield line
 
 
 def _encoding(data: bytes, wanted: str) -> tuple[str, list[str]]:

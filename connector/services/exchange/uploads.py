@@ -17,6 +17,7 @@ from connector.errors import Conflict, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record, require
 from connector.services.exchange import packages, working
+from connector.services.exchange.cells import seen_text
 from connector.services.exchange.options import Options, options_from
 from connector.store.reads import moment_text
 from connector.store.tables import Import
@@ -32,7 +33,7 @@ _MOST_SHOWN = 100  # files of a list
 def receive(runtime: Runtime, viewer: Viewer, name: str, data: bytes, options: Options | None = None) -> int:
     """Keep a file; gives its id. Raises ``InputError`` for one that is too large or of no kind that is read, ``Forbidden``."""
     require(viewer, Act.WRITE)
-    plain = name.replace("\\", "/").rpartition("/")[2].strip()[:200]
+    plain = seen_text(name).replace("\\", "/").rpartition("/")[2].strip()[:200]
     if not data:
         raise InputError("choose a file; this one is empty", where="file")
     if len(data) > MOST_UPLOADED:
@@ -50,7 +51,7 @@ def receive(runtime: Runtime, viewer: Viewer, name: str, data: bytes, options: O
         _forget_old(session, runtime.now())
         row = Import(
             name=plain,
-            options={**chosen.as_json(), "role": viewer.role},
+            options={**chosen.as_json(), "role": viewer.role, "token": viewer.token_id},
             columns={"mapping": chosen.columns.as_json()} if chosen.columns else None,
             faults=[],
             content=data,
@@ -70,7 +71,7 @@ def choose(runtime: Runtime, viewer: Viewer, ident: int, options: Options) -> No
         if row.state not in ("uploaded", "checked"):
             raise Conflict(_state_words(row))
         kept = dict(row.options)
-        row.options = {**options.as_json(), "origin": kept.get("origin", ""), "role": viewer.role}
+        row.options = {**options.as_json(), "origin": kept.get("origin", ""), "role": kept.get("role"), "token": kept.get("token")}
         row.columns = {**(row.columns or {}), "mapping": options.columns.as_json() if options.columns else None}
         row.state, row.summary, row.faults = "uploaded", None, []
 

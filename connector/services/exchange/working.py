@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from connector.domain.rights import Act, Viewer
 from connector.errors import ConnectorError, InputError, NotFound, StoreUnavailable
 from connector.runtime import Runtime
-from connector.services import heartbeat
+from connector.services import heartbeat, tokens
 from connector.services.exchange.cells import Cell, Table, cell_text
 from connector.services.exchange.columns import guess_columns, unique_headers
 from connector.services.exchange.incoming import Outcome, import_file
 from connector.services.exchange.options import Options, options_from
 from connector.services.exchange.tables import header_texts, read_tables, sample_of
-from connector.store.tables import Import, Person
+from connector.store.tables import ApiToken, Import, Person
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,6 @@ class _Claimed:
     dry_run: bool
     options: Options
     columns: dict[str, Any]
-    viewer: Viewer
 
 
 def work(runtime: Runtime, ident: int) -> None:
@@ -78,18 +77,27 @@ def _claim(runtime: Runtime, ident: int) -> _Claimed | None:
         if taken is None:
             return None
         row = session.get_one(Import, ident)
-        viewer = _viewer(session, row)
         columns = dict(row.columns or {})
         options = options_from(row.options, columns.get("mapping"))
-        return _Claimed(row.name, row.content or b"", row.state == "checking", options, columns, viewer)
+        return _Claimed(row.name, row.content or b"", row.state == "checking", options, columns)
 
 
 def _viewer(session: Session, row: Import) -> Viewer:
-    """Who uploaded it, with the rights of now: somebody who lost a role, or left, no longer acts."""
-    if row.person_id is None:
+    """Who uploaded it, with the rights of now. Raises ``InputError`` when that token was revoked, or its person left."""
+    token = row.options.get("token")
+    if token is None and row.person_id is None:  # kept before tokens were noted; their names are never given again
+        token = session.scalar(select(ApiToken.id).where(ApiToken.name == row.created_by))
+    if token is not None:
+        found = tokens.viewer_of(session, int(token))
+        if found is None:
+            raise InputError("the token that uploaded the file was revoked; upload it again with another")
+        return found
+    if row.person_id is None:  # a command on the machine itself
         return Viewer(row.created_by, str(row.options.get("role") or "viewer"))
     person = session.scalar(select(Person).where(Person.id == row.person_id, Person.active.is_(True)))
-    return Viewer(row.created_by, person.role if person else "viewer", row.person_id, person.email if person else "")
+    if person is None:
+        raise InputError("whoever uploaded the file has left; somebody else must upload it")
+    return Viewer(row.created_by, person.role, row.person_id, person.email)
 
 
 def _work(runtime: Runtime, ident: int, claimed: _Claimed) -> None:
@@ -102,7 +110,9 @@ def _work(runtime: Runtime, ident: int, claimed: _Claimed) -> None:
         last = time.monotonic()
         _report(runtime, ident, done, total)
 
-    if not claimed.viewer.may(Act.WRITE):
+    with runtime.store.read() as session:
+        viewer = _viewer(session, session.get_one(Import, ident))
+    if not viewer.may(Act.WRITE):
         raise InputError("whoever uploaded the file may not import any more")
     if claimed.dry_run and not claimed.name.lower().endswith(".json"):
         _look_through(runtime, ident, claimed)
@@ -111,7 +121,7 @@ def _work(runtime: Runtime, ident: int, claimed: _Claimed) -> None:
         runtime,
         claimed.name,
         claimed.data,
-        viewer=claimed.viewer,
+        viewer=viewer,
         options=claimed.options,
         dry_run=claimed.dry_run,
         progress=None if claimed.name.lower().endswith(".json") else report,

@@ -51,7 +51,8 @@ def add_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[str
 def save_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[str, Any], version: str | None = None) -> bool:
     """Change what ``fields`` names of a person (see ``FIELDS``; ``accounts`` are all of them). False when nothing differs.
 
-    A person who is not active any more is signed out everywhere at once; another role counts from the next request on.
+    A person who is not active any more is signed out everywhere at once; another role counts from the next request on and ends unused
+    links.
     Raises ``NotFound``, ``Stale``, ``Faults``, ``InputError`` for the last admin, ``Conflict``.
     """
     require(viewer, Act.ADMINISTER)
@@ -79,6 +80,8 @@ def save_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[st
             )
             if not person.active:
                 sessions.end_all(session, person.id, runtime.now())
+            elif person.role != before["role"]:
+                sessions.end_links(session, person.id, runtime.now())
             if changed:
                 work.key_results.update(session.scalars(select(KeyResult.id).where(KeyResult.owner_id == person.id)))
                 work.want(session, runtime.epoch())

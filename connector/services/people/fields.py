@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from connector.domain.rights import ROLES
 from connector.errors import InputError
@@ -18,7 +19,15 @@ def email_address(text: str, *, where: str = "email") -> str:
         raise InputError("enter an e-mail address, such as alice@acme.example", where=where)
     if len(found) > LONGEST_EMAIL or not _EMAIL.fullmatch(found) or not found.isprintable():
         raise InputError("this is not one e-mail address; enter one such as alice@acme.example", where=where)
+    if looks_like_another(text.strip()):
+        raise InputError("this address has letters that can be taken for others; enter it in plain letters", where=where)
     return found
+
+
+def looks_like_another(address: str) -> bool:
+    """Whether folding would make another address of this one, such as kate@ of one with the Kelvin sign for its k."""
+    folded = address.lower()
+    return folded != address.casefold() or folded != unicodedata.normalize("NFKC", address).lower() or address.isascii() != folded.isascii()
 
 
 def person_name(text: str, *, where: str = "name") -> str:

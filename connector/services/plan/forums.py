@@ -17,7 +17,7 @@ from connector.runtime import Runtime
 from connector.services.changes import check_version, record, require
 from connector.services.declare.reading import Fields
 from connector.services.plan import saving
-from connector.services.plan.groups import People, address_of, email_of, group_name, is_taken
+from connector.services.plan.groups import People, address_of, email_of, group_name, is_taken, of_old
 from connector.services.plan.saving import Saved, View
 from connector.store.tables import Forum, Person, Team
 
@@ -78,11 +78,12 @@ def create(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any]) -> Saved:
     require(viewer, Act.WRITE)
     with runtime.store.write() as session:
         wanted = _read(session, given, None)
-        row = session.scalar(select(Forum).where(Forum.name == wanted["name"]))
+        row = of_old(session, Forum, wanted["name"])
         revived = row is not None
         if row is None:
             row = Forum(name=wanted["name"])
             session.add(row)
+        row.name = wanted["name"]
         row.caller_id, row.retired_at = wanted["caller"].id if wanted["caller"] else None, None
         session.flush()
         after = view_of(session, row)

@@ -105,7 +105,7 @@ def check_title(row: KeyResult, title: str | None) -> None:
 def take_over(runtime: Runtime, viewer: Viewer, key_result_id: str, word_id: int, *, reason: str | None = None) -> Saved:
     """Make the suggested wording the key result's own; the reason says whose it is, unless another is given.
 
-    Only the last word on a wording that still stands can be taken over. For those who write, and for the owner of the key result.
+    Only the last word on a wording that still stands can be taken over. For those who write, and for an owner who may check in.
     Raises ``Conflict`` otherwise, ``NotFound``, ``Forbidden``.
     """
     with runtime.store.read() as session:
@@ -113,7 +113,7 @@ def take_over(runtime: Runtime, viewer: Viewer, key_result_id: str, word_id: int
         word = last_words(session, [key_result_id]).get(key_result_id)
         owns = row.owner_id is not None and row.owner_id == viewer.person_id
         title = row.title
-    if not owns:
+    if not (owns and viewer.may(Act.CHECK_IN)):
         require(viewer, Act.WRITE)
     if word is None or word.id != word_id:
         raise Conflict("there is a newer word on this wording; look at it first") if word else NotFound("there is no such suggestion")

@@ -16,7 +16,7 @@ from connector.runtime import Runtime
 from connector.services.changes import check_version, record, require
 from connector.services.declare.reading import Fields
 from connector.services.plan import saving
-from connector.services.plan.groups import People, address_of, email_of, group_name, is_taken
+from connector.services.plan.groups import People, address_of, email_of, group_name, had_by_others, is_taken, of_old, plainly
 from connector.services.plan.saving import Saved, View
 from connector.store.tables import Forum, Objective, Person, Team, TeamMember
 from connector.store.visibility import visible
@@ -82,16 +82,19 @@ def load(runtime: Runtime, viewer: Viewer, name: str | int) -> Saved:
 
 
 def create(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any]) -> Saved:
-    """Make a team from ``name``, ``lead``, ``members`` (e-mail addresses) and ``forum`` (its name). Raises ``Faults``, ``Forbidden``."""
+    """Make a team from ``name``, ``lead``, ``members`` (e-mail addresses) and ``forum`` (its name). Raises ``Faults``, ``Forbidden``.
+
+    A retired team of that name comes back; only its lead or an admin can do that, and only an admin gives a name that another team had.
+    """
     require(viewer, Act.WRITE)
     with runtime.store.write() as session:
-        wanted = _read(session, given, None)
-        row = session.scalar(select(Team).where(Team.name == wanted["name"]))
+        wanted = _read(session, given, None, viewer)
+        row = of_old(session, Team, wanted["name"])
         revived = row is not None
         if row is None:
             row = Team(name=wanted["name"])
             session.add(row)
-        row.retired_at = None
+        row.name, row.retired_at = wanted["name"], None
         after = _write(session, row, wanted)
         record(session, viewer, runtime.now(), "revive" if revived else "create", ENTITY, row.name, after=after)
         return Saved(row.name, after)
@@ -102,7 +105,8 @@ def update(
 ) -> Saved:
     """Change what ``given`` says; what it leaves out stays.
 
-    Who leads a team and who is on it is for admins and its lead: they decide who sees its restricted objectives.
+    Its name, who leads it and who is on it are for admins and its lead: they decide who sees its restricted objectives, and a name that
+    somebody else could take away and use again would decide it too.
     Raises ``Faults``, ``Stale`` when somebody saved after ``version``, ``NotFound``, ``Forbidden``.
     """
     require(viewer, Act.WRITE)
@@ -110,11 +114,13 @@ def update(
         row = find(session, name)
         before = view_of(session, row)
         check_version(before, version, by=saving.last_actor(session, ENTITY, row.name))
-        wanted = _read(session, {**before, **given}, row)
+        wanted = _read(session, {**before, **given}, row, viewer)
         after = {**wanted, "lead": address_of(wanted["lead"]), "members": [each.email for each in wanted["members"]]}
         after["forum"] = wanted["forum"].name if wanted["forum"] else None
-        if any(before[key] != after[key] for key in ("lead", "members")) and not may_change_members(viewer, row):
-            raise Forbidden("who leads a team and who is on it is changed by its lead or an admin: they see its restricted objectives")
+        if any(before[key] != after[key] for key in ("name", "lead", "members")) and not may_change_members(viewer, row):
+            raise Forbidden(
+                "a team's name, who leads it and who is on it are changed by its lead or an admin: they see its restricted objectives"
+            )
         why = reason_text(reason, ())
         if before == after:
             return Saved(row.name, before)
@@ -125,7 +131,7 @@ def update(
 
 
 def may_change_members(viewer: Viewer, row: Team) -> bool:
-    """Whether this viewer may say who leads the team and who is on it."""
+    """Whether this viewer may say what the team is called, who leads it and who is on it, and may retire it."""
     return viewer.may(Act.ADMINISTER) or (viewer.person_id is not None and row.lead_id == viewer.person_id)
 
 
@@ -134,6 +140,8 @@ def retire(runtime: Runtime, viewer: Viewer, name: str | int, *, version: str | 
     require(viewer, Act.WRITE)
     with runtime.store.write() as session:
         row = find(session, name)
+        if not may_change_members(viewer, row):
+            raise Forbidden("a team is retired by its lead or an admin")
         before = view_of(session, row)
         check_version(before, version, by=saving.last_actor(session, ENTITY, row.name))
         why = reason_text(reason, ())
@@ -143,7 +151,7 @@ def retire(runtime: Runtime, viewer: Viewer, name: str | int, *, version: str | 
         record(session, viewer, runtime.now(), "retire", ENTITY, row.name, before=before, reason=why)
 
 
-def _read(session: Session, given: Mapping[str, Any], row: Team | None) -> dict[str, Any]:
+def _read(session: Session, given: Mapping[str, Any], row: Team | None, viewer: Viewer) -> dict[str, Any]:
     notes = saving.new_notes()
     fields = Fields(notes, {key: value for key, value in given.items() if value != ""}, "")
     people = People(session)
@@ -155,8 +163,20 @@ def _read(session: Session, given: Mapping[str, Any], row: Team | None) -> dict[
     }
     if found["name"] is not None and is_taken(session, Team, found["name"], row):
         notes.add(f"another team is called {found['name']}; choose another name", "name")
+    elif found["name"] is not None and not _may_be_called(session, viewer, found["name"], row):
+        notes.add("another team had this name; choose another one, or ask an admin", "name")
     saving.raise_noted(notes)
     return found
+
+
+def _may_be_called(session: Session, viewer: Viewer, name: str, row: Team | None) -> bool:
+    """Whether the viewer may give a team this name: who remembers another team by it would let the wrong people see what is restricted."""
+    if viewer.may(Act.ADMINISTER) or (row is not None and plainly(row.name) == plainly(name)):
+        return True
+    former = of_old(session, Team, name) if row is None else row
+    if former is not None and not may_change_members(viewer, former):
+        return row is not None  # the right to rename is told apart from the name
+    return not had_by_others(session, name, former.name if former is not None else None)
 
 
 def _write(session: Session, row: Team, wanted: Mapping[str, Any]) -> View:

@@ -48,6 +48,14 @@ class Flow:
         return cls(provider, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), next_path, now)
 
 
+def address_told(text: str, verified: bool) -> tuple[str, bool]:
+    """A provider's e-mail address as a claim has it, and whether it may be trusted.
+
+    One with letters beyond ASCII is never: folding them to lower case makes other people's addresses of some, such as the Kelvin sign's k.
+    """
+    return (text.strip().lower(), verified) if text.isascii() and text.isprintable() else (text, False)
+
+
 def text_of(values: Any, *names: str) -> str:
     """The text at a path of a JSON object, "" where there is none."""
     for name in names:

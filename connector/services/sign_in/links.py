@@ -1,6 +1,7 @@
 """Links that sign a person in once: for the first admin, for an admin who is locked out, for a person without a provider.
 
-Only a SHA-256 of each key is stored; the link itself is shown once, when it is made. Looking at a link does not use it up.
+Only a SHA-256 of each key is stored; the link itself is shown once, when it is made. Looking at a link does not use it up. A person has
+one good link at most; it ends with another role, when they are signed out everywhere, and when they are not active any more.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def make_at_start(runtime: Runtime) -> str | None:
 
 
 def make(runtime: Runtime, viewer: Viewer, email: str) -> str:
-    """A link for a person: its whole address, to be shown this once. Raises ``NotFound``, or ``InputError`` for one who is not active."""
+    """A link for a person: its whole address, to be shown this once; earlier ones of theirs end.
+
+    Raises ``NotFound``, or ``InputError`` for one who is not active.
+    """
     require(viewer, Act.ADMINISTER)
     with runtime.store.write() as session:
         person = session.scalar(select(Person).where(Person.email == email.strip().lower()))
@@ -159,6 +163,8 @@ def _who(email: str, name: str) -> tuple[str, str]:
 
 def _first_admin(session: Session, address: str, name: str, now: datetime) -> Person:
     person = session.scalar(select(Person).where(Person.email == address))
+    if person is not None:
+        sessions.end_links(session, person.id, now)
     before = None if person is None else {"name": person.name, "role": person.role, "active": person.active}
     if person is None:
         person = Person(email=address, name=name)
@@ -174,6 +180,8 @@ def _first_admin(session: Session, address: str, name: str, now: datetime) -> Pe
 def _add(runtime: Runtime, session: Session, person_id: int | None, made_by: str, lasts: timedelta) -> str:
     now, key = runtime.now(), secrets.token_urlsafe(32)
     session.execute(delete(SignInLink).where(SignInLink.expires_at < now - FORGOTTEN))
+    if person_id is not None:
+        sessions.end_links(session, person_id, now)
     session.add(SignInLink(digest=_digest(key), person_id=person_id, made_by=made_by, created_at=now, expires_at=now + lasts))
     return f"{runtime.settings.base_url}{PATH}{key}"
 

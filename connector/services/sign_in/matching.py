@@ -62,7 +62,7 @@ def _by_account(session: Session, claim: Claim) -> Person | None:
 
 
 def _by_email(session: Session, claim: Claim) -> Person | None:
-    if not claim.email or not claim.email_verified:
+    if not claim.email or not claim.email_verified or not claim.email.isascii():
         return None
     return session.scalar(select(Person).where(Person.email == claim.email))
 
@@ -84,4 +84,6 @@ def _bind(runtime: Runtime, session: Session, claim: Claim, person: Person) -> N
 def _nobody(claim: Claim) -> str:
     address = f" ({claim.email})" if claim.email else ""
     why = "" if claim.email_verified or not claim.email else ", and the provider does not say that the address is verified"
+    if not claim.email.isascii():
+        why = ", and an address with letters beyond a to z is never trusted"
     return f"nobody here has this account{address}{why}. Ask an admin to add you, with the account or this e-mail address"

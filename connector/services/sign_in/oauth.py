@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.runtime import Runtime
-from connector.services.sign_in.claims import Claim, Flow, SignInRefused, text_of
+from connector.services.sign_in.claims import Claim, Flow, SignInRefused, address_told, text_of
 from connector.services.sign_in.outgoing import Client, talking
 from connector.services.sign_in.providers import ATLASSIAN, NOTION, Provider
 
@@ -62,7 +62,7 @@ def _atlassian(client: Client, provider: Provider, addresses: Addresses, body: d
     if me.get("account_status", "active") != "active":
         raise SignInRefused("this Atlassian account is not active")
     account = text_of(me, "account_id")
-    email, verified = text_of(me, "email").strip().lower(), me.get("email_verified") is True
+    email, verified = address_told(text_of(me, "email"), me.get("email_verified") is True)
     return Claim(provider.name, provider.issuer, account, text_of(me, "name"), email, verified, "jira", account)
 
 
@@ -71,5 +71,5 @@ def _notion(client: Client, provider: Provider, addresses: Addresses, body: dict
     token = client.post_json(addresses.token, body, versioned, auth=(provider.client_id, provider.client_secret))
     user = token.get("owner", {}).get("user") if isinstance(token.get("owner"), Mapping) else None
     account = text_of(user, "id")
-    email = text_of(user, "person", "email").strip().lower()
+    email, _ = address_told(text_of(user, "person", "email"), False)
     return Claim(provider.name, provider.issuer, account, text_of(user, "name"), email, False, "notion", account)

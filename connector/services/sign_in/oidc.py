@@ -17,7 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from connector.runtime import Runtime
-from connector.services.sign_in.claims import Claim, Flow, SignInRefused, text_of
+from connector.services.sign_in.claims import Claim, Flow, SignInRefused, address_told, text_of
 from connector.services.sign_in.outgoing import Client, talking
 from connector.services.sign_in.providers import Provider
 
@@ -68,14 +68,13 @@ def finish(runtime: Runtime, provider: Provider, flow: Flow, answer: Mapping[str
             if more.get("sub") != claims["sub"]:
                 raise SignInRefused(f"{provider.title} told two different people in one sign-in; nothing was done")
             claims = {**more, **claims}
-    verified = claims.get("email_verified")
+    verified = claims.get("email_verified") is True or claims.get("email_verified") == "true"  # some providers write it as a text
     return Claim(
         provider.name,
         issuer,
         str(claims["sub"]),
         text_of(claims, "name"),
-        text_of(claims, "email").strip().lower(),
-        verified is True or verified == "true",  # some providers write it as a text
+        *address_told(text_of(claims, "email"), verified),
     )
 
 

@@ -14,7 +14,7 @@ from connector.domain.rights import Act, Viewer
 from connector.errors import NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record, require
-from connector.store.tables import BrowserSession, Person
+from connector.store.tables import BrowserSession, Person, SignInLink
 
 LASTS = timedelta(days=14)  # from sign-in
 IDLE = timedelta(hours=36)  # without a request: over a night and a day off
@@ -102,6 +102,7 @@ def of_person(runtime: Runtime, person_id: int, key: str = "") -> list[SessionIn
 def revoke(runtime: Runtime, viewer: Viewer, person_id: int, session_id: int | None = None, *, keep: str = "") -> int:
     """End one session of a person, or all of them but the one whose key is ``keep``; returns how many.
 
+    Ending all of them ends the person's unused links too.
     Everybody may end their own, admins those of others. Raises ``Forbidden``, ``NotFound`` when the one named is not theirs.
     """
     if viewer.person_id != person_id:
@@ -117,14 +118,23 @@ def revoke(runtime: Runtime, viewer: Viewer, person_id: int, session_id: int | N
         ended = end_all(session, person_id, now, *conditions)
         if session_id is not None and not ended:
             raise NotFound("there is no such session; it may have ended already")
+        if session_id is None:
+            end_links(session, person_id, now)
         record(session, viewer, now, "revoke_sessions", "person", person.email, after={"sessions": ended})
     return ended
 
 
 def end_all(session: Session, person_id: int, now: datetime, *conditions: ColumnElement[bool]) -> int:
-    """End a person's sessions inside the caller's transaction; returns how many."""
+    """End a person's sessions inside the caller's transaction, and without ``conditions`` their links; returns how many sessions."""
+    if not conditions:
+        end_links(session, person_id, now)
     query = update(BrowserSession).where(BrowserSession.person_id == person_id, BrowserSession.revoked_at.is_(None), *conditions)
     return len(session.execute(query.values(revoked_at=now).returning(BrowserSession.id)).all())
+
+
+def end_links(session: Session, person_id: int, now: datetime) -> None:
+    """Make a person's unused links worth nothing, inside the caller's transaction."""
+    session.execute(update(SignInLink).where(SignInLink.person_id == person_id, SignInLink.used_at.is_(None)).values(used_at=now))
 
 
 def viewer_of(person: Person) -> Viewer:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import Viewer
+from connector.domain.rights import Act, Viewer
 from connector.store.reads.paging import Page, after, cut, moment_text
 from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Objective, Panel, Run
 from connector.store.visibility import visible
@@ -48,28 +48,29 @@ def connections_page(session: Session, viewer: Viewer, cursor: str | None = None
         .order_by(Mapping.id)
     ):
         broken[connection_id].append({"id": mapping_id, "key_result": key_result_id, "reason": reason})
-    return Page([_connection(row[0], row[1], broken[row[0].id], now) for row in shown], following)
+    return Page([_connection(row[0], row[1], broken[row[0].id], now, viewer.may(Act.OPERATE)) for row in shown], following)
 
 
-def _connection(row: Connection, behind: int, broken: list[dict[str, Any]], now: datetime) -> dict[str, Any]:
+def _connection(row: Connection, behind: int, broken: list[dict[str, Any]], now: datetime, everything: bool) -> dict[str, Any]:
+    """``everything``: also where it leads, what the host said, and that a handshake is waited for; for those who look after it."""
     if row.webhook_secret:
         webhook = "set"
     else:
-        webhook = "armed" if row.armed_until and row.armed_until > now else "missing"
+        webhook = "armed" if everything and row.armed_until and row.armed_until > now else "missing"
     paused_until = datetime.fromtimestamp(row.paused_until, UTC)
     return {
         "name": row.name,
         "host": row.host,
-        "url": row.url,
-        "account": row.account,
+        "url": row.url if everything else "",
+        "account": row.account if everything else "",
         "parked": row.parked_at is not None,
-        "parked_reason": row.parked_reason,
+        "parked_reason": row.parked_reason if everything else None,
         "paused_until": moment_text(paused_until) if paused_until > now else None,
         "last_event_at": moment_text(row.last_event_at),
         "last_sync_at": moment_text(row.last_sync_at),
         "last_success_at": moment_text(row.last_success_at),
         "webhook": webhook,
-        "broken_mappings": broken,
+        "broken_mappings": broken if everything else [{**each, "reason": ""} for each in broken],
         "behind": behind,
     }
 

@@ -64,7 +64,7 @@ def wording(ident: str) -> Page:
         words = sign_offs.history(session, ident)
         judged = judge_stored(session, [ident], runtime().now(), runtime().settings.zone)[ident]
     verdicts = judged.quality.verdicts
-    owns = row.owner_id is not None and row.owner_id == viewer().person_id
+    owns = row.owner_id is not None and row.owner_id == viewer().person_id and viewer().may(Act.CHECK_IN)
     state = sign_offs.state_of(words[0] if words else None, row.title)
     page = render_template(
         "plan/wording.html",

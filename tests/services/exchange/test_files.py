@@ -23,7 +23,7 @@ from tests.support.world import Company
 
 
 def brought(acme: Company, name: str, data: bytes, **options: Any) -> Outcome:
-    return import_file(acme.runtime, name, data, viewer=SYSTEM, options=Options(**options), dry_run=True)
+    return import_file(acme.runtime, name, data, viewer=SYSTEM, options=Options(**{"reason": "moved from paper", **options}), dry_run=True)
 
 
 def faults(outcome: Outcome) -> list[str]:

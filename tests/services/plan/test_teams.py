@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from connector.domain.rights import SYSTEM
+from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import Conflict, Faults, Forbidden, NotFound
 from connector.services.changes import Stale
 from connector.services.plan import forums, teams
 from connector.store.tables import (
+    Forum,
     Team,
     TeamMember,
 )
@@ -61,6 +62,68 @@ def test_nobody_writes_themselves_into_a_team_to_see_its_restricted_objectives(a
     teams.update(acme.runtime, lea, "Growth", {"forum": "Board"})
     teams.update(acme.runtime, bob, "Growth", {"members": ["lea@acme.example"]})
     assert len(rows(acme, TeamMember)) == 1
+
+
+def growth_is_of(acme: Company, lead: Viewer) -> None:
+    with acme.runtime.store.write() as session:
+        session.execute(update(Team).values(lead_id=lead.person_id))
+
+
+def test_a_team_is_renamed_and_retired_by_its_lead_or_an_admin_alone(acme: Company) -> None:
+    lea, bob = person(acme, "Lea", "lead"), person(acme, "Bob", "lead")
+    growth_is_of(acme, bob)
+    with pytest.raises(Forbidden, match="its lead or an admin"):
+        teams.update(acme.runtime, lea, "Growth", {"name": "Old growth"})
+    with pytest.raises(Forbidden, match="its lead or an admin"):
+        teams.retire(acme.runtime, lea, "Growth")
+    teams.update(acme.runtime, bob, "Growth", {"name": "Growth EU"})
+    teams.update(acme.runtime, bob, "Growth EU", {"name": "Growth"})  # back: the name was its own
+    teams.update(acme.runtime, SYSTEM, "Growth", {"name": "growth"})
+    teams.retire(acme.runtime, bob, "growth")
+    assert rows(acme, Team)[0].retired_at is not None
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["Growth", "GROWTH", "Ｇrowth", "growth"])
+@pytest.mark.parametrize("left", ["renamed", "retired", "stands"])
+def test_nobody_takes_the_name_of_another_team_to_be_taken_for_it(acme: Company, name: str, left: str, database_kind: str) -> None:
+    lea, bob = person(acme, "Lea", "lead"), person(acme, "Bob", "lead")
+    growth_is_of(acme, bob)
+    if left == "renamed":
+        teams.update(acme.runtime, SYSTEM, "Growth", {"name": "Growth EU"})
+        teams.update(acme.runtime, SYSTEM, "Growth EU", {"name": "Growth of Europe"})
+    if left == "retired":
+        teams.retire(acme.runtime, SYSTEM, "Growth")
+    teams.create(acme.runtime, lea, {"name": "Mine", "lead": "lea@acme.example"})
+    for attempt in (
+        lambda: teams.create(acme.runtime, lea, {"name": name, "lead": "lea@acme.example"}),
+        lambda: teams.update(acme.runtime, lea, "Mine", {"name": name}),
+    ):
+        with pytest.raises(Faults) as caught:
+            attempt()
+        assert [each.where for each in caught.value.errors] == ["name"]
+    assert len(rows(acme, Team)) == 2
+    if left != "stands":
+        assert teams.create(acme.runtime, SYSTEM, {"name": "Growth", "lead": "lea@acme.example"}).id == "Growth"
+
+
+def test_a_retired_team_comes_back_with_its_lead(acme: Company) -> None:
+    bob = person(acme, "Bob", "lead")
+    growth_is_of(acme, bob)
+    teams.retire(acme.runtime, bob, "Growth")
+    assert teams.create(acme.runtime, bob, {"name": "growth", "lead": "bob@acme.example"}).id == "growth"
+    [row] = rows(acme, Team)
+    assert (row.retired_at, row.lead_id) == (None, bob.person_id)
+
+
+@pytest.mark.parametrize("name", ["Board", "BOARD"])
+def test_forums_differ_by_more_than_capitals(acme: Company, name: str) -> None:
+    forums.create(acme.runtime, SYSTEM, {"name": "Board"})
+    with pytest.raises(Faults, match="another forum"):
+        forums.create(acme.runtime, LEAD, {"name": name})
+    forums.retire(acme.runtime, SYSTEM, "Board")
+    assert forums.create(acme.runtime, LEAD, {"name": name}).id == name
+    assert len(rows(acme, Forum)) == 1
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,14 @@ def test_an_address_that_atlassian_verified_counts(door: Door) -> None:
     assert door.signed_in_as() == "alice@acme.example"
 
 
+def test_an_address_that_only_looks_like_a_known_one_opens_nothing(door: Door) -> None:
+    with door.company.runtime.store.write() as session:
+        session.execute(update(Person).where(Person.email == "bob@acme.example").values(email="kate@acme.example"))
+    door.accounts.me |= {"email": "\u212aate@acme.example", "email_verified": True}
+    assert door.come_back("atlassian").status_code == 403
+    door.nothing_happened()
+
+
 def test_an_account_of_another_host_is_another_account(door: Door) -> None:
     give_account(door, "atlassian", account=ACCOUNTS["notion"])
     assert door.come_back("notion").status_code == 403

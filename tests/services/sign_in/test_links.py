@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from connector.domain.rights import Viewer
 from connector.errors import Conflict, Faults, Forbidden, InputError, NotFound
+from connector.services.people import editing
 from connector.services.sign_in import links, sessions
 from connector.store.tables import Audit, BrowserSession, Person, SignInLink
 from tests.services.sign_in.conftest import Door
@@ -120,6 +121,53 @@ def test_a_person_who_is_made_inactive_cannot_use_their_link(door: Door) -> None
         session.execute(update(Person).values(active=False))
     with pytest.raises(Conflict):
         links.use(door.company.runtime, key_of(link))
+
+
+def test_only_the_newest_link_of_a_person_is_good(door: Door) -> None:
+    runtime = door.company.runtime
+    first, others = links.make(runtime, ADMIN, "bob@acme.example"), links.make(runtime, ADMIN, "alice@acme.example")
+    second = links.make(runtime, ADMIN, "bob@acme.example")
+    assert [links.look(runtime, key_of(each)) is not None for each in (first, others, second)] == [False, True, True]
+    third = links.make_on_machine(runtime, "bob@acme.example")
+    assert [links.look(runtime, key_of(each)) is not None for each in (second, others, third)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("fields", "good"), [({"role": "lead"}, False), ({"active": False}, False), ({"name": "Robert"}, True), ({"role": "member"}, True)]
+)
+def test_a_link_does_not_outlive_what_its_person_was(door: Door, fields: dict[str, Any], good: bool) -> None:
+    runtime = door.company.runtime
+    link, others = links.make(runtime, ADMIN, "bob@acme.example"), links.make(runtime, ADMIN, "alice@acme.example")
+    editing.save_person(runtime, ADMIN, "bob@acme.example", fields)
+    editing.save_person(runtime, ADMIN, "bob@acme.example", {"active": True})
+    assert (links.look(runtime, key_of(link)) is not None) is good
+    assert links.look(runtime, key_of(others)) is not None
+
+
+def test_a_role_given_on_the_machine_ends_the_links_made_for_the_former_one(door: Door) -> None:
+    runtime = door.company.runtime
+    link = links.make(runtime, ADMIN, "bob@acme.example")
+    links.use(runtime, key_of(links.make_on_machine(runtime)), email="bob@acme.example", name="Bob")
+    assert roles(door)["bob@acme.example"] == "admin"
+    assert links.look(runtime, key_of(link)) is None
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_signing_out_everywhere_ends_links_too_and_ending_one_session_does_not(door: Door) -> None:
+    runtime, key = door.company.runtime, begin(door)
+    viewer = sessions.find(runtime, key)
+    assert viewer is not None
+    assert viewer.person_id is not None
+    link = links.make(runtime, ADMIN, "bob@acme.example")
+    [one] = sessions.of_person(runtime, viewer.person_id)
+    sessions.revoke(runtime, ADMIN, viewer.person_id, one.id)
+    assert links.look(runtime, key_of(link)) is not None
+    key = begin(door)
+    sessions.revoke(runtime, viewer, viewer.person_id, keep=key)
+    assert links.look(runtime, key_of(link)) is None
+    link = links.make(runtime, ADMIN, "bob@acme.example")
+    assert sessions.revoke(runtime, ADMIN, viewer.person_id) == 1
+    assert links.look(runtime, key_of(link)) is None
 
 
 def test_the_command_lets_back_in(door: Door) -> None:
