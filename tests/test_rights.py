@@ -90,7 +90,7 @@ class World:
     def path(self, rule: Rule, **changes: str) -> str:
         given = {**VALUES, **({"ident": "onboarding"} if "objectives" in rule.rule else {}), **changes}
         converters = {name: type(converter).__name__ for name, converter in rule._converters.items()}
-        values = {name: 1 if converters.get(name) == "IntegerConverter" else given.get(name, "x") for name in rule.arguments}
+        values = {name: 1 if converters.get(name) == "RowNumber" else given.get(name, "x") for name in rule.arguments}
         with self.app.test_request_context():
             address: str = self.app.url_map.bind("localhost").build(
                 rule.endpoint, values, method=next(iter((rule.methods or set()) - {"HEAD"}))
