@@ -31,7 +31,9 @@ class Picture:
 
 
 def _epic(page: Page) -> None:
-    page.wait_for_load_state("networkidle")
+    """An epic picked, with its preview."""
+    page.get_by_role("checkbox", name="GROW-6").or_(page.get_by_role("checkbox")).first.check()
+    page.get_by_text("would go").or_(page.get_by_text("stays")).first.wait_for()
 
 
 PICTURES = (
@@ -41,7 +43,7 @@ PICTURES = (
     Picture("plan", "/plan"),
     Picture("connections", "/connections"),
     Picture("connection", "/connections/jira"),
-    Picture("connect-jira", "/connections/new"),
+    Picture("connect-jira", "/connect/jira-token"),
     Picture("mappings", "/mappings"),
     Picture("mapping", "/mappings/new?key_result=kr-setup", _epic),
     Picture("unmapped", "/mappings/unmapped"),
