@@ -101,7 +101,7 @@ def test_the_api_keeps_to_its_document(app: Flask, api: Api, method: str, path: 
         checks.append(positive_data_acceptance)
 
     @settings(
-        max_examples=10, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+        max_examples=20, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def keeps(case: Any) -> None:
