@@ -33,6 +33,7 @@ CASES = [(*shape, GenerationMode.POSITIVE) for shape in OPERATIONS] + [(*shape, 
 JUDGED_BY_MORE_THAN_SHAPE = (
     "file_update",
     "preview",
+    "search_mappable",
     "connect",
     "change_connection",
     "add_person",

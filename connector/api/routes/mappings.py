@@ -78,7 +78,7 @@ class SearchQuery(BaseModel):
     """What to look for at a connection."""
 
     model_config = ConfigDict(extra="forbid")
-    connection: Annotated[Text, Field(description="name of the connection")]
+    connection: Annotated[Text, Field(min_length=1, description="name of the connection")]
     text: Annotated[Text, Field(description="words of a title, a key or a link; empty: what changed lately")] = ""
     container: Annotated[Text, Field(description="only inside this project, database or data source")] = ""
 
@@ -223,7 +223,7 @@ TABLE: tuple[Endpoint, ...] = (
         Choices,
         act=Act.WRITE,
         query=SearchQuery,
-        problems=(404, 409, 502),
+        problems=(404, 409, 422, 502),
     ),
     Endpoint("GET", "/mappings/<id>", get_mapping, "One mapping", MappingShape, problems=(404,)),
     Endpoint(
