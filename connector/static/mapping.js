@@ -136,7 +136,7 @@ if (form) {
   form.addEventListener("change", (event) => {
     if (!IDLE.includes(event.target.name)) later(event.target.matches("textarea, input[type=text]") ? DELAY : 0);
   });
-  // Enter in the search looks for something; it must not save the form.
+  // Typing has looked already: Enter must neither save the form nor replace the list that the next key will act on.
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("input[type=search]")) event.preventDefault();
   });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opener
+from tests.browser.conftest import Opener, Sandbox, start, stop
 
 HEAD = ("Objective", "Key Result", "Owner", "From", "To", "Current value", "Confidence", "Blocker", "Last updated")
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One of its own: a cycle that another journey copied would make every title stand twice."""
+    running = start(tmp_path_factory.mktemp("sandbox"))
+    yield running
+    stop(running.process)
 
 
 def export_csv(page: Page, folder: Path) -> list[list[str]]:
