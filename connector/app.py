@@ -46,10 +46,13 @@ PARTS = (
     "connector.views.exchange",
     "connector.views.people",
     "connector.views.audit",
+    "connector.views.forge",
 )
-OWN_GUARD = frozenset({"api", "webhooks", "health", "sandbox"})  # no cookie speaks for their callers, or they look at the origin themselves
+OWN_GUARD = frozenset(
+    {"api", "webhooks", "health", "sandbox", "forge"}
+)  # no cookie speaks for their callers, or they look at the origin themselves
 
-MACHINE_PATHS = ("/api/", "/webhooks/")
+MACHINE_PATHS = ("/api/", "/webhooks/", "/forge/")
 MAX_BODY = 16 * 1024 * 1024  # bytes, everywhere but at the door, which has its own limit
 RETRY_AFTER = "10"  # seconds
 

@@ -17,7 +17,7 @@ from connector.hosts.registry import HOSTS
 from connector.queue import InlineQueue, Queue, RedisQueue
 from connector.settings import Settings
 from connector.store.base import Store
-from connector.store.tables import Connection, Counter
+from connector.store.tables import Connection, Counter, ForgeInstallation
 from connector.store.vault import Vault
 
 
@@ -66,9 +66,30 @@ class Runtime:
     def connect(self, connection: Connection, *, patience: float = 2.0) -> Host:
         """A host object for one connection; close it after use. ``patience``: seconds it may sleep for request budget."""
         settings = ConnectionSettings(
-            connection.name, connection.host, connection.url, self.vault.open(connection.auth), connection.options or {}
+            connection.name,
+            connection.host,
+            connection.url,
+            self.vault.open(connection.auth),
+            connection.options or {},
+            self._app_of(connection),
         )
         return self.connect_with(settings, budget_key=connection.id, patience=patience)
+
+    def _app_of(self, connection: Connection) -> dict[str, str]:
+        """What the Forge app that works for a connection lets us do; empty without one, or when its token has ended."""
+        if connection.installation_id is None:
+            return {}
+        with self.store.read() as session:
+            found = session.get(ForgeInstallation, connection.installation_id)
+        if found is None or not found.system_token or found.token_ends_at is None or found.token_ends_at <= self.now():
+            return {}
+        return {
+            "token": str(self.vault.open(found.system_token)),
+            "cloud_id": found.cloud_id,
+            "api_base_url": found.api_base_url,
+            "app_id": self.settings.forge_app_id,
+            "environment": found.environment,
+        }
 
     def connect_with(self, settings: ConnectionSettings, *, budget_key: int = 0, patience: float = 2.0) -> Host:
         """A host object for settings that need not be stored yet (connection test, ``apply``)."""

@@ -25,6 +25,10 @@ _BELONGS_TO = {
 }
 
 
+FORGE_APP = "ari:cloud:ecosystem::app/"  # how the ARI of every Forge app begins
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
 class Settings(BaseSettings):
     """The settings of one installation. Each field is the environment variable ``OKR_<NAME>`` (``PORT`` has no prefix)."""
 
@@ -57,6 +61,15 @@ class Settings(BaseSettings):
     atlassian_client_secret: str = Field("", validate_default=True, description="Its secret.")
     notion_client_id: str = Field("", description="Client id of a public Notion connection.")
     notion_client_secret: str = Field("", validate_default=True, description="Its secret.")
+    forge_app_id: str = Field("", description="The id of your Forge app (a UUID, or its whole ARI); empty: Forge is off.")
+    forge_sites: str = Field(
+        "",
+        description="Addresses or cloud ids of the Jira sites whose installations are accepted; empty: the first one, others ask an admin.",
+    )
+    forge_jwks_url: str = Field(
+        "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json", description="Where the keys of Forge's calls are published."
+    )
+    atlassian_goals: bool = Field(False, description="1 lets key results be exported to goals of Atlassian (unconfirmed, one way).")
     sandbox: bool = Field(False, description="1 serves the two stand-in hosts with a sample organisation; never with real credentials.")
 
     @field_validator("timezone")
@@ -66,6 +79,21 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is not a time zone; use a name such as Europe/Oslo") from error
+        return value
+
+    @field_validator("forge_app_id")
+    @classmethod
+    def _whole_ari(cls, value: str) -> str:
+        ident = value.strip().removeprefix(FORGE_APP)
+        if ident and not _UUID.fullmatch(ident):
+            raise ValueError("must be the id that `forge register` wrote: a UUID, or ari:cloud:ecosystem::app/ with the UUID")
+        return f"{FORGE_APP}{ident.lower()}" if ident else ""
+
+    @field_validator("forge_jwks_url")
+    @classmethod
+    def _keys_url(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https://")
         return value
 
     @field_validator("oidc_issuer")

@@ -36,6 +36,14 @@ GOOD = {
     "OKR_NOTION_CLIENT_ID": ("okr", "notion_client_id", "okr"),
     "OKR_NOTION_CLIENT_SECRET": ("hidden3", "notion_client_secret", "hidden3"),
     "OKR_MANY_KEY_RESULTS": ("7", "many_key_results", 7),
+    "OKR_FORGE_APP_ID": (
+        "0A1B2C3D-1111-4222-8333-444455556666",
+        "forge_app_id",
+        "ari:cloud:ecosystem::app/0a1b2c3d-1111-4222-8333-444455556666",
+    ),
+    "OKR_FORGE_SITES": ("https://acme.atlassian.net", "forge_sites", "https://acme.atlassian.net"),
+    "OKR_FORGE_JWKS_URL": ("https://keys.acme.example/jwks.json", "forge_jwks_url", "https://keys.acme.example/jwks.json"),
+    "OKR_ATLASSIAN_GOALS": ("1", "atlassian_goals", True),
     "OKR_SANDBOX": ("1", "sandbox", True),
 }
 # Neither of two stands alone.
@@ -61,6 +69,9 @@ BAD = {
     "OKR_NIGHTLY_AT": "25:00",
     "OKR_DELIVERY_DAYS": "never",
     "PORT": "70000",
+    "OKR_FORGE_APP_ID": "okr-connector",
+    "OKR_FORGE_JWKS_URL": "keys.acme.example",
+    "OKR_ATLASSIAN_GOALS": "maybe",
     "OKR_SANDBOX": "perhaps",
 }
 

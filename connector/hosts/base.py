@@ -37,6 +37,8 @@ class ConnectionSettings:
     url: str
     auth: Mapping[str, str] = field(repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"requests_per_minute": 600, "property_only": true}
+    # The Forge app installed there: {"token", "cloud_id", "api_base_url", "app_id", "environment"}; empty where there is none.
+    app: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 # --- describing --------------------------------------------------------------------------------------------------------
@@ -207,6 +209,13 @@ class Host(Protocol):
 
     def fetch_comment(self, ref: str, comment: str) -> Comment | None:
         """Read one comment, None when it is gone."""
+        ...
+
+    def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """Answer a comment, once: a second call with the receipt of the first edits the answer; an equal text is not written.
+
+        ``account`` is whom it speaks to; the comment is marked as ours, so that it is found again when an answer got lost.
+        """
         ...
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
-from connector.store.tables import Item, KeyResult, Mapping, Panel
+from connector.store.tables import CommentCommand, GoalTarget, Item, KeyResult, Mapping, Panel
 
-Workable = type[Item] | type[KeyResult] | type[Mapping] | type[Panel]
+Workable = type[CommentCommand] | type[GoalTarget] | type[Item] | type[KeyResult] | type[Mapping] | type[Panel]
 BATCH = 500  # ids per statement: below SQLite's limit of bound values
 
 

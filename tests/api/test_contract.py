@@ -42,6 +42,7 @@ JUDGED_BY_MORE_THAN_SHAPE = (
     "make_token",
     "upload_import",
     "choose_import",
+    "read_notion",
     "create_objective",
     "change_objective",
     "retire_objective",

@@ -349,6 +349,10 @@ class JiraHost:
         author = _account(data.get("author"))
         return Comment(as_ref(data.get("id")) or comment, author, plain_text(data.get("body")), read_moment(data.get("created")))
 
+    def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """Answer a comment, once; see ``Host.reply``."""
+        raise NotImplementedError
+
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""
         body: Any = document(text, account) if self._client.cloud else f"[~{account}] {text}"

@@ -316,6 +316,10 @@ class NotionHost:
             created_at=reading.moment(answer.get("created_time")),
         )
 
+    def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """Answer a comment, once; see ``Host.reply``."""
+        raise NotImplementedError
+
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """A comment on the page that mentions the person; Notion then tells them."""
         runs: list[dict[str, Any]] = []

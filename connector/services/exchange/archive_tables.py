@@ -53,6 +53,8 @@ PARTS: Mapping[str, Part] = {
             "fetch_first_at",
             "fetch_last_at",
             "fetched_at",
+            "installation_id",
+            "login_lease_until",
         ),
     ),
     "person_accounts": _part("person_id connection_id account left_at checked_at"),
@@ -86,8 +88,11 @@ PARTS: Mapping[str, Part] = {
     ),
     "readings": _part("id key_result_id value previous kind as_of day recorded_at actor source"),
     "check_ins": _part(
-        "id key_result_id author_id value confidence blocker decision comment movement as_of delayed draft created_at source source_id"
+        "id key_result_id author_id value confidence blocker decision comment movement as_of delayed draft created_at source source_id "
+        "doubt blocker_link seconds"
     ),
+    "goal_targets": _part("id connection_id goal metric_target digest exported_at", without=_WORK),
+    "comment_commands": _part("id connection_id ref comment_id outcome digest reply created_at handled_at", without=_WORK),
     "panels": _part("id connection_id ref objective_id key_results receipt written_at gone_at", without=_WORK),
     "runs": _part(
         "id connection_id kind trigger status started_at finished_at seen changed repaired gone requests written error",
@@ -103,6 +108,7 @@ LEFT_OUT: Mapping[str, str] = {
     "deliveries": "messages of the hosts, worked off long ago; the hosts are read again",
     "imports": "uploaded files on their way in",
     "tasks": "the schedule's state and leases: it starts anew",
+    "forge_installations": "secrets: the app's next call makes its installation known again",
     "counters": "figures of the running processes; the installation's own id stands in the head of the file",
 }
 

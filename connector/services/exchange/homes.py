@@ -60,7 +60,10 @@ def home_for(
     if len(homes) > 1:
         homes = [entry for entry in homes if not entry.closed and not entry.cycle.over]
         if len(homes) != 1:
-            raise row.fault("objective", "more than one objective has this title; say which cycle is meant: --cycle NAME, or Cycle on the page of the import")
+            raise row.fault(
+                "objective",
+                "more than one objective has this title; say which cycle is meant: --cycle NAME, or Cycle on the page of the import",
+            )
     if homes:
         return homes[0], None
     if not choice.create_objectives or row.id:

@@ -84,7 +84,10 @@ class Planner:
             # The same title in two cycles: a row that says what one of them has already is that one.
             fitting = [entry for entry in plans if entry[2] is None and not entry[1]]
             if not fitting:
-                raise row.fault("key_result", "more than one key result has this title; say which cycle is meant: --cycle NAME, or Cycle on the page of the import")
+                raise row.fault(
+                    "key_result",
+                    "more than one key result has this title; say which cycle is meant: --cycle NAME, or Cycle on the page of the import",
+                )
             plans = [next((entry for entry in fitting if entry[0].id not in self._seen), fitting[0])]
         entry, plan, trouble = plans[0]
         if trouble is not None:

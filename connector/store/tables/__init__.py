@@ -1,5 +1,6 @@
 """The tables, by topic. Importing this package knows them all (migrations rely on it)."""
 
+from connector.store.tables.forge import CommentCommand, ForgeInstallation, GoalTarget
 from connector.store.tables.okrs import Cycle, KeyResult, Objective, ObjectiveReader, SignOff
 from connector.store.tables.people import (
     BrowserSession,
@@ -22,12 +23,15 @@ __all__ = [
     "BrowserSession",
     "Candidate",
     "CheckIn",
+    "CommentCommand",
     "Connection",
     "Counter",
     "Cycle",
     "Delivery",
     "DriftFinding",
+    "ForgeInstallation",
     "Forum",
+    "GoalTarget",
     "Identity",
     "Import",
     "Item",

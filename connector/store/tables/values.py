@@ -33,7 +33,11 @@ class Reading(Base):
 
 
 class CheckIn(Base):
-    """An owner's update. ``source`` and ``source_id`` make a repeated submission the same check-in."""
+    """An owner's update. ``source`` and ``source_id`` make a repeated submission the same check-in.
+
+    ``doubt``: what the author wants only lead and champion to read (R043). ``blocker_link``: the issue or row that was picked as the
+    blocker: ``{"connection": id, "ref", "key", "url"}``. ``seconds``: from opening the form to saving it, None where nobody can tell.
+    """
 
     __tablename__ = "check_ins"
     __table_args__ = (
@@ -55,6 +59,9 @@ class CheckIn(Base):
     created_at: Mapped[datetime] = mapped_column(Moment)
     source: Mapped[str] = mapped_column(default="api")
     source_id: Mapped[str]
+    doubt: Mapped[str | None]
+    blocker_link: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    seconds: Mapped[int | None]
 
 
 class Panel(Wanted, Base):

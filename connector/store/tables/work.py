@@ -19,6 +19,7 @@ class Connection(Base):
     asked us to wait. ``parked_at``: 401 or 403; no call is made until an admin mends it. ``paused_at``: a person wants no calls.
     ``quota``: what the host last said of its limits · ``expires_at``: when the credentials end · ``checks``: what the last test found,
     and when · ``webhook``: what is known of the subscription at the host · ``look``: the last look for what could be mapped.
+    ``installation_id``: the Forge app that works for this site · ``login_lease_until``: one process at a time renews an OAuth login.
     """
 
     __tablename__ = "connections"
@@ -53,6 +54,10 @@ class Connection(Base):
     checks: Mapped[dict[str, Any] | None] = mapped_column(Json)
     webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
     look: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    installation_id: Mapped[int | None] = mapped_column(
+        ForeignKey("forge_installations.id", name="fk_connections_installation_id_forge_installations")
+    )
+    login_lease_until: Mapped[float] = mapped_column(default=0.0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 

@@ -1,0 +1,3 @@
+"""The dashboard panel and its configuration."""
+
+from __future__ import annotations
