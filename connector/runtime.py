@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from connector.hosts.base import ConnectionSettings, Dialect, Host
 from connector.hosts.limits import Budget
 from connector.hosts.registry import HOSTS
 from connector.queue import InlineQueue, Queue, RedisQueue
+from connector.renewal import Renewal, is_renewed
 from connector.settings import Settings
 from connector.store.base import Store
 from connector.store.tables import Connection, Counter, ForgeInstallation
@@ -73,6 +74,9 @@ class Runtime:
             connection.options or {},
             self._app_of(connection),
         )
+        if is_renewed(connection.host, settings.auth):
+            budget, private = self._budget(connection.id, connection.name), self._allows_private
+            settings = replace(settings, renew=Renewal(self.store, self.vault, self.clock, connection.id, settings, budget, private))
         return self.connect_with(settings, budget_key=connection.id, patience=patience)
 
     def _app_of(self, connection: Connection) -> dict[str, str]:
@@ -93,17 +97,24 @@ class Runtime:
 
     def connect_with(self, settings: ConnectionSettings, *, budget_key: int = 0, patience: float = 2.0) -> Host:
         """A host object for settings that need not be stored yet (connection test, ``apply``)."""
-        budget = self._budgets.get(budget_key)
-        if budget is None:
-            budget = self._budgets[budget_key] = Budget(f"{budget_key}-{settings.name}", self.redis_url)
         host: Host = HOSTS[settings.host].build(
             settings,
-            budget=budget,
-            allow_private=self.settings.allow_private_hosts or self.settings.sandbox,
+            budget=self._budget(budget_key, settings.name),
+            allow_private=self._allows_private,
             instance=self.instance,
             patience=patience,
         )
         return host
+
+    @property
+    def _allows_private(self) -> bool:
+        return self.settings.allow_private_hosts or self.settings.sandbox
+
+    def _budget(self, key: int, name: str) -> Budget:
+        budget = self._budgets.get(key)
+        if budget is None:
+            budget = self._budgets[key] = Budget(f"{key}-{name}", self.redis_url)
+        return budget
 
     def close(self) -> None:
         """Give back what is held."""

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, update
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
 from connector.services.drain import agenda
+from connector.services.forge.overseeing import look_for_silence
 from connector.services.mirror import drop_idle, upsert
 from connector.services.people import leavers
 from connector.services.rollup import want_all
@@ -117,6 +118,7 @@ SCHEDULE = (
     Entry("sweep", 1.0, sweep, "nudge work that the queue lost or that has become due"),
     Entry("refresh", 3600.0, refresh_states, "states change with the calendar"),
     Entry("nightly", None, nightly, "repair what webhooks missed"),
+    Entry("forge", 600.0, look_for_silence, "an uninstalled Forge app says nothing: it stops calling"),
     Entry("prune", 6 * 3600.0, prune, "keep the database small"),
 )
 

@@ -23,7 +23,7 @@ from connector.hosts.base import Dialect, NotThisHost
 from connector.runtime import Runtime
 from connector.store.tables import Audit, Connection
 from webhooks.deliveries import DeliveryLog, make_row
-from webhooks.signatures import verify
+from webhooks.signatures import verify, verify_token
 
 log = structlog.get_logger(__name__)
 
@@ -185,6 +185,9 @@ class Intake:
     def _is_authentic(self, known: Known, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
         valid = known.secrets(now)
         signature = known.dialect.signature(headers)
+        token = known.dialect.bearer(headers) if signature is None else None
+        if token is not None:
+            return verify_token(valid, token, now.timestamp())
         if signature is not None or SECRET_HEADER not in headers:
             return verify(valid, body, signature)
         shown = headers[SECRET_HEADER].encode("utf-8", "replace")
@@ -226,6 +229,8 @@ class Intake:
 def _refuse(known: Known, headers: Mapping[str, str]) -> Answer:
     if not known.secret:
         why = "This connection has no webhook secret, and its set-up is not armed."
+    elif known.dialect.signature(headers) is None and known.dialect.bearer(headers) is not None:
+        why = "The token is wrong or too old. It must be signed with the secret of the app that made the webhook, by HS256, HS384 or HS512."
     elif known.dialect.signature(headers) is None and SECRET_HEADER not in headers:
         why = "The signature is missing. Set the webhook's secret at the sender."
     else:

@@ -11,14 +11,14 @@ from connector.api.problems import ProblemError
 from connector.api.routing import Answer, Call, Endpoint
 from connector.domain.rights import Act
 from connector.errors import Forbidden, InputError, NotFound
-from connector.services.check_ins import file_check_in
+from connector.services.check_ins import file_check_in, readable_doubts
 from connector.services.explain import sources
 from connector.services.preview import preview_mapping
 from connector.store import reads
 from connector.store.tables import Person
 from connector.store.visibility import sees_key_result
 
-_CHECK_IN_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed")
+_CHECK_IN_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed", "doubt")
 
 
 def _page(call: Call, read: Any, **more: Any) -> Answer:
@@ -43,6 +43,9 @@ def get_key_result(call: Call, id: str) -> Answer:
         if detail is None:
             raise NotFound(f"there is no key result {id!r}")
         detail["sources"] = sources(session, id)
+        doubts = readable_doubts(call.runtime, session, call.viewer, [each["id"] for each in detail["check_ins"]])
+        for each in detail["check_ins"]:
+            each["doubt"] = doubts.get(each["id"])
     return Answer(detail)
 
 
@@ -66,7 +69,14 @@ def file_update(call: Call, id: str) -> Answer:
     try:
         # The key result is part of the identity: one key for two key results is two check-ins.
         filed = file_check_in(
-            call.runtime, id, fields, author=author, source="api", source_id=f"{id}:{key}" if key else None, token=call.viewer.name
+            call.runtime,
+            id,
+            fields,
+            author=author,
+            source="api",
+            source_id=f"{id}:{key}" if key else None,
+            token=call.viewer.name,
+            viewer=call.viewer,
         )
     except NotFound as error:
         raise InputError(str(error), where="as") from None

@@ -98,6 +98,15 @@ class Reading(Shape):
     source: dict[str, Any]
 
 
+class BlockerLink(Shape):
+    """The issue or row that was picked as the blocker; ``connection`` is its id."""
+
+    connection: int
+    ref: str
+    key: str
+    url: str
+
+
 class CheckIn(Shape):
     """An owner's update; a draft lacks one of the four inputs and does not count."""
 
@@ -114,6 +123,8 @@ class CheckIn(Shape):
     draft: bool
     created_at: datetime
     source: str
+    doubt: Annotated[str | None, Field(description="null unless the token is the author's, a lead's or a champion's")]
+    blocker_link: BlockerLink | None
 
 
 class MappingSource(Shape):

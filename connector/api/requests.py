@@ -101,6 +101,7 @@ class CheckInBody(Given):
     comment: Annotated[Text | None, Field(description="280 characters")] = None
     as_of: Annotated[str | None, Field(description="day that the number describes", json_schema_extra={"format": "date"})] = None
     delayed: Annotated[bool | None, Field(description="the number is known to be delayed")] = None
+    doubt: Annotated[Text | None, Field(description="280 characters, for lead and champion alone")] = None
     author: Annotated[Text | None, Field(alias="as", description="e-mail address of who says this; default: the token's person")] = None
     source_id: Annotated[Text | None, Field(min_length=1, description="the same id files only once, like the header Idempotency-Key")] = (
         None

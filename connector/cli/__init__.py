@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry("connector.cli.replay:replay", "Work stored webhooks off once more."),
     "doctor": Entry("connector.cli.doctor:doctor", "Check the installation and name the mend for each fault."),
     "webhook": Entry("connector.cli.webhook:webhook", "Set up a webhook whose secret comes from the host."),
+    "forge": Entry("connector.cli.forge:forge", "The Forge app that shows panels inside Jira."),
     "sign-in-link": Entry("connector.cli.link:sign_in_link", "Make a link that signs an admin in once."),
     "token": Entry("connector.cli.token:token", "Make API tokens."),
     "secrets": Entry("connector.cli.secrets:secrets", "Seal stored secrets anew after a change of the key."),

@@ -19,10 +19,11 @@ from connector.errors import InputError
 
 LONGEST_COMMENT = 280
 LONGEST_BLOCKER = 280
+LONGEST_DOUBT = 280
 
 Band = Literal["intervene", "discuss", "watch"]
 
-_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed")
+_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed", "doubt")
 _DECISIONS = {kind.value: kind for kind in DecisionKind} | {
     "faster approval": DecisionKind.APPROVAL,
     "less scope": DecisionKind.SCOPE,
@@ -61,6 +62,7 @@ class CheckInDraft:
     comment: str = ""
     as_of: date | None = None  # the day that the number describes (R025)
     delayed: bool = False
+    doubt: str = ""  # for lead and champion alone (R043)
 
     def missing(self) -> tuple[str, ...]:
         """Which of the four inputs were not answered, in the order of the form."""
@@ -100,6 +102,7 @@ def _parse(fields: Mapping[str, object], definition: Definition | None) -> tuple
         "comment": _comment,
         "as_of": _as_of,
         "delayed": _delayed,
+        "doubt": _doubt,
     }
     for name, reader in readers.items():
         if name not in fields:
@@ -185,13 +188,22 @@ def _decision(given: object) -> DecisionKind | None:
 
 
 def _comment(given: object) -> str:
+    return _sentences(given, "comment", LONGEST_COMMENT)
+
+
+def _doubt(given: object) -> str:
+    return _sentences(given, "doubt", LONGEST_DOUBT)
+
+
+def _sentences(given: object, what: str, longest: int) -> str:
     if given is None:
         return ""
     if not isinstance(given, str):
-        raise InputError("enter the comment as text")
-    text = _clean(given.strip())
-    if len(text) > LONGEST_COMMENT:
-        raise InputError(f"the comment has {len(text)} characters; {LONGEST_COMMENT} are the most")
+        raise InputError(f"enter the {what} as text")
+    # Browsers send a line break as two signs: it shall count as one, as the field's own limit does.
+    text = _clean(given.replace("\r\n", "\n").strip())
+    if len(text) > longest:
+        raise InputError(f"the {what} has {len(text)} characters; {longest} are the most")
     return text
 
 

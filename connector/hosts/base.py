@@ -39,6 +39,9 @@ class ConnectionSettings:
     options: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"requests_per_minute": 600, "property_only": true}
     # The Forge app installed there: {"token", "cloud_id", "api_base_url", "app_id", "environment"}; empty where there is none.
     app: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # For logins that end within hours: (the credentials held, whether they are of no use any more) → credentials to go on with. New ones
+    # are stored before they are given. They come back unchanged where they still count and cannot be renewed now. Raises ``HostError``.
+    renew: Callable[[Mapping[str, str], bool], Mapping[str, str]] | None = field(default=None, repr=False, compare=False)
 
 
 # --- describing --------------------------------------------------------------------------------------------------------
@@ -145,12 +148,27 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment as read from the host."""
+    """A comment as read from the host, without what it quotes. ``editor``: who wrote its present words, "" for the author.
+
+    ``edited_at``: when; None where the host does not tell.
+    """
 
     id: str
     author: str
     text: str
     created_at: datetime | None = None
+    editor: str = ""
+    edited_at: datetime | None = None
+
+    @property
+    def speaker(self) -> str:
+        """Whose words they are now: an edit by somebody else makes them theirs."""
+        return self.editor or self.author
+
+    @property
+    def said_at(self) -> datetime | None:
+        """When the present words were written, by the host's clock."""
+        return self.edited_at or self.created_at
 
 
 class Host(Protocol):
@@ -262,11 +280,16 @@ class Host(Protocol):
         """
         ...
 
-    def register_webhook(self, url: str, secret: str) -> WebhookSetUp:
+    def register_webhook(self, url: str, secret: str, containers: Sequence[str] = ()) -> WebhookSetUp:
         """Make the host send its events to ``url``, signed with ``secret``; one that has this address is brought up to date.
 
-        Never makes a second one. Raises ``HostError`` only for outages: a missing right is an outcome, told with the steps to take.
+        Never makes a second one. ``containers``: where the events matter, () everywhere; hosts whose webhooks have no bounds send all.
+        A webhook that ends is prolonged. Raises ``HostError`` only for outages: a missing right is an outcome, told with the steps.
         """
+        ...
+
+    def drop_webhook(self, url: str) -> bool:
+        """Take away the webhook to ``url`` that we made, where the host lets us. True when it is gone now. Raises ``HostError``."""
         ...
 
     def quota(self) -> Mapping[str, JSON] | None:
@@ -291,6 +314,7 @@ class Event:
 
     ``kind``: "changed" (created, edited, moved, restored) · "deleted" · "comment" (``comment_id`` is set) ·
     "scope" (a project, data source or schema changed: ``container`` is listed again, "" means the whole connection).
+    ``text``: what a comment said then, None where the event does not tell; it only saves reading comments without a command.
     """
 
     kind: str
@@ -300,6 +324,7 @@ class Event:
     comment_id: str = ""
     author: str = ""
     at: datetime | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +355,7 @@ class Dialect(Protocol):
 
     handled: frozenset[str]  # event names that give events
     ignored: frozenset[str]  # event names left alone on purpose
+    commands: bool  # whether comments there are read for commands
     kept_headers: frozenset[str]  # the headers worth storing with a delivery; never a signature
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
@@ -338,6 +364,13 @@ class Dialect(Protocol):
 
     def signature(self, headers: Mapping[str, str]) -> str | None:
         """The value of the signature header, None when it is missing."""
+        ...
+
+    def bearer(self, headers: Mapping[str, str]) -> str | None:
+        """The signed token (JWT) that some deliveries carry instead of a signature, None when there is none or the host has no such.
+
+        It proves who sends and not what: the body is not part of it.
+        """
         ...
 
     def delivery(self, headers: Mapping[str, str], body: bytes) -> Delivery:

@@ -92,6 +92,7 @@ class WebhookSetUp:
     ``created``: the webhook is there now as asked, made or brought up to date by us; ``id`` is the host's id for it and ``how``
     what is left to tidy up, mostly nothing. Otherwise ``why`` says what kept us from it in one sentence, and ``how`` lists the
     steps for a person, one sentence each, with every value to copy but the secret. ``events``: the host's event names to subscribe to.
+    ``ends_at``: when it ends unless it is prolonged, None for one that stays · ``containers``: what it is limited to, () for everything.
     """
 
     created: bool
@@ -99,3 +100,5 @@ class WebhookSetUp:
     how: tuple[str, ...] = ()
     why: str = ""
     events: tuple[str, ...] = ()
+    ends_at: datetime | None = None
+    containers: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from connector.errors import StoreUnavailable
 from connector.runtime import Runtime
 from connector.services.doctor_connections import examine_connections
 from connector.services.findings import FAULT, OK, SKIPPED, WARNING, Finding
+from connector.services.forge.overseeing import findings as forge_findings
 from connector.store.migrate import is_current
 from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Panel, Task
 
@@ -38,6 +39,7 @@ def examine(runtime: Runtime) -> list[Finding]:
     found += _proxies(runtime)
     found += hosts
     with runtime.store.read() as session:
+        found += forge_findings(runtime, session)
         found += _mappings(session)
         found += _panels(session)
         found += _waiting(session, runtime)

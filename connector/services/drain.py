@@ -1,4 +1,4 @@
-"""One connection's work, in the order that keeps people waiting least: deliveries, reads, values, panels.
+"""One connection's work, in the order that keeps people waiting least: deliveries, reads, values, comments, panels.
 
 The loop ends when nothing is due; what is due a moment later is waited for, what is due later is left to the sweeper. Listings
 and syncs are no part of it: they take long and run beside it.
@@ -17,12 +17,13 @@ from connector.errors import HostError
 from connector.hosts.base import Host
 from connector.runtime import Runtime
 from connector.services import connections, heartbeat
-from connector.services.events import handle_deliveries
+from connector.services.comment_commands import answer_due
+from connector.services.events import Handled, handle_deliveries
 from connector.services.items import fetch_dirty, fetch_due_at
 from connector.services.panels import write_due
 from connector.services.rollup import roll_up_dirty
 from connector.store import work
-from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Panel
+from connector.store.tables import CommentCommand, Connection, Delivery, Item, KeyResult, Mapping, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Agenda:
     reads: float | None
     values: float | None
     panels: float | None
+    comments: float | None
 
     @property
     def due_at(self) -> float | None:
@@ -56,6 +58,7 @@ def agenda(session: Session, connection_id: int) -> Agenda:
         min(reads, default=None),
         work.next_due(session, KeyResult),
         work.next_due(session, Panel, Panel.connection_id == connection_id),
+        work.next_due(session, CommentCommand, CommentCommand.connection_id == connection_id),
     )
 
 
@@ -129,10 +132,13 @@ def _loop(runtime: Runtime, connection_id: int, pulse: heartbeat.Pulse, ends: fl
 
 def _work(runtime: Runtime, connection: Connection, host: Host, waiting: Agenda, now: float) -> None:
     """Do what is due; each step also does what the step before it made due."""
-    handled = waiting.deliveries is not None and handle_deliveries(runtime, connection).deliveries > 0
+    taken = handle_deliveries(runtime, connection) if waiting.deliveries is not None else Handled(0, 0)
+    handled = taken.deliveries > 0
     read = (handled or _is_due(waiting.reads, now)) and fetch_dirty(runtime, connection, host)
     computed = (read or _is_due(waiting.values, now)) and roll_up_dirty(runtime) > 0
-    if computed or _is_due(waiting.panels, now):
+    # Numbers first: what a comment leaves out is carried over from them. Panels last: they show what a comment filed.
+    answered = (taken.comments or _is_due(waiting.comments, now)) and answer_due(runtime, connection, host) > 0
+    if computed or answered or _is_due(waiting.panels, now):
         write_due(runtime, connection, host)
 
 

@@ -1,4 +1,4 @@
-"""Stored deliveries become wanted work: parse, mark items dirty, ask for listings. Calls no host and moves no value."""
+"""Stored deliveries become wanted work: parse, mark items dirty, note comments, ask for listings. Calls no host and moves no value."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from connector.hosts.base import Event, Ignored, NotThisHost
+from connector.hosts.base import Dialect, Event, Ignored, NotThisHost
 from connector.runtime import Runtime
+from connector.services.comment_commands import note_comments, why_left_alone
 from connector.services.counters import count
 from connector.services.mirror import mark_dirty
 from connector.store import work
@@ -29,6 +30,7 @@ class Handled:
 
     deliveries: int
     items: int
+    comments: int = 0
 
 
 def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
@@ -37,6 +39,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
     now, moment = runtime.epoch(), runtime.now()
     refs: set[str] = set()
     scopes: set[str] = set()
+    comments: dict[str, str] = {}
     tally: Tally[tuple[str, str]] = Tally()
     with runtime.store.write() as session:
         rows = session.execute(
@@ -56,7 +59,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             except NotThisHost as error:
                 state, reason = "failed", str(error)[:80] or "not this host"
             else:
-                state, reason = _sort(parsed, connection.bot_id, refs, scopes)
+                state, reason = _sort(parsed, dialect, connection.bot_id, refs, scopes, comments)
             outcomes.setdefault((state, reason), []).append(row.id)
             tally[(row.event, state if not reason else f"{state}: {reason}")] += 1
         for (state, reason), ids in outcomes.items():
@@ -73,14 +76,15 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             _note_change(session, connection.id, now)
         if scopes:
             _list_again(session, connection.id, scopes, now)
-    return Handled(len(rows), len(refs))
+        note_comments(session, connection.id, comments, now, moment)
+    return Handled(len(rows), len(refs), len(comments))
 
 
-def _sort(parsed: object, bot_id: str, refs: set[str], scopes: set[str]) -> tuple[str, str]:
-    """Fill ``refs`` and ``scopes``; returns the delivery's state and reason."""
+def _sort(parsed: object, dialect: Dialect, bot_id: str, refs: set[str], scopes: set[str], comments: dict[str, str]) -> tuple[str, str]:
+    """Fill ``refs``, ``scopes`` and ``comments`` (id → ref); returns the delivery's state and reason."""
     if isinstance(parsed, Ignored):
         return "ignored", parsed.reason
-    acted = False
+    acted, reason = False, "nothing measured"
     for event in parsed:  # type: ignore[attr-defined]  # a sequence of events
         assert isinstance(event, Event)
         if event.kind == "scope":
@@ -90,7 +94,12 @@ def _sort(parsed: object, bot_id: str, refs: set[str], scopes: set[str]) -> tupl
             # Echoes of our own writes are not filtered here: a read that finds nothing changed ends them.
             refs.update(ref for ref in (event.ref, *event.parent_refs) if ref)
             acted = acted or bool(event.ref or event.parent_refs)
-    return ("done", "") if acted else ("ignored", "nothing measured")
+        elif event.kind == "comment":
+            reason = why_left_alone(event, dialect, bot_id)
+            if not reason:
+                comments[event.comment_id] = event.ref
+                acted = True
+    return ("done", "") if acted else ("ignored", reason)
 
 
 def _note_change(session: Session, connection_id: int, now: float) -> None:

@@ -151,6 +151,21 @@ def load_key_result(session: Session, viewer: Viewer, ident: str) -> Any:
     ).one_or_none()
 
 
+def load_key_results(session: Session, viewer: Viewer, ids: Collection[str], now: datetime, zone: tzinfo) -> dict[str, KeyResultView]:
+    """These key results, ready to print, without their objectives: those that the viewer may know of. Four statements."""
+    rows = session.execute(
+        select(KeyResult, CycleRow.name, CycleRow.start, CycleRow.end, Person.name.label("owner"))
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(CycleRow, CycleRow.id == Objective.cycle_id)
+        .outerjoin(Person, Person.id == KeyResult.owner_id)
+        .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
+    ).all()
+    known = Known.load(session, [row.KeyResult.id for row in rows])
+    return {
+        row.KeyResult.id: _key_result(row.KeyResult, row.owner or "", Cycle(row.name, row.start, row.end), known, now, zone) for row in rows
+    }
+
+
 class Known:
     """Check-ins, readings and sources of some key results."""
 

@@ -9,7 +9,7 @@ from flask import render_template, request, url_for
 from sqlalchemy import select
 
 from connector.domain.wording import current_text, moment_text
-from connector.errors import InputError
+from connector.errors import InputError, NotFound
 from connector.services.facts import load_definition
 from connector.services.mapping.records import STATES, mappings_page
 from connector.store.reads.paging import Page
@@ -56,6 +56,21 @@ def index() -> str:
         filtered=any(given.values()),
         problem=problem,
     )
+
+
+@blueprint.get("/projects/<connection>/<key>")
+def project(connection: str, key: str) -> str:
+    """What one Jira project feeds, and the way to map more of it."""
+    with runtime().store.read() as session:
+        known = session.scalar(select(Connection).where(Connection.name == connection, Connection.retired_at.is_(None)))
+        if known is None or known.host != "jira":
+            raise NotFound(f"there is no Jira connection {connection[:80]}")
+        page = mappings_page(session, viewer(), request.args.get("cursor") or None, LIMIT, connection=connection, project=key)
+        ids = {each["key_result"] for each in page.items}
+        values = {row.id: row for row in session.scalars(select(KeyResult).where(KeyResult.id.in_(ids)))}
+        rows = [_row(each, values[each["key_result"]], {connection: "jira"}) for each in page.items]
+    following = url_for("mappings.project", connection=connection, key=key, cursor=page.next) if page.next else ""
+    return render_template("mappings/project.html", rows=rows, connection=connection, key=key, fed=len(ids), following=following)
 
 
 def _row(told: dict[str, Any], row: KeyResult, hosts: dict[str, str]) -> dict[str, Any]:

@@ -29,7 +29,12 @@ USED = {
     "/rest/api/3/issue/{issueIdOrKey}/remotelink": ["get", "post", "delete"],
     "/rest/api/3/issue/{issueIdOrKey}/properties/{propertyKey}": ["get", "put", "delete"],
     "/rest/api/3/issue/{issueIdOrKey}/comment": ["get", "post"],
-    "/rest/api/3/issue/{issueIdOrKey}/comment/{id}": ["get"],
+    "/rest/api/3/issue/{issueIdOrKey}/comment/{id}": ["get", "put"],
+    "/rest/api/3/comment/{commentId}/properties/{propertyKey}": ["get"],
+    "/rest/api/3/app/field/{fieldIdOrKey}/value": ["put"],
+    "/rest/api/3/mypermissions": ["get"],
+    "/rest/api/3/webhook": ["get", "post", "delete"],
+    "/rest/api/3/webhook/refresh": ["put"],
 }
 DROPPED = {
     "example",

@@ -16,6 +16,7 @@ ROOTS = [
     "UpdatePageBodyParameters",
     "CreatePageBodyParameters",
     "CreateCommentBodyParameters",
+    "UpdateCommentBodyParameters",
     "RichTextItemRequest",
     "PageObjectResponse",
     "DataSourceObjectResponse",

@@ -1,4 +1,4 @@
-"""Jira as a host: Jira Cloud with an API token or a service account; Data Center by polling only.
+"""Jira as a host: Jira Cloud with an API token, a service account, a person's permission or our Forge app; Data Center by polling.
 
 This module names the parts; it makes no request.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connector.errors import InputError, Refused
 from connector.hosts import base
 from connector.hosts.base import ConnectionSettings
+from connector.hosts.jira.fields import read_moment
 from connector.hosts.jira.webhook import JiraDialect
 from connector.hosts.limits import Budget
 
@@ -49,13 +51,28 @@ class ServiceAccountAuth(_Strict):
     client_secret: str = Field(min_length=1)
 
 
+class PermissionAuth(ServiceAccountAuth):
+    """What a person's permission gave an app of ours (OAuth 2.0, 3LO). The tokens are replaced together, every hour."""
+
+    access_token: str = Field(min_length=1)
+    refresh_token: str = Field(min_length=1)
+    expires_at: str = Field(min_length=1)  # of the access token, ISO time with its offset
+
+
+class AppAuth(_Strict):
+    """Our Forge app's own login: its token comes with its calls and is kept with the installation."""
+
+    cloud_id: str = Field(pattern=_CLOUD_ID)
+    forge: str = Field(min_length=1)  # the installation's id
+
+
 class DataCenterAuth(_Strict):
     """A personal access token of Jira Data Center."""
 
     bearer_token: str = Field(min_length=1)
 
 
-AuthModel = ApiTokenAuth | ScopedTokenAuth | ServiceAccountAuth | DataCenterAuth
+AuthModel = ApiTokenAuth | ScopedTokenAuth | ServiceAccountAuth | PermissionAuth | AppAuth | DataCenterAuth
 
 
 def check_auth(auth: Mapping[str, object]) -> None:
@@ -65,6 +82,10 @@ def check_auth(auth: Mapping[str, object]) -> None:
     model: type[_Strict]
     if "bearer_token" in auth:
         model = DataCenterAuth
+    elif "forge" in auth:
+        model = AppAuth
+    elif is_renewed(auth):
+        model = PermissionAuth
     elif "client_id" in auth or "client_secret" in auth:
         model = ServiceAccountAuth
     elif "cloud_id" in auth:
@@ -84,6 +105,28 @@ def check_auth(auth: Mapping[str, object]) -> None:
         raise InputError(f"is not usable: {first['msg'][0].lower()}{first['msg'][1:]}", where=f"auth.{name}") from None
 
 
+def is_renewed(auth: Mapping[str, object]) -> bool:
+    """Whether this login's tokens end within hours and are replaced by ``renew_auth``."""
+    return "refresh_token" in auth or "access_token" in auth
+
+
+def login_ends(auth: Mapping[str, str]) -> datetime | None:
+    """When the access token of a renewed login ends, None when that is not known."""
+    return read_moment(auth.get("expires_at"))
+
+
+def renew_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:
+    """The login with new tokens, which end those in ``settings``: to be stored before they are used. See ``oauth.renew``."""
+    from connector.hosts.jira.oauth import renew
+
+    return renew(settings, budget=budget, allow_private=allow_private)
+
+
+def webhook_secret(auth: Mapping[str, str]) -> str:
+    """The secret that the host itself signs its deliveries with for this login, "" where one is agreed upon."""
+    return str(auth.get("client_secret", "")) if is_renewed(auth) else ""
+
+
 def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:
     """The credentials with the cloud id where the login needs one, so that nobody has to look it up or to know the token's kind.
 
@@ -91,7 +134,7 @@ def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private
     connection test says what is wrong. At most 3 requests. Raises ``InputError`` for the wrong shape, ``HostError`` for outages.
     """
     auth = settings.auth
-    if auth.get("cloud_id") or auth.get("bearer_token"):
+    if auth.get("cloud_id") or auth.get("bearer_token") or is_renewed(auth):
         check_auth(auth)
         return auth
     from connector.hosts.jira.cloud_id import find_cloud_id
@@ -138,13 +181,19 @@ __all__ = [
     "NAME",
     "TITLE",
     "ApiTokenAuth",
+    "AppAuth",
     "AuthModel",
     "DataCenterAuth",
     "JiraDialect",
+    "PermissionAuth",
     "ScopedTokenAuth",
     "ServiceAccountAuth",
     "build",
     "check_auth",
     "complete_auth",
     "dialect",
+    "is_renewed",
+    "login_ends",
+    "renew_auth",
+    "webhook_secret",
 ]

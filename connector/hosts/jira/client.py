@@ -24,6 +24,8 @@ from requests.auth import AuthBase
 from connector.errors import HostError, Offline, Refused
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.http import Answer, Gateway, Policy, RequestsAdapter, origin_of
+from connector.hosts.jira import app_login
+from connector.hosts.jira.permitted import PermittedToken
 from connector.hosts.limits import Allowance, Budget
 
 # At DEBUG the library logs whole bodies and headers.
@@ -39,12 +41,13 @@ TOKEN_MARGIN = 120.0  # seconds before its end at which an access token is repla
 RATES: Mapping[str, str] = {"GET": "50 per 1 second", "POST": "50 per 1 second", "PUT": "25 per 1 second", "DELETE": "25 per 1 second"}
 ISSUE_WRITES = "20 per 2 second; 100 per 30 second"
 
-_SECRETS = ("api_token", "bearer_token", "client_secret")
+_SECRETS = ("api_token", "bearer_token", "client_secret", "access_token", "refresh_token")
 _ISSUE_PATH = re.compile(r"/issue/(?!bulkfetch\b)([^/]+)")
 # POSTs that only read, or that replace by an identity of their own (a remote link by its globalId).
 _REPEATABLE_POST = re.compile(
     r"/(search/jql|search|issue/bulkfetch|search/approximate-count|jql/parse|jql/match|permissions/check|remotelink|oauth/token)\Z"
 )
+CONSENT_ENDED = "consent_ended"  # code of a refusal that only a person mends, by giving the permission again
 MISSING_SCOPE = "missing_scope"  # code of a refusal that concerns one call, not the login
 WEBHOOKS = "rest/webhooks/1.0/webhook"  # admin webhooks are no part of the versioned API
 
@@ -118,25 +121,41 @@ class JiraClient:
         self.version = "3" if self.cloud else "2"
         self._connection = settings.name
         base, self._token_url = _addresses(self.site, auth.get("cloud_id", ""))
-        origins = frozenset({origin_of(base), origin_of(self._token_url)} if auth.get("client_id") else {origin_of(base)})
+        self._is_app = app_login.is_app(auth)
+        if self._is_app:
+            base = app_login.address(settings, allow_private=allow_private)
+        self._permitted: PermittedToken | None = None
+        fetches = auth.get("client_id") and not auth.get("access_token")
+        origins = frozenset({origin_of(base), origin_of(self._token_url)} if fetches else {origin_of(base)})
         told = settings.options.get("requests_per_minute")
         self.allowance = Allowance("all", f"{int(told)}/60 second") if isinstance(told, (int, float)) and told >= 1 else None
-        ours = (self.allowance,) if self.allowance else ()
+        ours = (*((self.allowance,) if self.allowance else ()), *((app_login.POINTS,) if self._is_app else ()))
+        self.allowance = self.allowance or (app_login.POINTS if self._is_app else None)
+        self._budget = budget
         policy = Policy(allowances=lambda method, path: (*allowances(method, path), *ours), explain=explain, idempotent=idempotent)
         self.gateway = Gateway(settings.name, origins, policy, budget, allow_private=allow_private, patience=patience)
-        self.gateway.secrets = frozenset(str(auth[name]) for name in _SECRETS if auth.get(name))
+        self.gateway.secrets = frozenset(str(auth[name]) for name in _SECRETS if auth.get(name)) | frozenset(
+            {settings.app["token"]} if settings.app.get("token") else ()
+        )
         self._login_mend = _mend(auth)
         self._session = self._behind_gateway(requests.Session())
         self._oauth: OAuth2Session | None = None
         self._token: Mapping[str, Any] = {}
         self._token_ends = 0.0
         options: dict[str, Any] = {"session": self._session, "backoff_and_retry": False, "retry_with_header": False}
-        if auth.get("client_id"):
+        if auth.get("access_token"):
+            self._permitted = PermittedToken(settings, self._hide)
+            self._session.auth = _Bearer(self._permitted.current)
+            self._api: Jira | JiraCloud = JiraCloud(base, **options)
+        elif self._is_app:
+            self._session.auth = _Bearer(lambda: app_login.token(settings))
+            self._api = JiraCloud(base, **options)
+        elif auth.get("client_id"):
             method = "client_secret_post"
             session = OAuth2Session(auth["client_id"], auth["client_secret"], token_endpoint_auth_method=method)  # type: ignore[no-untyped-call]
             self._oauth = self._behind_gateway(session)
             self._session.auth = _Bearer(self._access_token)
-            self._api: Jira | JiraCloud = JiraCloud(base, **options)
+            self._api = JiraCloud(base, **options)
         elif self.cloud:
             self._api = JiraCloud(base, username=auth["email"], password=auth["api_token"], **options)
         else:
@@ -146,6 +165,11 @@ class JiraClient:
     def scopes(self) -> tuple[str, ...]:
         """The scopes of the access token, empty for logins that do not tell."""
         return tuple(str(self._token.get("scope", "")).split())
+
+    @property
+    def by_permission(self) -> bool:
+        """Whether the login is a person's permission (OAuth 2.0, 3LO)."""
+        return self._permitted is not None
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer of ``GET /rest/api/<version>/<path>``."""
@@ -159,9 +183,9 @@ class JiraClient:
         """The JSON answer of a PUT, None when it is empty."""
         return self._call("PUT", path, body, params)
 
-    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> None:
+    def delete(self, path: str, params: Mapping[str, Any] | None = None, body: Any = None) -> None:
         """A DELETE, whose answer is empty."""
-        self._call("DELETE", path, params=params)
+        self._call("DELETE", path, body, params)
 
     def webhooks(self, method: str, ident: str = "", body: Any = None) -> Any:
         """The JSON answer of a call to the admin webhooks, all or one of them."""
@@ -172,6 +196,9 @@ class JiraClient:
         settings, budget, allow_private, patience = self._built_from
         other = JiraClient(settings, budget=budget, allow_private=allow_private, patience=patience)
         other._token, other._token_ends = self._token, self._token_ends
+        if self._permitted is not None:
+            other._permitted = self._permitted.for_sibling(other._hide)
+            other._session.auth = _Bearer(other._permitted.current)
         return other
 
     def close(self) -> None:
@@ -186,12 +213,11 @@ class JiraClient:
             try:
                 return self._send(method, full, body, params)
             except Refused as error:
-                if error.status != 401 or self._oauth is None or _lacks_scope(error):
+                if error.status != 401 or error.code == CONSENT_ENDED or _lacks_scope(error) or not self._forget_token():
                     raise
-                self._token_ends = 0.0  # revoked, or our clock is wrong: one new token, then the refusal counts
-                return self._send(method, full, body, params)
+                return self._send(method, full, body, params)  # revoked, or our clock is wrong: one new token, then the refusal counts
         except Refused as error:
-            if error.status != 401:
+            if error.status != 401 or error.code in (CONSENT_ENDED, app_login.APP_SILENT):
                 raise
             lacks = _lacks_scope(error)
             mend = f"give it the scope {_scope_for(method, path)}" if lacks else self._login_mend
@@ -211,7 +237,10 @@ class JiraClient:
         if not response.content:
             return None
         try:
-            return orjson.loads(response.content)
+            answer = orjson.loads(response.content)
+            if self._is_app and (extra := app_login.points(answer)):
+                self._budget.spend(app_login.POINTS, extra)
+            return answer
         except orjson.JSONDecodeError as error:
             raise Offline(
                 f"{self._connection}: {method} {path} answered {response.status_code} without JSON (a proxy's or login page?)",
@@ -246,6 +275,17 @@ class JiraClient:
             self._token_ends = time.monotonic() + max(lasts - TOKEN_MARGIN, lasts / 2)
         return str(self._token["access_token"])
 
+    def _forget_token(self) -> bool:
+        """Use another access token from now on; False for logins that have none of their own."""
+        if self._permitted is not None:
+            self._permitted.refuse()
+            return self._permitted.renewable
+        self._token_ends = 0.0
+        return self._oauth is not None
+
+    def _hide(self, secrets: frozenset[str]) -> None:
+        self.gateway.secrets |= secrets
+
     def _behind_gateway(self, session: Any) -> Any:
         """``session`` with the gateway as its only way out: no proxies, no .netrc, no redirects."""
         session.trust_env = False
@@ -269,6 +309,10 @@ def _addresses(site: str, cloud_id: str) -> tuple[str, str]:
 
 def _mend(auth: Mapping[str, str]) -> str:
     """What to check when Jira does not accept a login, by its kind."""
+    if app_login.is_app(auth):
+        return app_login.MEND
+    if auth.get("access_token"):
+        return "give the permission again, for this site and with all its scopes: the connection's page → New credentials"
     if auth.get("client_id"):
         return "check the client id and secret of the service account's credential, and that its cloud id is this site's"
     if auth.get("bearer_token"):
@@ -288,6 +332,8 @@ def _scope_for(method: str, path: str) -> str:
     """The classic scope that a call needs. Reference: https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps"""
     if path.startswith(WEBHOOKS):
         return "manage:jira-configuration"
+    if path.partition("/")[0] == "webhook":
+        return "manage:jira-webhook"
     if path.partition("/")[0] in ("myself", "user", "users"):
         return "read:jira-user"
     reads = method == "GET" or (method == "POST" and _REPEATABLE_POST.search(f"/{path}") and not path.endswith("/remotelink"))

@@ -55,6 +55,12 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def account_of(user: Any) -> str:
+    """A user's account id; Data Center has ``key`` or ``name`` instead."""
+    data = as_mapping(user)
+    return as_text(data.get("accountId")) or as_text(data.get("key")) or as_text(data.get("name"))
+
+
 # --- moments -------------------------------------------------------------------------------------------------------------
 
 

@@ -31,18 +31,16 @@ from connector.hosts.base import (
     Wanted,
     WebhookSetUp,
 )
-from connector.hosts.jira import candidates, lookup, naming, quick_read, walks, webhook_set_up
+from connector.hosts.jira import candidates, comments, dynamic_webhooks, lookup, naming, quick_read, walks, webhook_set_up
 from connector.hosts.jira import panel as markup
 from connector.hosts.jira.client import JiraClient
 from connector.hosts.jira.fields import (
+    account_of,
     as_mapping,
     as_ref,
     as_sequence,
     as_text,
-    document,
     find_fields,
-    plain_text,
-    read_moment,
     read_value,
     write_value,
 )
@@ -95,7 +93,7 @@ class JiraHost:
 
         Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself
         """
-        return _account(self._myself())
+        return account_of(self._myself())
 
     def _myself(self) -> Mapping[str, Any]:
         try:
@@ -110,7 +108,7 @@ class JiraHost:
     def describe(self) -> Description:
         """Who we are, all projects and fields, and which rights are missing where. Raises ``Refused`` for bad credentials."""
         me = self._myself()
-        bot = _account(me)
+        bot = account_of(me)
         email = as_text(me.get("emailAddress")) or self.settings.auth.get("email", "")
         name = as_text(me.get("displayName")) or bot
         containers = self._projects()
@@ -256,9 +254,15 @@ class JiraHost:
         """A page of people's accounts; it needs the global permission Browse users and groups."""
         return lookup.people(self._client, text, cursor)
 
-    def register_webhook(self, url: str, secret: str) -> WebhookSetUp:
-        """Make the admin webhook or bring it up to date; without Administer Jira tell the steps."""
+    def register_webhook(self, url: str, secret: str, containers: Sequence[str] = ()) -> WebhookSetUp:
+        """Make the admin webhook or bring it up to date; without Administer Jira tell the steps. A permission has webhooks of its own."""
+        if self._client.by_permission:
+            return dynamic_webhooks.register(self._client, url, containers, self._now())
         return webhook_set_up.register(self._client, url, secret)
+
+    def drop_webhook(self, url: str) -> bool:
+        """Take a permission's webhooks away; those of the site are an admin's business."""
+        return self._client.by_permission and dynamic_webhooks.drop(self._client, url)
 
     def quota(self) -> Mapping[str, JSON] | None:
         """What Jira's headers last told; without them the budget that the connection's options set."""
@@ -342,28 +346,15 @@ class JiraHost:
 
     def fetch_comment(self, ref: str, comment: str) -> Comment | None:
         """Read one comment as plain text, None when it is gone."""
-        try:
-            data = as_mapping(self._client.get(f"issue/{quote(ref, safe='')}/comment/{quote(comment, safe='')}"))
-        except Gone:
-            return None
-        author = _account(data.get("author"))
-        return Comment(as_ref(data.get("id")) or comment, author, plain_text(data.get("body")), read_moment(data.get("created")))
+        return comments.fetch(self._client, ref, comment)
 
     def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
-        """Answer a comment, once; see ``Host.reply``."""
-        raise NotImplementedError
+        """Answer a comment, once, in its thread; see ``comments.reply``."""
+        return comments.reply(self._client, self._instance, ref, comment, account, text, receipt)
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""
-        body: Any = document(text, account) if self._client.cloud else f"[~{account}] {text}"
-        answer = as_mapping(self._client.post(f"issue/{quote(ref, safe='')}/comment", {"body": body}))
-        return {"comment": as_ref(answer.get("id"))}
-
-
-def _account(user: Any) -> str:
-    """A user's account id; Data Center has ``key`` or ``name`` instead."""
-    data = as_mapping(user)
-    return as_text(data.get("accountId")) or as_text(data.get("key")) or as_text(data.get("name"))
+        return comments.notify(self._client, ref, account, text)
 
 
 def _container(entry: Any) -> Container:

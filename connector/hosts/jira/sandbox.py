@@ -22,6 +22,7 @@ import orjson
 
 from connector.hosts.jira.sandbox_admin import SCOPES, Admin, check_scope
 from connector.hosts.jira.sandbox_hooks import WebhookSender
+from connector.hosts.jira.sandbox_permissions import Permissions
 from connector.hosts.jira.sandbox_rest import Answered, RefusalError, Rest
 from connector.hosts.jira.sandbox_views import webhook_issue
 from connector.hosts.jira.sandbox_world import Change, IssueWorld
@@ -60,7 +61,9 @@ class JiraSandbox:
     ``log`` holds ``(method, path, body)`` of every request; ``reads`` and ``writes`` count those that succeeded.
     ``rest.page_limit`` makes search pages shorter than asked, ``rest.denied`` takes permissions away, ``rest.expire_tokens()``
     voids page tokens. ``admin`` has the people and webhooks. ``world.settings["scopes"]`` are the scopes of logins through the
-    cloud id. ``closed_paths`` answers 404 (405 when told so) for paths that contain a key, as an older site does.
+    cloud id; people and the Forge app log in by bearer tokens there, see ``sandbox_access``. ``permissions``
+    has apps with people's permissions and their webhooks. ``closed_paths`` answers 404 (405 when
+    told so) for paths that contain a key, as an older site does.
     """
 
     def __init__(self, world: Mapping[str, Any] | None = None, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -76,6 +79,7 @@ class JiraSandbox:
         self.token_seconds = 3600
         self.rest = Rest(self.world)
         self.admin = Admin(self.world, self.rest)
+        self.permissions = Permissions(self.world, self.tokens)
         self._lock = threading.Lock()
         self._asking = threading.local()
         # what tests and the sandbox's control page do most
@@ -174,43 +178,59 @@ class JiraSandbox:
         with self._lock:
             self.writes += answered.wrote
             self.reads += not answered.wrote
-        return answered.status, answered.body, {}
+        return answered.status, answered.body, dict(answered.headers)
 
     def _route(self, method: str, path: str, query: Mapping[str, str], body: Any, raw: bytes, environ: Environ) -> Answered:
         if path == "/_edge/tenant_info":
             return Answered(200, {"cloudId": self.world.settings["cloud_id"]})
         if path == "/oauth/token":
             return self._new_token(body, raw)
+        token = str(environ.get("HTTP_AUTHORIZATION", "")).removeprefix("Bearer ")
+        if path == "/authorize":
+            return self.permissions.authorize(query)
+        if path == "/oauth/token/accessible-resources":
+            return self.permissions.list_sites(
+                token, f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}{environ.get('SCRIPT_NAME', '')}"
+            )
         scoped = re.match(r"/ex/jira/([^/]+)(/.*)", path)
         if scoped and scoped.group(1) != self.world.settings["cloud_id"]:
             raise RefusalError(404, "No site with this cloud id")
-        self._check_login(str(environ.get("HTTP_AUTHORIZATION", "")), bool(scoped))
+        account = self._check_login(str(environ.get("HTTP_AUTHORIZATION", "")), bool(scoped))
         path = scoped.group(2) if scoped else path
         for part, status in self.closed_paths.items():
             if part in path:
                 raise RefusalError(status, "")
         parts = [unquote(part) for part in path.strip("/").split("/")]
         if scoped:
-            check_scope(str(self.world.settings.get("scopes", SCOPES)), method, parts)
+            check_scope(self.permissions.scopes_of(token) or str(self.world.settings.get("scopes", SCOPES)), method, parts)
         self._asking.over_http = True
+        self.rest.access.ask_as(account)
         try:
-            return self.admin.route(method, parts, query, body) or self.rest.route(method, parts, query, body)
+            answered = self.permissions.route(method, parts, query, body, token) or self.admin.route(method, parts, query, body)
+            return answered or self.rest.route(method, parts, query, body)
         finally:
             self._asking.over_http = False
+            self.rest.access.ask_as("")
 
-    def _check_login(self, header: str, scoped: bool) -> None:
+    def _check_login(self, header: str, scoped: bool) -> str:
+        """The account id of whom a login belongs to. Raises ``RefusalError``."""
         settings = self.world.settings
         basic = base64.b64encode(f"{settings['email']}:{settings['api_token']}".encode()).decode()
         token = header.removeprefix("Bearer ")
         if header == f"Basic {basic}" and scoped == bool(settings.get("scoped_token")):
-            return
-        if header.startswith("Bearer ") and scoped and self.tokens.get(token, 0.0) > time.time():
-            return
+            return str(settings["account"]["accountId"])
+        if header.startswith("Bearer ") and scoped:
+            if self.tokens.get(token, 0.0) > time.time():
+                return str(settings["account"]["accountId"])
+            if account := self.rest.access.account_of(token):
+                return account
         raise RefusalError(401, "Client must be authenticated to access this resource.")
 
     def _new_token(self, body: Any, raw: bytes) -> Answered:
         given = body if isinstance(body, dict) else {name: values[-1] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()}
         settings = self.world.settings
+        if given.get("grant_type") in ("authorization_code", "refresh_token"):
+            return self.permissions.token(given)
         if given.get("grant_type") != "client_credentials":
             return Answered(400, {"error": "unsupported_grant_type"})
         if (given.get("client_id"), given.get("client_secret")) != (settings["client_id"], settings["client_secret"]):
@@ -230,11 +250,12 @@ class JiraSandbox:
     def _changed(self, change: Change) -> None:
         event, extra, items = change
         targets = self.admin.targets(event)
-        if not (self.hooks.url or targets):
+        if not (self.hooks.url or targets or self.permissions.webhooks):
             return
         body: dict[str, Any] = {"timestamp": int(self.world.clock().timestamp() * 1000), "webhookEvent": event}
-        # what comes over HTTP is the bot's doing, what comes from Python plays the person called ``actor``
-        person = None if getattr(self._asking, "over_http", False) else self.world.settings.get("actor")
+        # what comes over HTTP is the doing of whoever asks, what comes from Python plays the person called ``actor``
+        over_http = getattr(self._asking, "over_http", False)
+        person = self.rest.access.person() if over_http else self.world.settings.get("actor")
         user = {"accountType": "atlassian", **(person or self.world.settings["account"])}
         body["user"] = {name: value for name, value in user.items() if name != "emailAddress"}
         if event.startswith("jira:issue_"):
@@ -244,6 +265,8 @@ class JiraSandbox:
         if items:
             body["changelog"] = {"id": str(int(time.time() * 1000)), "items": items}
         self.hooks.send(body, targets)
+        for url, told, token in self.permissions.deliveries(event, body):
+            self.hooks.send_to(url, told, {"Authorization": f"Bearer {token}"})
 
 
 def _json(raw: bytes) -> Any:

@@ -32,7 +32,9 @@ def check_scope(scopes: str, method: str, parts: Sequence[str]) -> None:
     name = "/".join(parts[3:])
     if list(parts[:2]) == ["rest", "webhooks"]:
         raise scope_refusal()  # admin webhooks are not among what scopes open
-    if parts[3:4] in (["myself"], ["user"], ["users"]):
+    if parts[3:4] == ["webhook"]:
+        needed = "manage:jira-webhook"
+    elif parts[3:4] in (["myself"], ["user"], ["users"]):
         needed = "read:jira-user"
     else:
         needed = "read:jira-work" if method == "GET" or name in READING_POSTS else "write:jira-work"

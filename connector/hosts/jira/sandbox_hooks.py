@@ -38,15 +38,18 @@ class WebhookSender:
         if not targets:
             return
         raw = orjson.dumps(body)
-        headers = {
-            "Content-Type": "application/json; charset=UTF-8",
-            "User-Agent": "Atlassian Webhook HTTP Client",
-            "X-Atlassian-Webhook-Identifier": str(uuid.uuid4()),
-            "X-Atlassian-Webhook-Flow": "Primary",
-        }
+        headers = _headers()
         for url, secret in targets.items():
             signed = {**headers, "X-Hub-Signature": sign(secret, raw)} if secret else headers
             self._queue.put((str(body["webhookEvent"]), url, raw, signed))
+        self._start()
+
+    def send_to(self, url: str, body: Mapping[str, Any], proof: Mapping[str, str]) -> None:
+        """Queue one delivery with headers that prove the sender in another way."""
+        self._queue.put((str(body["webhookEvent"]), url, orjson.dumps(body), {**_headers(), **proof}))
+        self._start()
+
+    def _start(self) -> None:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="jira-stand-in-webhooks", daemon=True)
@@ -88,3 +91,12 @@ class WebhookSender:
             if status is not None and status < 500 and status not in REPEATED:
                 break
         return status
+
+
+def _headers() -> dict[str, str]:
+    return {
+        "Content-Type": "application/json; charset=UTF-8",
+        "User-Agent": "Atlassian Webhook HTTP Client",
+        "X-Atlassian-Webhook-Identifier": str(uuid.uuid4()),
+        "X-Atlassian-Webhook-Flow": "Primary",
+    }

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from connector.hosts.jira import sandbox_comments as comments
+from connector.hosts.jira.sandbox_access import Access
+from connector.hosts.jira.sandbox_answers import Answered as Answered
+from connector.hosts.jira.sandbox_answers import Params as Params
+from connector.hosts.jira.sandbox_answers import RefusalError as RefusalError
+from connector.hosts.jira.sandbox_answers import object_of
 from connector.hosts.jira.sandbox_jql import JqlError, Query, Site, parse
 from connector.hosts.jira.sandbox_tree import structure
 from connector.hosts.jira.sandbox_views import facts, issue_json
-from connector.hosts.jira.sandbox_world import IssueWorld, jira_time
+from connector.hosts.jira.sandbox_world import IssueWorld
 
-Params = Mapping[str, str]
 ALLOWED = {
     "search/jql": {
         "jql",
@@ -41,33 +45,28 @@ PROPERTY_LENGTH = 32_768
 UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 
 
-class RefusalError(Exception):
-    """An answer of 400 and above, in Jira's error shape."""
-
-    def __init__(self, status: int, message: str, errors: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body: dict[str, Any] = {"errorMessages": [message] if message else [], "errors": dict(errors or {})}
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A successful answer; ``wrote`` when it changed something."""
-
-    status: int
-    body: Any = None
-    wrote: bool = False
-
-
 class Rest:
-    """The REST API over one world. ``page_limit`` makes search pages shorter than asked; ``denied`` lists missing permissions."""
+    """The REST API over one world. ``page_limit`` makes search pages shorter than asked; ``denied`` lists missing permissions.
+
+    ``threads`` off: comments take no ``parentId``. ``access`` knows who asks.
+    """
 
     def __init__(self, world: IssueWorld) -> None:
         self.world = world
         self.page_limit = 0
-        self.denied: set[str] = set()
+        self.threads = True
+        self.access = Access(world)
         self._searches: dict[str, list[dict[str, Any]]] = {}  # token prefix → what the first page found
         self._numbers = itertools.count(1)
+
+    @property
+    def denied(self) -> set[str]:
+        """Permissions that are taken away."""
+        return self.access.denied
+
+    @denied.setter
+    def denied(self, rights: set[str]) -> None:
+        self.access.denied = rights
 
     def expire_tokens(self) -> None:
         """Forget all page tokens, as Jira does after seven days."""
@@ -81,27 +80,26 @@ class Rest:
             rest = list(parts[3:])
             name = "/".join(rest)
             if name in ALLOWED and method == "POST":
-                return self._post(name, self._object(body, ALLOWED[name]))
+                return self._post(name, object_of(body, ALLOWED[name]))
             if name == "search/jql" and method == "GET":
                 return self._search(_search_body(query))
             if rest[0] == "search":
                 raise RefusalError(410, "The requested API has been removed. Please use the newer, enhanced search-based API instead.")
             if rest[0] == "issue" and len(rest) > 1:
                 return self._issue(method, rest, query, body)
+            if rest[:2] == ["app", "field"] and rest[3:] == ["value"] and method == "PUT":
+                return self.access.write_app_field(rest[2], query, body)
             if method != "GET":
                 raise RefusalError(405, "")
+            if rest[0] == "comment" and rest[2:3] == ["properties"] and len(rest) == 4:
+                return comments.property_of(self.world, self.access, rest[1], rest[3])
             return self._get(name, query)
-
-    def _object(self, body: Any, allowed: set[str]) -> dict[str, Any]:
-        if not isinstance(body, dict):
-            raise RefusalError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
-        if unknown := set(body) - allowed:
-            raise RefusalError(400, f"Unrecognized field {sorted(unknown)[0]!r}")
-        return body
 
     def _get(self, name: str, query: Params) -> Answered:
         if name == "myself":
-            return Answered(200, {"active": True, "timeZone": "UTC", **self.world.settings["account"]})
+            return Answered(200, {"active": True, "timeZone": "UTC", **self.access.person()})
+        if name == "mypermissions":
+            return self.access.own(query)
         if name == "field":
             return Answered(200, self.world.settings["fields"])
         projects = [project for project in self.world.projects.values() if not project["archived"]]
@@ -133,15 +131,7 @@ class Rest:
             return Answered(200, {"queries": [self._parsed(jql) for jql in body.get("queries") or []]})
         if name == "jql/match":
             return self._match(body)
-        numbers = {int(project["id"]) for project in self.world.projects.values() if not project["archived"]}
-        granted = [
-            {"permission": right, "issues": [], "projects": sorted(numbers & set(entry.get("projects") or []))}
-            for entry in body.get("projectPermissions") or []
-            for right in entry["permissions"]
-            if right not in self.denied
-        ]
-        everywhere = [right for right in body.get("globalPermissions") or [] if right not in self.denied]
-        return Answered(200, {"globalPermissions": everywhere, "projectPermissions": granted})
+        return self.access.check(body)
 
     # --- searching ---------------------------------------------------------------------------------------------------------
 
@@ -168,13 +158,16 @@ class Rest:
         test = query.test or (lambda one: True)
         try:
             among = (query.among.field, query.among.refs) if query.among else None
-            found = [issue for issue in self.world.seen_by_index(fresh, among) if test(facts(self.world, issue))]
+            found = [issue for issue in self.world.seen_by_index(fresh, among) if self._matches(test, issue)]
         except JqlError as error:
             raise RefusalError(400, str(error)) from None
         found.sort(key=lambda issue: int(issue["id"]))
         for name, descending in reversed(query.order):
             found.sort(key=lambda issue, name=name: str(facts(self.world, issue).get(name) or ""), reverse=descending)  # type: ignore[misc]
         return found
+
+    def _matches(self, test: Callable[[Mapping[str, Any]], bool], issue: Mapping[str, Any]) -> bool:
+        return self.access.may_see(issue) and test(facts(self.world, issue))
 
     def _search(self, body: dict[str, Any]) -> Answered:
         fields = body.get("fields") or ["id"]
@@ -207,7 +200,7 @@ class Rest:
         errors = []
         for name in names:
             issue = self.world.find(str(name))
-            if issue is None:
+            if issue is None or not self.access.may_see(issue):
                 errors.append({"id": str(name), "errorMessage": "Issue does not exist or you do not have permission to see it."})
             else:
                 found[issue["id"]] = issue
@@ -236,13 +229,13 @@ class Rest:
 
     def _issue(self, method: str, rest: Sequence[str], query: Params, body: Any) -> Answered:
         issue = self.world.find(rest[1])
-        if issue is None:
+        if issue is None or not self.access.may_see(issue):
             raise RefusalError(404, "Issue does not exist or you do not have permission to see it.")
         parts: Mapping[str, Callable[[], Answered]] = {
             "": lambda: self._whole(method, issue, query, body),
             "remotelink": lambda: self._links(method, issue, query, body),
             "properties": lambda: self._property(method, issue, rest, body),
-            "comment": lambda: self._comments(method, issue, rest, body),
+            "comment": lambda: comments.answer(self.world, self.access, method, issue, rest, query, body, threads=self.threads),
         }
         answer = parts.get(rest[2] if len(rest) > 2 else "")
         if answer is None:
@@ -254,7 +247,7 @@ class Rest:
             return Answered(200, issue_json(self.world, issue, (query.get("fields") or "*all").split(",")))
         if method != "PUT":
             raise RefusalError(405, "")
-        fields = self._object(body, {"fields", "update", "properties", "historyMetadata", "transition"}).get("fields") or {}
+        fields = object_of(body, {"fields", "update", "properties", "historyMetadata", "transition"}).get("fields") or {}
         known = {entry["id"] for entry in self.world.settings["fields"]}
         if wrong := {
             name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown." for name in fields if name not in known
@@ -275,7 +268,7 @@ class Rest:
                 raise RefusalError(404, "No remote link with this global id.")
             del links[identity]
             return Answered(204, wrote=True)
-        data = self._object(body, LINK_KEYS)
+        data = object_of(body, LINK_KEYS)
         target = data.get("object")
         if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
             raise RefusalError(400, "", {"title": "'title' and 'url' are required."})
@@ -309,21 +302,6 @@ class Rest:
             self.world.told_by_property(issue, key, "issue_property_deleted")
             return Answered(204, wrote=True)
         return Answered(200, {"key": key, "value": properties[key]})
-
-    def _comments(self, method: str, issue: dict[str, Any], rest: Sequence[str], body: Any) -> Answered:
-        if len(rest) > 3:
-            for comment in issue["comments"]:
-                if comment["id"] == rest[3]:
-                    return Answered(200, comment)
-            raise RefusalError(404, "Can not find a comment for the id.")
-        if method == "GET":
-            found = issue["comments"]
-            return Answered(200, {"startAt": 0, "maxResults": 100, "total": len(found), "comments": found})
-        text = self._object(body, {"body", "visibility", "properties", "jsdPublic"}).get("body")
-        if not isinstance(text, dict) or text.get("type") != "doc":
-            raise RefusalError(400, "", {"comment": "Comment body is not valid!"})
-        comment = self.world.add_comment(issue["id"], text)
-        return Answered(201, {**comment, "updated": jira_time(self.world.clock())}, wrote=True)
 
 
 def _search_body(query: Params) -> dict[str, Any]:

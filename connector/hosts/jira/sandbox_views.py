@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connector.hosts.jira.sandbox_world import LEVELS, IssueWorld, jira_time, status_json
+from connector.hosts.jira.sandbox_shapes import jira_time, status_json
+from connector.hosts.jira.sandbox_world import LEVELS, IssueWorld
 
 PLAIN = ("summary", "type", "status", "category", "parent", "labels", "resolution", "created", "updated")
 

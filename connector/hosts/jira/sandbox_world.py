@@ -8,18 +8,14 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from connector.hosts.jira.sandbox_shapes import CATEGORIES, item, jira_time, status_id
 
 Change = tuple[str, dict[str, Any], list[dict[str, Any]]]  # event name, extra parts of the body, changelog items
 Listener = Callable[[Change], None]
 
-CATEGORIES: Mapping[str, tuple[int, str, str, str]] = {
-    "undefined": (1, "medium-gray", "No Category", "Unknown"),
-    "new": (2, "blue-gray", "To Do", "To Do"),
-    "done": (3, "green", "Done", "Done"),
-    "indeterminate": (4, "yellow", "In Progress", "In Progress"),
-}
 LEVELS = {"Epic": 1, "Sub-task": -1, "Subtask": -1}
 FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
 POINTS = "customfield_10016"
@@ -108,6 +104,7 @@ class IssueWorld:
                 made["fields"]["parent"] = self._by_key.get(parent.upper(), parent) if parent else None
                 self._note_parent(made["id"], made["fields"]["parent"])
             self._past.clear()
+            self._last_comment = max((int(each["id"]) for made in self.issues.values() for each in made["comments"]), default=19_999)
             self.listener = listener
 
     def dump(self) -> dict[str, Any]:
@@ -229,9 +226,9 @@ class IssueWorld:
             before = fields["status"], fields["category"]
             after = status or CATEGORIES[category][3]
             resolved = resolution or ("Done" if category == "done" else None)
-            items = [_item("status", before[0], after, _status_id(before[0], before[1]), _status_id(after, category), field_id="status")]
+            items = [item("status", before[0], after, status_id(before[0], before[1]), status_id(after, category), field_id="status")]
             if resolved != fields["resolution"]:
-                items.append(_item("resolution", fields["resolution"], resolved, field_id="resolution"))
+                items.append(item("resolution", fields["resolution"], resolved, field_id="resolution"))
             self._change(issue, {"status": after, "category": category, "resolution": resolved})
             self._tell("jira:issue_updated", issue, items)
 
@@ -243,7 +240,7 @@ class IssueWorld:
             new = self._must(parent) if parent else None
             self._change(issue, {"parent": new["id"] if new else None})
             pair = (old or {}).get("key"), (new or {}).get("key"), (old or {}).get("id"), (new or {}).get("id")
-            self._tell("jira:issue_updated", issue, [_item("IssueParentAssociation", *pair)])
+            self._tell("jira:issue_updated", issue, [item("IssueParentAssociation", *pair)])
 
     def move_to_project(self, name: str, project: str) -> str:
         """Move an issue to another project: the id stays, the key changes and the old key goes on leading here."""
@@ -258,18 +255,19 @@ class IssueWorld:
             self._by_key[new.upper()] = issue["id"]
             self._count(new)
             self._change(issue, {}, remember=False)
-            self._tell("jira:issue_updated", issue, [_item("project", self.project_of({"key": old}), project), _item("Key", old, new)])
+            self._tell("jira:issue_updated", issue, [item("project", self.project_of({"key": old}), project), item("Key", old, new)])
             return new
 
-    def set_field(self, name: str, field: str, value: Any, *, fieldtype: str = "custom") -> None:
-        """Set a field by its id or name."""
+    def set_field(self, name: str, field: str, value: Any, *, fieldtype: str = "custom", quiet: bool = False) -> None:
+        """Set a field by its id or name; ``quiet`` tells nobody."""
         with self.lock:
             issue = self._must(name)
             known = {entry["name"]: entry["id"] for entry in self.settings["fields"]}
             identity = known.get(field, field)
             before = issue["fields"].get(identity)
             self._change(issue, {identity: value})
-            self._tell("jira:issue_updated", issue, [_item(field, before, value, field_id=identity, fieldtype=fieldtype)])
+            if not quiet:
+                self._tell("jira:issue_updated", issue, [item(field, before, value, field_id=identity, fieldtype=fieldtype)])
 
     def delete(self, name: str) -> None:
         """Delete an issue for good."""
@@ -290,25 +288,56 @@ class IssueWorld:
             if self.listener:
                 self.listener((event, {"project": {"id": int(project["id"]), "key": key, "name": project["name"]}}, []))
 
-    def add_comment(self, name: str, body: Any, author: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """A comment on an issue, by the bot unless ``author`` is given."""
+    def add_comment(
+        self,
+        name: str,
+        body: Any,
+        author: Mapping[str, Any] | None = None,
+        *,
+        properties: Iterable[Mapping[str, Any]] = (),
+        parent: str = "",
+    ) -> dict[str, Any]:
+        """A comment on an issue, by the bot unless ``author`` is given; ``parent`` is the comment that it answers."""
         with self.lock:
             issue = self._must(name)
+            self._last_comment += 1
             comment = {
-                "id": str(20000 + sum(len(other["comments"]) for other in self.issues.values())),
+                "id": str(self._last_comment),
                 "author": dict(author or self.settings["account"]),
                 "body": body,
                 "created": jira_time(self.clock()),
                 "updated": jira_time(self.clock()),
+                "properties": {each["key"]: each["value"] for each in properties},
+                **({"parentId": int(parent)} if parent else {}),
             }
             issue["comments"].append(comment)
-            self._tell("comment_created", issue, [], {"comment": comment})
+            self._tell_comment("comment_created", issue, comment)
             return comment
+
+    def edit_comment(self, name: str, ident: str, body: Any, properties: Iterable[Mapping[str, Any]] | None = None) -> None:
+        """Give a comment another body; ``properties`` are set beside those that it has."""
+        with self.lock:
+            issue = self._must(name)
+            comment = next(each for each in issue["comments"] if each["id"] == ident)
+            comment |= {"body": body, "updated": jira_time(self.clock())}
+            comment["properties"] = comment.get("properties", {}) | {each["key"]: each["value"] for each in properties or ()}
+            self._tell_comment("comment_updated", issue, comment)
+
+    def delete_comment(self, name: str, ident: str) -> None:
+        """Delete a comment for good; its id is not used again."""
+        with self.lock:
+            issue = self._must(name)
+            comment = next(each for each in issue["comments"] if each["id"] == ident)
+            issue["comments"].remove(comment)
+            self._tell_comment("comment_deleted", issue, comment)
+
+    def _tell_comment(self, event: str, issue: dict[str, Any], comment: Mapping[str, Any]) -> None:
+        self._tell(event, issue, [], {"comment": {name: value for name, value in comment.items() if name != "properties"}})
 
     def told_by_link(self, issue: dict[str, Any], title: str) -> None:
         """A remote link was written: Jira keeps a history item and sends an event for it."""
         self._change(issue, {})
-        self._tell("jira:issue_updated", issue, [_item("RemoteWorkItemLink", None, f"This work item links to {title}")])
+        self._tell("jira:issue_updated", issue, [item("RemoteWorkItemLink", None, f"This work item links to {title}")])
 
     def told_by_property(self, issue: dict[str, Any], key: str, event: str) -> None:
         """An issue property was written or removed."""
@@ -346,37 +375,3 @@ class IssueWorld:
     def _tell(self, event: str, issue: dict[str, Any], items: list[dict[str, Any]], extra: Mapping[str, Any] | None = None) -> None:
         if self.listener:
             self.listener((event, {**(extra or {}), "issue": issue}, items))
-
-
-def jira_time(moment: datetime) -> str:
-    """A moment as Jira writes it: ``2021-09-06T04:34:26.239+0000``."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}+0000"
-
-
-def status_json(name: str, category: str) -> dict[str, Any]:
-    """A status as Jira's answers hold it."""
-    number, colour, title, _ = CATEGORIES[category]
-    return {
-        "id": _status_id(name, category),
-        "name": name,
-        "statusCategory": {"id": number, "key": category, "colorName": colour, "name": title},
-    }
-
-
-def _status_id(name: str, category: str) -> str:
-    return str(10000 + CATEGORIES[category][0] * 100 + sum(name.encode()) % 100)
-
-
-def _item(
-    field: str, before: Any, after: Any, old: Any = None, new: Any = None, *, field_id: str = "", fieldtype: str = "jira"
-) -> dict[str, Any]:
-    item = {
-        "field": field,
-        "fieldtype": fieldtype,
-        "from": old,
-        "fromString": None if before is None else str(before),
-        "to": new,
-        "toString": None if after is None else str(after),
-    }
-    return {**item, "fieldId": field_id} if field_id else item

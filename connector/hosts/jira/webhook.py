@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from connector.hosts.base import Delivery, Event, Ignored, NotThisHost
-from connector.hosts.jira.fields import as_mapping, as_ref, as_sequence, as_text, read_moment
+from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, plain_text, read_moment
 from connector.hosts.jira.jql import is_issue_key
 
 PROPERTY_KEY = "okr"  # the issue property that we write
@@ -71,6 +71,7 @@ class JiraDialect:
 
     handled = _ISSUE | _COMMENT | _PROJECT | _SITE
     ignored = frozenset(_REASONS)
+    commands = True
     kept_headers = frozenset(f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace"))
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
@@ -80,6 +81,14 @@ class JiraDialect:
     def signature(self, headers: Mapping[str, str]) -> str | None:
         """The value of ``X-Hub-Signature``, None when the webhook was made without a secret."""
         return headers.get("x-hub-signature") or None
+
+    def bearer(self, headers: Mapping[str, str]) -> str | None:
+        """The token that webhooks made with an OAuth login carry, signed with the app's client secret; they have no signature.
+
+        Reference: https://developer.atlassian.com/cloud/jira/platform/webhooks
+        """
+        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
 
     def delivery(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Who this delivery is: Jira's identifier (the same on all retries), else a hash of the body. Raises ``NotThisHost``."""
@@ -135,14 +144,15 @@ def _issue_events(name: str, data: Mapping[str, Any], at: datetime | None) -> Se
         ref=ref,
         parent_refs=_parents(changes, fields, ref),
         container=as_text(as_mapping(fields.get("project")).get("key")) or (key.rpartition("-")[0] if is_issue_key(key) else ""),
-        author=_author(data.get("user")),
+        author=account_of(data.get("user")),
         at=at,
     )
     if not comment:
         return [event]
     # Data Center, and a comment made together with a transition, have no comment_created of their own
-    writer = _author(as_mapping(data.get("comment")).get("author")) or event.author
-    return [event, Event("comment", ref=ref, comment_id=comment, author=writer, at=at)]
+    told = as_mapping(data.get("comment"))
+    writer = account_of(told.get("updateAuthor")) or account_of(told.get("author")) or event.author
+    return [event, Event("comment", ref=ref, comment_id=comment, author=writer, at=at, text=_words(told))]
 
 
 def _comment_events(data: Mapping[str, Any], at: datetime | None) -> Sequence[Event] | Ignored:
@@ -153,8 +163,14 @@ def _comment_events(data: Mapping[str, Any], at: datetime | None) -> Sequence[Ev
         ref = found.group(1)
     if not identity or not ref:
         return Ignored("comment without issue")
-    author = _author(comment.get("updateAuthor")) or _author(comment.get("author")) or _author(data.get("user"))
-    return [Event("comment", ref=ref, comment_id=identity, author=author, at=at)]
+    author = account_of(comment.get("updateAuthor")) or account_of(comment.get("author")) or account_of(data.get("user"))
+    return [Event("comment", ref=ref, comment_id=identity, author=author, at=at, text=_words(comment))]
+
+
+def _words(comment: Mapping[str, Any]) -> str | None:
+    """What the event says that the comment says; None when it does not."""
+    body = comment.get("body")
+    return plain_text(body) if body else None
 
 
 def _parents(changes: Sequence[Mapping[str, Any]], fields: Mapping[str, Any], ref: str) -> tuple[str, ...]:
@@ -177,9 +193,3 @@ def _parents(changes: Sequence[Mapping[str, Any]], fields: Mapping[str, Any], re
 
 def _field(change: Mapping[str, Any]) -> str:
     return as_text(change.get("field")).strip().casefold()
-
-
-def _author(user: Any) -> str:
-    """The account id; Data Center has ``key`` or ``name`` instead."""
-    data = as_mapping(user)
-    return as_text(data.get("accountId")) or as_text(data.get("key")) or as_text(data.get("name"))

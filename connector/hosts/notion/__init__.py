@@ -20,7 +20,19 @@ NAME = "notion"
 TITLE = "Notion"
 dialect = NotionDialect()
 
-__all__ = ["NAME", "TITLE", "AuthModel", "OAuthAuth", "TokenAuth", "build", "check_auth", "complete_auth", "dialect"]
+__all__ = [
+    "NAME",
+    "TITLE",
+    "AuthModel",
+    "OAuthAuth",
+    "TokenAuth",
+    "build",
+    "check_auth",
+    "complete_auth",
+    "dialect",
+    "is_renewed",
+    "webhook_secret",
+]
 
 
 class _Strict(BaseModel):
@@ -71,6 +83,16 @@ def check_auth(auth: Mapping[str, Any]) -> None:
         else:
             message = str(first["msg"]).removeprefix("Value error, ")
         raise InputError(message, where=f"auth.{key}") from None
+
+
+def is_renewed(auth: Mapping[str, object]) -> bool:
+    """False: a permission's access token counts until Notion refuses it."""
+    return False
+
+
+def webhook_secret(auth: Mapping[str, str]) -> str:
+    """None: Notion makes a secret for each subscription and tells it once."""
+    return ""
 
 
 def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:

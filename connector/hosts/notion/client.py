@@ -208,6 +208,29 @@ class NotionClient:
         """A comment on a page. Not repeatable."""
         return self.call("POST", "comments", body={"parent": {"page_id": page}, "rich_text": list(rich_text)})
 
+    # Reference: https://developers.notion.com/reference/create-a-comment
+    def answer_discussion(self, discussion: str, rich_text: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """A comment in a discussion. Not repeatable."""
+        return self.call("POST", "comments", body={"discussion_id": discussion, "rich_text": list(rich_text)})
+
+    # Reference: https://developers.notion.com/reference/update-a-comment
+    def update_comment(self, ident: str, rich_text: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Replace the words of a comment of our own."""
+        return self.call("PATCH", f"comments/{ident}", body={"rich_text": list(rich_text)})
+
+    # Reference: https://developers.notion.com/reference/list-comments
+    def comments(self, block: str) -> Iterator[dict[str, Any]]:
+        """The open comments of a page or block."""
+        cursor: str | None = None
+        while True:
+            answer = self.call(
+                "GET", "comments", query={"block_id": block, "page_size": PAGE_SIZE, **({"start_cursor": cursor} if cursor else {})}
+            )
+            yield from (each for each in answer.get("results") or () if isinstance(each, dict))
+            cursor = answer.get("next_cursor")
+            if not answer.get("has_more") or not cursor:
+                return
+
     # Reference: https://developers.notion.com/reference/retrieve-comment
     def comment(self, ident: str) -> dict[str, Any]:
         """One comment."""

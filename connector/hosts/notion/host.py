@@ -30,7 +30,7 @@ from connector.hosts.base import (
     WebhookSetUp,
 )
 from connector.hosts.limits import Budget
-from connector.hosts.notion import candidates, lookup, quick_read
+from connector.hosts.notion import candidates, comments, lookup, quick_read
 from connector.hosts.notion import fields as reading
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.describing import describe, set_up_by_hand
@@ -38,7 +38,7 @@ from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.query import Window, edited_from, source_filter
 from connector.hosts.notion.resolver import Resolver
 from connector.hosts.notion.rows import new_rows, query_rows
-from connector.hosts.notion.schema import Schema, plain_text
+from connector.hosts.notion.schema import Schema
 from connector.hosts.notion.writer import PanelWriter, encode
 from mappings.rules import Selector, SelectorKind
 
@@ -119,9 +119,13 @@ class NotionHost:
         """A page of the workspace's members, sifted by ``text``."""
         return lookup.people(self._client, text, cursor)
 
-    def register_webhook(self, url: str, secret: str) -> WebhookSetUp:
+    def register_webhook(self, url: str, secret: str, containers: Sequence[str] = ()) -> WebhookSetUp:
         """The steps for a person: Notion has no API for subscriptions, and makes the secret itself."""
         return set_up_by_hand(url)
+
+    def drop_webhook(self, url: str) -> bool:
+        """False: Notion has no API for subscriptions."""
+        return False
 
     def quota(self) -> Mapping[str, JSON] | None:
         """How much of our own budget is used: Notion sends no headers about its limits."""
@@ -304,30 +308,15 @@ class NotionHost:
 
     def fetch_comment(self, ref: str, comment: str) -> Comment | None:
         """Read one comment, None when it is gone."""
-        try:
-            answer = self._client.comment(normalise_id(comment))
-        except Gone:
-            return None
-        author = answer.get("created_by")
-        return Comment(
-            id=known_id(answer.get("id")) or comment,
-            author=(known_id(author.get("id")) or "") if isinstance(author, dict) else "",
-            text=plain_text(answer.get("rich_text")),
-            created_at=reading.moment(answer.get("created_time")),
-        )
+        return comments.fetch(self._client, comment)
 
     def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
-        """Answer a comment, once; see ``Host.reply``."""
-        raise NotImplementedError
+        """Answer a comment in its discussion, once; see ``comments.reply``."""
+        return comments.reply(self._client, self._bot, comment, account, text, receipt)
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """A comment on the page that mentions the person; Notion then tells them."""
-        runs: list[dict[str, Any]] = []
-        if account:
-            runs.append({"type": "mention", "mention": {"type": "user", "user": {"id": normalise_id(account)}}})
-            text = f" {text}"
-        runs += [{"type": "text", "text": {"content": text[at : at + 1000]}} for at in range(0, min(len(text), 50_000), 1000)]
-        return {"comment": str(self._client.create_comment(ref, runs).get("id") or "")}
+        return comments.notify(self._client, ref, account, text)
 
     def _bot(self) -> str:
         return self._bot_id or self.identify()

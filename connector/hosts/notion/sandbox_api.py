@@ -137,8 +137,9 @@ def _show_block(block: Body) -> Answer:
 def _show_comment(comment: Body) -> Answer:
     return {
         "object": "comment", "id": comment["id"], "parent": {"type": "page_id", "page_id": comment["page"]},
-        "discussion_id": str(uuid.uuid4()), "created_time": comment["created_time"], "last_edited_time": comment["created_time"],
-        "rich_text": comment["rich_text"], "created_by": {"object": "user", "id": comment["created_by"]},
+        "discussion_id": comment.get("discussion") or comment["id"], "created_time": comment["created_time"],
+        "last_edited_time": comment.get("last_edited_time") or comment["created_time"], "rich_text": comment["rich_text"],
+        "created_by": {"object": "user", "id": comment["created_by"]}, "display_name": {"type": "user", "resolved_name": None},
     }  # fmt: skip
 
 
@@ -337,8 +338,23 @@ def _delete_block(box: NotionSandbox, args: Args, body: Body, ident: str) -> Ans
 
 def _post_comment(box: NotionSandbox, args: Args, body: Body) -> Answer:
     _only(body, "parent", "discussion_id", "rich_text", "attachments", "display_name", "markdown")
-    page = _page(box, str((body.get("parent") or {}).get("page_id")))
-    return _show_comment(box.world.add_comment(page["id"], shapes.normalised(body.get("rich_text")), box.world.data["bot"]))
+    runs, discussion = shapes.normalised(body.get("rich_text")), str(body.get("discussion_id") or "")
+    if discussion:
+        open_one = next((each for each in box.world.data["comments"].values() if discussion in (each["id"], each.get("discussion"))), None)
+        if open_one is None:
+            raise not_found("discussion", discussion)
+        page = _page(box, open_one["page"])
+    else:
+        page = _page(box, str((body.get("parent") or {}).get("page_id")))
+    return _show_comment(box.world.add_comment(page["id"], runs, box.world.data["bot"], discussion=discussion))
+
+
+def _patch_comment(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
+    _only(body, "rich_text", "markdown")
+    comment = box.world.data["comments"].get(id_of(ident))
+    if comment is None or comment["created_by"] != box.world.data["bot"]:
+        raise not_found("comment", ident)
+    return _show_comment(box.world.edit_comment(comment["id"], shapes.normalised(body.get("rich_text"))))
 
 
 def _get_comment(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
@@ -372,5 +388,6 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("DELETE", r"/v1/blocks/([^/]+)", _delete_block),
     ("POST", r"/v1/comments", _post_comment),
     ("GET", r"/v1/comments/([^/]+)", _get_comment),
+    ("PATCH", r"/v1/comments/([^/]+)", _patch_comment),
     ("GET", r"/v1/comments", _list_comments),
 )

@@ -258,13 +258,24 @@ class World:
         data = {"parent": self.parent_of(page), "updated_blocks": [{"id": block["id"], "type": "block"}]}
         self.announce("page.content_updated", "page", page, data, author)
 
-    def add_comment(self, page: str, runs: Sequence[Mapping[str, Any]] | str, author: str = "") -> dict[str, Any]:
-        """A comment on a page."""
+    def add_comment(self, page: str, runs: Sequence[Mapping[str, Any]] | str, author: str = "", *, discussion: str = "") -> dict[str, Any]:
+        """A comment on a page, in a discussion of its own or in one that is there."""
         with self.lock:
             ident, who = str(uuid.uuid4()), author or self.data["person"]
             rich_text = shapes.text_runs(runs) if isinstance(runs, str) else list(runs)
             comment = {"id": ident, "page": page, "rich_text": rich_text, "created_by": who, "created_time": self.now()}
+            comment["discussion"] = discussion or str(uuid.uuid4())
             self.data["comments"][ident] = comment
             data = {"page_id": page, "parent": {"id": page, "type": "page"}}
             self.announce("comment.created", "comment", ident, data, who)
+            return comment
+
+    def edit_comment(self, ident: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Give a comment other words."""
+        with self.lock:
+            comment: dict[str, Any] = self.data["comments"][ident]
+            comment |= {"rich_text": list(runs), "last_edited_time": self.now()}
+            page = comment["page"]
+            data = {"page_id": page, "parent": {"id": page, "type": "page"}}
+            self.announce("comment.updated", "comment", ident, data, comment["created_by"])
             return comment

@@ -32,6 +32,7 @@ _SCOPES = frozenset(
 class NotionDialect:
     """Notion's deliveries."""
 
+    commands = False  # each comment would cost a request: its events do not say what it says
     handled: frozenset[str] = _CHANGED | _COMMENTS | _SCOPES | {"page.deleted", AUTOMATION}
     ignored: frozenset[str] = frozenset(
         {
@@ -61,6 +62,10 @@ class NotionDialect:
     def signature(self, headers: Mapping[str, str]) -> str | None:
         """The value of ``X-Notion-Signature``: ``sha256=<hex>`` over the raw body."""
         return headers.get(SIGNATURE_HEADER)
+
+    def bearer(self, headers: Mapping[str, str]) -> str | None:
+        """None: Notion signs the body."""
+        return None
 
     def delivery(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """The event's id, the same on all attempts. Raises ``NotThisHost``."""

@@ -136,14 +136,29 @@ KINDS: tuple[Kind, ...] = (
         frozenset({"access_token", "refresh_token", "client_id", "client_secret"}),
     ),
 )
+# Made by the installed app itself; nobody enters it, so no wizard offers it.
+FORGE = Kind(
+    "jira-forge",
+    JIRA,
+    "Forge app",
+    "The connector's app, installed on the site, brings its own token every hour.",
+    ("Nothing is entered here: install the app on the site, and accept the site on the page Connections when it waits there.",),
+    (),
+    frozenset({"cloud_id", "forge"}),
+)
 BY_ID: Mapping[str, Kind] = {kind.id: kind for kind in KINDS}
 
 
 def kind_of(host: str, auth: Mapping[str, object]) -> Kind | None:
     """The kind of a login by its keys; None for one that no kind describes."""
-    return next((kind for kind in KINDS if kind.host == host and kind.keys == set(auth)), None)
+    return next((kind for kind in (*KINDS, FORGE) if kind.host == host and kind.keys == set(auth)), None)
 
 
 def of_host(host: str) -> tuple[Kind, ...]:
     """The kinds of one host, the easiest first."""
     return tuple(kind for kind in KINDS if kind.host == host)
+
+
+def is_forge_login(auth: Mapping[str, object]) -> bool:
+    """True for the login of a connection that works through the Forge app alone."""
+    return "forge" in auth

@@ -10,7 +10,7 @@ from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import InputError
 from connector.runtime import Runtime
 from connector.services.changes import record
-from connector.store.tables import Connection
+from connector.store.tables import Connection, ForgeInstallation
 
 FIELDS = {"auth": "credentials", "webhook_secret": "webhook secret", "previous_webhook_secret": "former webhook secret"}
 
@@ -27,7 +27,7 @@ def reseal(runtime: Runtime, viewer: Viewer = SYSTEM) -> Resealed:
     """Seal everything with the newest key, retired connections too, in one transaction. What no key opens is left as it is."""
     number, locked = 0, []
     with runtime.store.write() as session:
-        for row in session.scalars(select(Connection).order_by(Connection.name)):
+        for row in session.scalars(select(Connection).order_by(Connection.name).with_for_update()):
             for column, words in FIELDS.items():
                 sealed = getattr(row, column)
                 if not sealed:
@@ -37,5 +37,11 @@ def reseal(runtime: Runtime, viewer: Viewer = SYSTEM) -> Resealed:
                     number += 1
                 except InputError:
                     locked.append(f"{row.name}: {words}")
+        for app in session.scalars(select(ForgeInstallation).where(ForgeInstallation.system_token.is_not(None)).with_for_update()):
+            try:
+                app.system_token = runtime.vault.seal(runtime.vault.open(app.system_token or ""))
+                number += 1
+            except InputError:
+                app.system_token = app.token_ends_at = None  # the next hourly call brings another
         record(session, viewer, runtime.now(), "reseal", "secrets", "all", after={"sealed": number, "locked": locked})
     return Resealed(number, tuple(locked))

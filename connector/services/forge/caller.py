@@ -32,6 +32,8 @@ class Invocation:
     place: Mapping[str, Any] = field(default_factory=dict)
     system_token: str = field(default="", repr=False)  # acts as the app; never log it
     user_token: str = field(default="", repr=False)  # acts as the person; used at once, never stored, never logged
+    ends_at: float = 0.0  # when the invocation token ends, epoch seconds
+    trace: str = ""  # under which Atlassian finds the call in its logs
 
 
 @dataclass(frozen=True, slots=True)

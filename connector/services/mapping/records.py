@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, func, or_, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from connector.domain.rights import Viewer
 from connector.errors import NotFound
 from connector.services.changes import View, version_of
 from connector.store.reads.paging import Page, after, cut, moment_text
-from connector.store.tables import Connection, Cycle, KeyResult, MappingItem, Objective, Person, Team
+from connector.store.tables import Connection, Cycle, Item, KeyResult, MappingItem, Objective, Person, Team
 from connector.store.tables import Mapping as MappingRow
 from connector.store.visibility import READY, visible
 
@@ -93,10 +93,12 @@ def mappings_page(
     owner: str | None = None,
     state: str | None = None,
     text: str | None = None,
+    project: str | None = None,
 ) -> Page:
     """Mappings that the viewer may know of, in the order of their key results; those switched off only for ``state`` "off".
 
-    Filters: key result's id, connection's name, team's name, owner's e-mail, state, words of the key result's title. Two statements.
+    Filters: key result's id, connection's name, team's name, owner's e-mail, state, words of the key result's title, key of a Jira project
+    whose issues feed or are named by the mapping. Two statements.
     Raises ``InputError`` for a bad cursor or limit.
     """
     query = _records(viewer)
@@ -104,6 +106,8 @@ def mappings_page(
         query = query.where(KeyResult.id == key_result)
     if connection is not None:
         query = query.where(Connection.name == connection)
+    if project is not None:
+        query = query.where(_of_project(project))
     if team is not None:
         query = query.join(Team, Team.id == Objective.team_id).where(Team.name == team)
     if owner is not None:
@@ -117,6 +121,18 @@ def mappings_page(
     records = [Record(*row) for row in shown]
     counts = count_items(session, [each.row.id for each in records])
     return Page([describe(each, counts.get(each.row.id, 0)) for each in records], following)
+
+
+def _of_project(key: str) -> ColumnElement[bool]:
+    """Issues of the project are items of the mapping, or the rule names the project or an epic of it (it may not have been read yet)."""
+    rule = type_coerce(MappingRow.rule, String)
+    fed = (
+        select(MappingItem.item_id)
+        .join(Item, Item.id == MappingItem.item_id)
+        .where(MappingItem.mapping_id == MappingRow.id, Item.container == key)
+        .exists()
+    )
+    return or_(fed, rule.contains(f'"{key}"', autoescape=True), rule.contains(f'"{key}-', autoescape=True))
 
 
 def _key(row: Any) -> Sequence[str | int]:

@@ -154,4 +154,6 @@ def _check_in(row: CheckIn, author: str | None) -> dict[str, Any]:
         "draft": row.draft,
         "created_at": moment_text(row.created_at),
         "source": row.source,
+        "doubt": None,  # sealed; opened above the store for those who may read it
+        "blocker_link": row.blocker_link,
     }

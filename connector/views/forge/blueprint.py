@@ -3,13 +3,17 @@
 A panel's view answers ``answer(html)``. The bundle puts ``html`` into its frame; ``said`` becomes a short message, ``refresh`` (seconds)
 asks it to load anew. Errors are problem details; a 422 may carry the form again in ``html``. 401 says one thing only: the token is
 refused (Forge would else take our own refusals for that).
+
+Forge hands the body of a success to the bundle and may drop that of anything else. A bundle therefore asks for an envelope
+(``x-okr-envelope: 1``): our refusals then come as 200 with the same problem details, whose ``status`` says what they are. 401 and our
+own faults (5xx) stay what they are, so that Forge counts them.
 """
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
-from connector.problems import problem
+from connector.problems import CONTENT_TYPE, problem
 
 blueprint = Blueprint("forge", __name__, url_prefix="/forge/v1")
 
@@ -20,3 +24,12 @@ def answer(html: str, *, status: int = 200, said: str = "", refresh: int = 0, ti
         return problem(status, said or "Something needs a look before this can be saved.", html=html)
     body = {"html": html, **({"said": said} if said else {}), **({"refresh": refresh} if refresh else {})}
     return jsonify(body | ({"title": title} if title else {}))
+
+
+@blueprint.after_request
+def _in_envelope(response: Response) -> Response:
+    asked = request.headers.get("x-okr-envelope") == "1"
+    if asked and 400 <= response.status_code < 500 and response.status_code != 401 and response.content_type == CONTENT_TYPE:
+        response.status_code = 200
+        response.content_type = "application/json"
+    return response

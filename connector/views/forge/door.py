@@ -12,10 +12,14 @@ from typing import ParamSpec, TypeVar
 from flask import Response, g, request
 
 from connector.problems import problem
-from connector.services.forge import people
+from connector.services.forge import installations, people, replay
 from connector.services.forge.caller import Caller, Invocation
 from connector.services.forge.invocation import NotInvoked, verify
+from connector.services.forge.keys import KeysUnavailable
 from connector.web.context import runtime
+
+MOST_SENT = 600_000  # bytes; Forge lets people send 500 KB
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,11 +42,8 @@ def for_app(view: Callable[P, R]) -> Callable[P, R | Response]:
 
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R | Response:
-        try:
-            g.forge_invocation = verify(runtime(), dict(request.headers.items()))
-        except NotInvoked as error:
-            return problem(401, str(error))
-        return view(*args, **kwargs)
+        refused = _let_in(bind=False)
+        return view(*args, **kwargs) if refused is None else refused
 
     return checked
 
@@ -52,8 +53,29 @@ def for_person(view: Callable[P, R]) -> Callable[P, R | Response]:
 
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+        request.max_content_length = MOST_SENT
+        refused = _let_in(bind=request.method not in SAFE)
+        if refused is not None:
+            return refused
         g.forge_caller = people.caller_of(runtime(), g.forge_invocation)
         g.viewer = g.forge_caller.viewer  # templates and services ask the same question everywhere
         return view(*args, **kwargs)
 
-    return for_app(checked)
+    return checked
+
+
+def _let_in(*, bind: bool) -> Response | None:
+    """Check the token and make the installation known; an answer when the call ends here. ``bind``: the token may change one thing only."""
+    try:
+        found = verify(runtime(), dict(request.headers.items()))
+        if bind:
+            replay.bind(runtime(), found, request.method, request.full_path, request.get_data())
+    except NotInvoked as error:
+        return problem(401, str(error))
+    except KeysUnavailable:
+        return problem(
+            503, "Atlassian's keys cannot be read now, so the call cannot be checked. Try again shortly.", headers={"Retry-After": "5"}
+        )
+    g.forge_invocation = found
+    g.forge_installation = installations.note(runtime(), found)
+    return None

@@ -1,3 +1,188 @@
-"""Our own pages inside Jira's frame: a page request carried by the app, answered with the page's main part."""
+"""Our own pages inside Jira's frame: a page request carried by the app, answered with the page's main part.
+
+The same views, services, forms and rights as in a browser; only the way there differs. A request runs through the application a second
+time with the caller as its viewer. The signed cookie of that run (form token and messages, never a sign-in) travels back and forth in
+the answer, because the frame has no cookies of ours.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import Client, TestResponse
+
+from connector.domain.rights import Viewer
+from connector.errors import Forbidden, InputError
+from connector.services.forge import rights
+from connector.views.forge.blueprint import blueprint
+from connector.views.forge.door import caller, for_person
+from connector.web.context import runtime
+from connector.web.gate import INSIDE
+
+REDIRECTS = 5
+COOKIE = "okr_session"
+METHODS = ("GET", "POST")
+# What the two pages of the app may show, by the endpoints' names: mapping and looking after, nothing that shows or takes a secret
+# (credentials, webhook secrets, tokens, sign-in links), no uploads, no streams.
+PROJECT = ("mappings.", "pages.key_result", "pages.objective", "pages.check_in")
+ADMIN = (
+    *PROJECT,
+    "pages.overview",
+    "plan.",
+    *(f"connections.{name}" for name in ("index", "show", "run_checks", "sync", "pause", "resume")),
+    *(f"people.{name}" for name in ("index", "new", "add", "person", "save", "pick_account", "use_account", "pick_people", "add_people")),
+)
+_PASSED = ("HX-Request", "HX-Target", "HX-Trigger", "HX-Current-URL", "Accept", "X-CSRFToken", "Content-Type")
+_GIVEN = ("HX-Redirect", "HX-Location", "HX-Refresh", "HX-Push-Url", "HX-Replace-Url", "HX-Retarget", "HX-Reswap", "HX-Trigger")
+
+_MAIN = re.compile(r'<main id="main"[^>]*>(.*)</main>', re.DOTALL)
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+_STATIC = re.compile(r'(?:href|src)="/static/([a-z_]+)\.(css|js)(?:\?[^"]*)?"')
+_SAID = re.compile(r'<p class="toast said" role="status">(.*?)</p>', re.DOTALL)
+_TOKEN = re.compile(r'"X-CSRFToken(?:"|&#34;): (?:"|&#34;)([^"&]+)')
+
+
+@blueprint.post("/page")
+@for_person
+def show_page() -> Response:
+    """One page or fragment. Body: ``area`` ("project" or "admin"), ``method``, ``path``, ``body`` (as a form sends it), ``headers``,
+    ``jar`` (as the last answer gave it).
+
+    A page gives ``html`` (what is in its main part), ``title``, ``path`` (after redirects), ``styles``, ``scripts``, ``said``, ``token``;
+    anything else ``raw`` with ``type`` and ``headers``. Always ``status`` and ``jar``.
+    """
+    asked = _asked()
+    if asked["area"] == "admin":
+        rights.require_jira_admin(runtime(), caller())
+    answer, path = _walk(asked, caller().viewer)
+    told: dict[str, Any] = {"status": answer.status_code, "path": path, "jar": _jar(asked["jar"], answer)}
+    text = answer.get_data(as_text=True)
+    main = _MAIN.search(text)
+    if main is None:
+        headers = {name: answer.headers[name] for name in _GIVEN if name in answer.headers}
+        return jsonify(told | {"raw": text, "type": answer.mimetype, "headers": headers})
+    found = _STATIC.findall(text)
+    title, token = _TITLE.search(text), _TOKEN.search(text)
+    return jsonify(
+        told
+        | {
+            "html": main[1],
+            "title": unescape(title[1]).strip() if title else "",
+            "styles": [name for name, kind in found if kind == "css"],
+            "scripts": [name for name, kind in found if kind == "js"],
+            "said": [unescape(words) for words in _SAID.findall(text)],
+            "token": token[1] if token else "",
+        }
+    )
+
+
+@blueprint.post("/page/start")
+@for_person
+def start() -> Response:
+    """Where the page of a module begins: ``{"path"}``, for the project that Jira shows or for the site's admin."""
+    asked = caller()
+    area = _text(_given(), "area") or "project"
+    if area == "admin":
+        rights.require_jira_admin(runtime(), asked)
+        return jsonify({"path": f"/connections/{asked.connection_name}"})
+    if not asked.project:
+        raise InputError("Jira did not say which project this is; open the page from a project", where="project")
+    return jsonify({"path": f"/mappings/projects/{asked.connection_name}/{asked.project}"})
+
+
+def _given() -> Mapping[str, Any]:
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError("the request holds no JSON object")
+    return body
+
+
+def _asked() -> dict[str, Any]:
+    given = _given()
+    area, method, path = _text(given, "area") or "project", (_text(given, "method") or "GET").upper(), _text(given, "path")
+    if area not in ("project", "admin"):
+        raise InputError("must be project or admin", where="area")
+    if method not in METHODS:
+        raise InputError(f"must be {' or '.join(METHODS)}", where="method")
+    _require_shown(path, method, area)
+    headers = given.get("headers")
+    kept = {str(name).lower(): str(value)[:2000] for name, value in headers.items()} if isinstance(headers, dict) else {}
+    return {
+        "area": area,
+        "method": method,
+        "path": path,
+        "body": _text(given, "body"),
+        "jar": _text(given, "jar"),
+        "headers": {name: kept[name.lower()] for name in _PASSED if name.lower() in kept},
+    }
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name, "")
+    if not isinstance(value, str):
+        raise InputError("must be a text", where=name)
+    return value
+
+
+def _require_shown(path: str, method: str, area: str) -> None:
+    """Raises ``Forbidden`` for a path that is no page of the area, ``InputError`` for one that is no path of ours."""
+    parts = urlsplit(path)
+    if (
+        not path.startswith("/")
+        or path.startswith("//")
+        or "\\" in path
+        or parts.scheme
+        or parts.netloc
+        or any(sign < " " for sign in path)
+    ):
+        raise InputError("must be a path of this connector, such as /mappings", where="path")
+    try:
+        endpoint, _ = current_app.url_map.bind("frame").match(parts.path, method=method)
+    except HTTPException:
+        return  # a page that does not exist says so itself, a missing slash is mended by a redirect
+    if not _is_among(str(endpoint), PROJECT if area == "project" else ADMIN):
+        raise Forbidden("this page is not shown inside Jira; open the connector in a tab of its own")
+
+
+def _is_among(endpoint: str, names: tuple[str, ...]) -> bool:
+    return any(endpoint.startswith(name) if name.endswith(".") else endpoint == name for name in names)
+
+
+def _walk(asked: Mapping[str, Any], viewer: Viewer) -> tuple[TestResponse, str]:
+    """The answer after redirects, and the path it stands for."""
+    base = runtime().settings.base_url
+    client = Client(current_app.wsgi_app, use_cookies=True)
+    domain = urlsplit(base).hostname or "localhost"
+    if asked["jar"]:
+        client.set_cookie(COOKIE, asked["jar"], domain=domain)
+    method, path, body, headers = asked["method"], asked["path"], asked["body"], dict(asked["headers"])
+    inner = {INSIDE: viewer, "REMOTE_ADDR": request.remote_addr or ""}
+    for _ in range(REDIRECTS):
+        options: dict[str, Any] = {"data": body.encode()} if method == "POST" else {}
+        headers.setdefault("Accept", "text/html")
+        answer = client.open(path, method=method, base_url=base, headers=headers, environ_overrides=inner, **options)
+        if answer.status_code not in (301, 302, 303, 307, 308) or "HX-Request" in headers:
+            return answer, path
+        target = urlsplit(answer.headers["Location"])
+        if target.netloc and target.netloc != urlsplit(base).netloc:
+            raise Forbidden("this page leads to another site; open the connector in a tab of its own")
+        path = target.path + (f"?{target.query}" if target.query else "") + (f"#{target.fragment}" if target.fragment else "")
+        method, body = "GET", ""
+        headers.pop("Content-Type", None)
+        _require_shown(path, method, asked["area"])
+    raise InputError("the page redirects in a circle", where="path")
+
+
+def _jar(before: str, answer: TestResponse) -> str:
+    """The cookie of the run: a new one, else the one that was there."""
+    for line in answer.headers.getlist("Set-Cookie"):
+        name, _, rest = line.partition("=")
+        if name == COOKIE:
+            return rest.partition(";")[0]
+    return before

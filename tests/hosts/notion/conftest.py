@@ -23,6 +23,7 @@ BODIES = {
     ("POST", "/query"): "QueryDataSourceBodyParameters",
     ("POST", "/search"): "SearchBodyParameters",
     ("POST", "/comments"): "CreateCommentBodyParameters",
+    ("PATCH", "/comments/"): "UpdateCommentBodyParameters",
     ("PATCH", "/pages/"): "UpdatePageBodyParameters",
 }
 

@@ -1,0 +1,141 @@
+"""Comments on issues: read one, mention a person, answer a command once.
+
+Our answers carry a comment property that names the comment which they answer, so that an answer whose confirmation got lost is found
+again instead of written twice. This module decides nothing about commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from connector.errors import Gone, Refused
+from connector.hosts.base import JSON, Comment
+from connector.hosts.jira.client import JiraClient
+from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, document, read_moment
+from connector.hosts.jira.panel import digest
+from connector.hosts.jira.spoken import spoken_text
+
+MARKER = "okr-connector"  # the comment property of our answers: {"instance", "reply_to", "digest"}
+PAGE = 100
+MOST_PAGES = 10  # of the newest comments that are looked through for a lost answer
+
+
+def fetch(client: JiraClient, ref: str, comment: str) -> Comment | None:
+    """What one comment says, without what it quotes; None when it is gone."""
+    try:
+        data = as_mapping(client.get(f"{_path(ref)}/{quote(comment, safe='')}"))
+    except Gone:
+        return None
+    return Comment(
+        as_ref(data.get("id")) or comment,
+        account_of(data.get("author")),
+        spoken_text(data.get("body")),
+        read_moment(data.get("created")),
+        account_of(data.get("updateAuthor")),
+        read_moment(data.get("updated")),
+    )
+
+
+def notify(client: JiraClient, ref: str, account: str, text: str) -> Mapping[str, JSON]:
+    """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""
+    answer = as_mapping(client.post(_path(ref), {"body": _body(client, account, text)}))
+    return {"comment": as_ref(answer.get("id"))}
+
+
+def reply(
+    client: JiraClient, instance: str, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]
+) -> Mapping[str, JSON]:
+    """Answer ``comment``; see ``Host.reply``. Receipt: ``{"comment": id of the answer, "digest"}``.
+
+    Without a receipt the comments after ``comment`` are looked through first; an answer that a person deleted is written anew.
+    Raises ``Gone`` when the issue is gone, ``Uncertain`` when the answer to a write got lost: the next call finds what was written.
+    Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments
+    """
+    wanted = digest([account, text])
+    present = as_text(receipt.get("comment"))
+    if present and receipt.get("digest") == wanted:
+        return dict(receipt)
+    content: dict[str, Any] = {"body": _body(client, account, text), "properties": [_mark(instance, comment, wanted)]}
+    if not present:
+        present, shown = _written_before(client, instance, ref, comment)
+        if shown == wanted:
+            return {"comment": present, "digest": wanted}
+    if present:
+        try:
+            # notifyUsers is left alone: asking for silence takes more rights than the bot needs for anything else
+            client.put(f"{_path(ref)}/{quote(present, safe='')}", content)
+            return {"comment": present, "digest": wanted}
+        except Gone:
+            client.get(f"issue/{quote(ref, safe='')}", {"fields": "id"})  # raises Gone when it is the issue that is gone
+    answer = as_mapping(_post_below(client, ref, comment, content))
+    return {"comment": as_ref(answer.get("id")), "digest": wanted}
+
+
+def _mark(instance: str, comment: str, shown: str) -> Mapping[str, Any]:
+    return {"key": MARKER, "value": {"instance": instance, "reply_to": comment, "digest": shown}}
+
+
+def _post_below(client: JiraClient, ref: str, comment: str, content: Mapping[str, Any]) -> Any:
+    """Write a comment, in the thread of ``comment`` where the site takes that.
+
+    ``parentId`` is what Jira's own pages send; the published contract allows it as an unnamed key. A site that refuses it gets a
+    comment of its own, which the mention ties to the asker.
+    """
+    if client.cloud and comment.isascii() and comment.isdigit():
+        try:
+            return client.post(_path(ref), {**content, "parentId": int(comment)})
+        except Refused as error:
+            if error.status != 400:
+                raise
+    return client.post(_path(ref), content)
+
+
+def _written_before(client: JiraClient, instance: str, ref: str, comment: str) -> tuple[str, str]:
+    """(id of our answer to ``comment``, digest of what it says); both "" when there is none."""
+    me = ""
+    for other in _newer(client, ref, comment):
+        me = me or account_of(client.get("myself"))
+        if account_of(other.get("author")) != me:
+            continue
+        ident = as_ref(other.get("id"))
+        try:
+            told = as_mapping(client.get(f"comment/{quote(ident, safe='')}/properties/{MARKER}"))
+        except Gone:
+            continue
+        value = as_mapping(told.get("value"))
+        if value.get("instance") == instance and as_ref(value.get("reply_to")) == comment:
+            return ident, as_text(value.get("digest"))
+    return "", ""
+
+
+def _newer(client: JiraClient, ref: str, comment: str) -> Iterator[Mapping[str, Any]]:
+    """The comments written after ``comment``, the newest first."""
+    seen = 0
+    for _ in range(MOST_PAGES):
+        answer = as_mapping(client.get(_path(ref), {"startAt": seen, "maxResults": PAGE, "orderBy": "-created"}))
+        found = [as_mapping(entry) for entry in as_sequence(answer.get("comments"))]
+        for entry in found:
+            if _is_at_or_before(as_ref(entry.get("id")), comment):
+                return
+            yield entry
+        seen += len(found)
+        total = answer.get("total")
+        if not found or (isinstance(total, int) and seen >= total):
+            return
+
+
+def _is_at_or_before(ident: str, comment: str) -> bool:
+    """Ids of comments grow; of two that are no numbers only equal ones are told apart."""
+    return int(ident) <= int(comment) if ident.isdecimal() and comment.isdecimal() else ident == comment
+
+
+def _body(client: JiraClient, account: str, text: str) -> Any:
+    if client.cloud:
+        return document(text, account)
+    return f"[~{account}] {text}" if account else text
+
+
+def _path(ref: str) -> str:
+    return f"issue/{quote(ref, safe='')}/comment"

@@ -1,0 +1,278 @@
+"""An owner's update: checked, stored once, and the key result asked to be computed again. One transaction."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connector.domain import scoring
+from connector.domain.checkin import CheckInDraft, parse_check_in
+from connector.domain.rights import Viewer
+from connector.errors import Conflict, InputError, NotFound, StoreUnavailable
+from connector.runtime import Runtime
+from connector.services.changes import Stale
+from connector.services.check_ins.blockers import link_of
+from connector.services.check_ins.doubts import open_doubt, seal_doubt
+from connector.services.check_ins.opening import base_of, over_text, read_seen, seen_text
+from connector.services.check_ins.rights import require_check_in
+from connector.services.facts import Facts, load_facts
+from connector.services.rollup import roll_up_dirty
+from connector.store import work
+from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
+
+LONGEST_FILL = 7 * 24 * 3600  # seconds; a form that was left open longer says nothing about filling it in
+_AHEAD = timedelta(days=1)  # somewhere it is tomorrow already
+_REMEMBERED = 50  # entries of the audit trail that are looked through for a draft that was completed another way
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The stored check-in; ``missing`` names what keeps it a draft; ``repeated`` says that it was filed before."""
+
+    id: int
+    draft: bool
+    missing: tuple[str, ...]
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who says what, and how we know it again."""
+
+    draft: CheckInDraft
+    person: Person | None
+    speaker: str
+    source: str
+    identity: str
+    opened_at: datetime | None
+
+
+def file_check_in(
+    runtime: Runtime,
+    key_result_id: str,
+    data: dict[str, Any],
+    *,
+    author: str,
+    source: str = "api",
+    source_id: str | None = None,
+    token: str = "",
+    viewer: Viewer | None = None,
+    seen: str | None = None,
+    opened_at: datetime | None = None,
+) -> Filed:
+    """File an update of ``author`` (an e-mail address, "" for none known).
+
+    The same ``source`` and ``source_id`` file once; for a draft they complete it. Whatever an author has as an open draft of this key
+    result is completed by the next update of theirs, so that there are never two.
+
+    ``token`` is the name of the API token that says so: the audit trail names it as who did this, and the author beside it.
+    Whether it may speak for ``author`` is for the caller to know. ``viewer``: who asks; their right is checked here, None for commands
+    on the machine itself. ``seen``: what a form was shown with, so that an update in between is noticed. ``opened_at``: when.
+
+    Raises ``InputError`` for bad fields, ``NotFound`` for an unknown key result or person, ``Forbidden``, ``Conflict`` when the cycle
+    is over, ``Stale`` when somebody checked in since the form was shown.
+    """
+    now = runtime.now()
+    with runtime.store.write() as session:
+        if viewer is not None:
+            require_check_in(session, viewer, key_result_id)
+        # Two of the same moment wait for each other here (SQLite has one writer anyhow).
+        session.execute(select(KeyResult.id).where(KeyResult.id == key_result_id).with_for_update())
+        identity = source_id or secrets.token_hex(12)
+        before = session.scalar(select(CheckIn).where(CheckIn.source == source, CheckIn.source_id == identity))
+        if before is not None and not before.draft and seen is None:
+            return Filed(before.id, False, (), repeated=True)
+        facts = load_facts(session, [key_result_id], computing=False).get(key_result_id)
+        if facts is None:
+            raise NotFound(f"there is no key result {key_result_id!r}")
+        told = _Told(
+            parse_check_in(data, facts.definition), _author(session, author), token or author or source, source, identity, opened_at
+        )
+        if before is not None and _same(runtime, before, told):
+            return Filed(before.id, before.draft, told.draft.missing(), repeated=True)
+        if over := over_text(facts, runtime):
+            raise Conflict(over)
+        _check_day(told.draft, now)
+        if before is None and told.draft.missing() and (done := _completed(session, key_result_id, f"{source}:{identity}")) is not None:
+            return Filed(done, False, (), repeated=True)
+        if before is not None and not before.draft:  # the same form, sent again with other entries
+            raise _stale(session, facts)
+        if seen is not None:
+            _check_seen(session, facts, seen, told.draft.value)
+        row = _stored(runtime, session, facts, told, before, now)
+        _note(session, row, told, token, now)
+        work.want(session, KeyResult, [key_result_id], runtime.epoch())
+        filed = Filed(row.id, row.draft, told.draft.missing())
+    # Who files a number and looks again shall see it. The check-in is stored: what fails here is made up for by a worker.
+    with suppress(StoreUnavailable):
+        roll_up_dirty(runtime)
+    runtime.queue.nudge("settle")
+    return filed
+
+
+def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, before: CheckIn | None, now: datetime) -> CheckIn:
+    """The new row. Open drafts of the author are replaced by it: their moment is now, after whatever others filed meanwhile."""
+    draft, seconds = told.draft, _seconds(told.opened_at, now)
+    for old in _open_drafts(session, facts.row.id, told, before):
+        seconds = None if seconds is None else seconds + (old.seconds or 0)
+        if (old.source, old.source_id) != (told.source, told.identity):
+            _remember(session, old, told, now)
+        session.delete(old)
+    session.flush()  # the identity is free before the new row takes it
+    base = base_of(session, facts.row.id, facts.check_ins)
+    movement = scoring.movement(facts.definition, base.value, draft.value) if base is not None else None
+    # A day without a time stands for its end, but never for a moment that has not come yet.
+    as_of = min(now, datetime.combine(draft.as_of, time.max, tzinfo=runtime.settings.zone)) if draft.as_of else now
+    row = CheckIn(
+        key_result_id=facts.row.id,
+        author_id=told.person.id if told.person else None,
+        value=draft.value,
+        confidence=draft.confidence,
+        blocker=draft.blocker or None,
+        decision=draft.decision.value if draft.decision else None,
+        comment=draft.comment or None,
+        movement=movement.value if movement else None,
+        as_of=as_of,
+        delayed=draft.delayed,
+        draft=bool(draft.missing()),
+        created_at=now,
+        source=told.source,
+        source_id=told.identity,
+        doubt=seal_doubt(runtime, draft.doubt),
+        blocker_link=link_of(session, [link.id for link in facts.links], draft.blocker or ""),
+        seconds=seconds,
+    )
+    session.add(row)
+    session.flush()
+    if not row.draft:
+        _moved(session, facts.row, row, told.person.email if told.person else told.source, now)
+    return row
+
+
+def _note(session: Session, row: CheckIn, told: _Told, token: str, now: datetime) -> None:
+    speaker = {"token": token, "author": told.person.email if told.person else ""} if token else {}
+    session.add(
+        Audit(
+            at=now,
+            actor=told.speaker,
+            action="check_in",
+            entity="key_result",
+            entity_id=row.key_result_id,
+            after={"check_in": row.id, "draft": row.draft} | speaker,
+        )
+    )
+
+
+def _open_drafts(session: Session, key_result_id: str, told: _Told, before: CheckIn | None) -> list[CheckIn]:
+    found = [before] if before is not None else []
+    if told.person is not None:
+        mine = select(CheckIn).where(CheckIn.key_result_id == key_result_id, CheckIn.author_id == told.person.id, CheckIn.draft.is_(True))
+        found += [row for row in session.scalars(mine) if before is None or row.id != before.id]
+    return found
+
+
+def _remember(session: Session, old: CheckIn, told: _Told, now: datetime) -> None:
+    """Note which draft an update of another source completed: when the draft's request comes again, it must not come back."""
+    session.add(
+        Audit(
+            at=now,
+            actor=told.speaker,
+            action="complete",
+            entity="check_in",
+            entity_id=old.key_result_id,
+            after={"draft": old.id, "was": f"{old.source}:{old.source_id}"},
+        )
+    )
+
+
+def _completed(session: Session, key_result_id: str, was: str) -> int | None:
+    """The draft of this identity that was completed by an update of another source, as its former id."""
+    entries = session.scalars(
+        select(Audit.after)
+        .where(Audit.entity == "check_in", Audit.entity_id == key_result_id, Audit.action == "complete")
+        .order_by(Audit.id.desc())
+        .limit(_REMEMBERED)
+    )
+    return next((int(after["draft"]) for after in entries if after and after.get("was") == was), None)
+
+
+def _same(runtime: Runtime, row: CheckIn, told: _Told) -> bool:
+    """Whether a request that came again says what its first coming said."""
+    draft = told.draft
+    return (
+        row.author_id == (told.person.id if told.person else None)
+        and row.value == draft.value
+        and row.confidence == draft.confidence
+        and (row.blocker or "") == (draft.blocker or "")
+        and row.decision == (draft.decision.value if draft.decision else None)
+        and (row.comment or "") == draft.comment
+        and row.delayed == draft.delayed
+        and open_doubt(runtime, row.doubt) == draft.doubt
+    )
+
+
+def _check_day(draft: CheckInDraft, now: datetime) -> None:
+    if draft.as_of is not None and draft.as_of > (now + _AHEAD).date():
+        raise InputError("enter a day that has come: a number cannot describe a later one", where="as_of")
+
+
+def _check_seen(session: Session, facts: Facts, seen: str, value: float | None) -> None:
+    """Raises ``Stale`` when somebody checked in since the form was shown, or the number that it showed, and that is filed, has changed."""
+    found, current = read_seen(seen), facts.row.current
+    if found is None or found[0] != (facts.check_ins[-1].id if facts.check_ins else 0):
+        raise _stale(session, facts)
+    if found[1] != current and value == found[1]:
+        raise Stale({"value": current}, version=seen_text(found[0], current))
+
+
+def _stale(session: Session, facts: Facts) -> Stale:
+    """What was filed since a form was shown."""
+    last = facts.check_ins[-1] if facts.check_ins else None
+    if last is None:
+        return Stale({"value": facts.row.current}, version=seen_text(0, facts.row.current))
+    by = session.scalar(select(Person.name).where(Person.id == last.author_id)) if last.author_id is not None else None
+    theirs = {"value": last.value, "confidence": last.confidence, "blocker": last.blocker or "", "decision": last.decision or "none"}
+    return Stale(
+        {**theirs, "comment": last.comment or "", "at": last.created_at}, version=seen_text(last.id, facts.row.current), by=by or "somebody"
+    )
+
+
+def _seconds(opened_at: datetime | None, now: datetime) -> int | None:
+    if opened_at is None:
+        return None
+    took = (now - opened_at).total_seconds()
+    return round(took) if 0 <= took <= LONGEST_FILL else None
+
+
+def _author(session: Session, email: str) -> Person | None:
+    if not email:
+        return None
+    person = session.scalar(select(Person).where(Person.email == email.strip().lower(), Person.active.is_(True)))
+    if person is None:
+        raise NotFound(f"there is no active person with the e-mail address {email!r}; add them under people and apply")
+    return person
+
+
+def _moved(session: Session, key_result: KeyResult, row: CheckIn, actor: str, now: datetime) -> None:
+    """A check-in with a value is a reading too, also when it confirms the number that was there."""
+    if row.value is not None:
+        latest = select(Reading.value).where(Reading.key_result_id == key_result.id).order_by(Reading.id.desc()).limit(1)
+        session.add(
+            Reading(
+                key_result_id=key_result.id,
+                value=row.value,
+                previous=session.scalar(latest),
+                kind="check_in",
+                as_of=row.as_of,
+                day=row.as_of.astimezone(UTC).date(),
+                recorded_at=now,
+                actor=actor,
+                source={"check_in": row.id},
+            )
+        )

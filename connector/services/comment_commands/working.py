@@ -1,0 +1,180 @@
+"""Works off the comments that wait: read each at the host, carry it out, answer it. The one place here that calls a host.
+
+Everything may come twice: a check-in is filed under the identity of its comment, an answer is found again by the host's receipt or mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select, update
+
+from connector.domain.commands import parse_commands
+from connector.errors import Gone, HostError, Refused
+from connector.hosts.base import Comment, Host
+from connector.runtime import Runtime
+from connector.services import connections
+from connector.services.comment_commands.carrying_out import Outcome, carry_out
+from connector.services.counters import count
+from connector.store import work
+from connector.store.tables import CommentCommand, Connection
+
+log = structlog.get_logger(__name__)
+
+SLICE = 10  # comments read before new deliveries are looked at again
+MOST_ANSWERS = 60  # to one item within an hour: should another robot talk back, the talk ends there
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A comment that was read. ``comment`` is None when it is gone."""
+
+    claim: work.Claim
+    row: CommentCommand
+    comment: Comment | None
+
+
+def answer_due(runtime: Runtime, connection: Connection, host: Host, *, limit: int = SLICE) -> int:
+    """Carry out some comments that are due, in the order in which they were said. Raises ``HostError`` for the connection."""
+    now = runtime.epoch()
+    with runtime.store.write() as session:
+        mine = [CommentCommand.connection_id == connection.id]
+        claims = work.claim(session, CommentCommand, now, limit=limit, lease_seconds=90, where=mine)
+    if not claims:
+        return 0
+    bot = _bot_of(runtime, connection, host, claims)
+    left = list(claims)
+    heard: list[_Heard] = []
+    for claim in claims:
+        if (found := _tried(runtime, connection, host, claim, left, partial(_read, runtime, host, claim))) is not None:
+            heard.append(found)
+    for each in sorted(heard, key=_moment):
+        _tried(runtime, connection, host, each.claim, left, partial(_answer, runtime, connection, host, each, bot))
+        left = [claim for claim in left if claim.id != each.claim.id]
+    return len(claims)
+
+
+def _moment(heard: _Heard) -> tuple[datetime, int]:
+    """Comments are carried out as they were said, however their events came; ids of comments grow where they are numbers."""
+    comment = heard.comment
+    number = int(comment.id) if comment is not None and comment.id.isdecimal() else 0
+    return (comment.said_at if comment is not None and comment.said_at is not None else _FIRST, number)
+
+
+def _tried(runtime: Runtime, connection: Connection, host: Host, claim: work.Claim, left: Sequence[work.Claim], act: Any) -> Any:
+    """Do one step for one comment. What concerns this comment alone ends it; what concerns the connection gives all of ``left`` back."""
+    try:
+        return act()
+    except HostError as error:
+        if connections.is_item_trouble(error) or (isinstance(error, Refused) and _credentials_work(host)):
+            log.warning("comment_refused", connection=connection.name, comment=claim.id, reason=error.message)
+            _close(runtime, connection, claim, Outcome("gone" if isinstance(error, Gone) else "refused"), {}, error.message)
+            return None
+        with runtime.store.write() as session:
+            until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch())
+            work.postpone(session, CommentCommand, [claim], ready_at=max(until, runtime.epoch() + 1.0), error=error.message)
+            others = [other for other in left if other.id != claim.id]
+            work.postpone(session, CommentCommand, others, ready_at=until, error="", failed=False)
+        raise
+
+
+def _bot_of(runtime: Runtime, connection: Connection, host: Host, claims: Sequence[work.Claim]) -> str:
+    """Our own account there. Without it we might talk to ourselves, so it is asked for where no connection test has noted it."""
+    if connection.bot_id:
+        return connection.bot_id
+    try:
+        found = host.identify()
+    except HostError as error:
+        with runtime.store.write() as session:
+            until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch())
+            work.postpone(session, CommentCommand, claims, ready_at=max(until, runtime.epoch() + 1.0), error=error.message)
+        raise
+    with runtime.store.write() as session:
+        session.execute(update(Connection).where(Connection.id == connection.id, Connection.bot_id == "").values(bot_id=found))
+    connection.bot_id = found
+    return found
+
+
+def _read(runtime: Runtime, host: Host, claim: work.Claim) -> _Heard:
+    with runtime.store.read() as session:
+        row = session.get_one(CommentCommand, claim.id)
+    return _Heard(claim, row, host.fetch_comment(row.ref, row.comment_id))
+
+
+def _answer(runtime: Runtime, connection: Connection, host: Host, heard: _Heard, bot: str) -> None:
+    row, comment = heard.row, heard.comment
+    if comment is None:  # deleted: what it did is not undone
+        _close(runtime, connection, heard.claim, Outcome("gone"), row.reply)
+        return
+    if comment.speaker in ("", bot) or comment.author == bot or _is_answer(runtime, row):
+        _close(runtime, connection, heard.claim, Outcome("own"), row.reply)
+        return
+    spoken = parse_commands(comment.text)
+    if not spoken or (row.outcome and spoken.digest == row.digest):
+        # Nothing is said, or nothing new: an edit that only changes other words is none of our business.
+        _close(runtime, connection, heard.claim, Outcome(row.outcome or "none", row.digest), row.reply)
+        return
+    outcome = carry_out(runtime, connection, row, comment, spoken)
+    receipt = row.reply
+    if outcome.text and (receipt or not _talks_too_much(runtime, row)):
+        receipt = dict(host.reply(row.ref, comment.id, comment.speaker, outcome.text, row.reply or {}))
+    _close(runtime, connection, heard.claim, outcome, receipt)
+
+
+def _is_answer(runtime: Runtime, row: CommentCommand) -> bool:
+    """Whether this comment is an answer of ours, whatever account wrote it."""
+    with runtime.store.read() as session:
+        receipts = session.scalars(
+            select(CommentCommand.reply).where(CommentCommand.connection_id == row.connection_id, CommentCommand.ref == row.ref)
+        ).all()
+    return any(row.comment_id in receipt.values() for receipt in receipts if receipt)
+
+
+def _talks_too_much(runtime: Runtime, row: CommentCommand) -> bool:
+    since = runtime.now() - timedelta(hours=1)
+    with runtime.store.read() as session:
+        lately = session.scalar(
+            select(func.count())
+            .select_from(CommentCommand)
+            .where(
+                CommentCommand.connection_id == row.connection_id,
+                CommentCommand.ref == row.ref,
+                CommentCommand.handled_at > since,
+                CommentCommand.digest != "",
+            )
+        )
+    return (lately or 0) >= MOST_ANSWERS
+
+
+def _credentials_work(host: Host) -> bool:
+    """A 403 for one comment need not be the whole connection's: ask the host who we are."""
+    try:
+        host.identify()
+    except Refused:
+        return False
+    return True
+
+
+def _close(
+    runtime: Runtime, connection: Connection, claim: work.Claim, outcome: Outcome, receipt: dict[str, Any] | None, error: str = ""
+) -> None:
+    """Mark a comment done, unless somebody else took it over meanwhile."""
+    with runtime.store.write() as session:
+        if not work.finish(session, CommentCommand, [claim], runtime.epoch()):
+            log.warning("comment_lease_lost", comment=claim.id)
+            return
+        values: dict[str, Any] = {"outcome": outcome.word, "handled_at": runtime.now(), "error": error[:500] or None}
+        if outcome.digest:
+            values["digest"] = outcome.digest
+        if receipt:
+            values["reply"] = receipt
+        session.execute(update(CommentCommand).where(CommentCommand.id == claim.id).values(**values))
+        count(session, "okr_comment_commands_total", connection=connection.name, outcome=outcome.word)
+        if not error:
+            connections.succeeded(session, connection.id, runtime.now())

@@ -1,0 +1,81 @@
+"""How updates come: on time, late, missing or unfinished, by team. Never by person: this asks for a habit, it ranks nobody (R042).
+
+Each key result is held to its own cadence, so a fortnightly one is not late in a weekly view (R081).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connector.domain import rhythm
+from connector.domain.buckets import Bucket
+from connector.domain.model import Cadence
+from connector.services.insight.scope import Light
+from connector.store.tables import CheckIn
+
+
+class Update(StrEnum):
+    """How the latest update of a key result came."""
+
+    ON_TIME = "on time"
+    LATE = "late"  # it came, after it was due
+    MISSING = "missing"  # it is due and has not come
+    DRAFT = "draft"  # it is due, and what came is not complete
+    NOT_DUE = "not due yet"  # there was none so far, and none had to be
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One key result: ``last`` is its last complete check-in, ``due`` the moment until which the next one is on time."""
+
+    light: Light
+    update: Update
+    last: datetime | None
+    due: datetime
+
+
+def judge(
+    cadence: Cadence, begun: datetime, last: datetime | None, before: datetime | None, draft: datetime | None, now: datetime, zone: tzinfo
+) -> tuple[Update, datetime]:
+    """How the latest update came, and when the next is due. ``begun``: since when updates are asked for; ``before``: the last but one."""
+    due = rhythm.due_by(cadence, max(last, begun) if last else begun, zone)
+    if now > due:
+        since = last or begun
+        return (Update.DRAFT if draft is not None and draft > since else Update.MISSING), due
+    if last is None:
+        return Update.NOT_DUE, due
+    was_due = rhythm.due_by(cadence, max(before, begun) if before else begun, zone)
+    return (Update.LATE if last > was_due else Update.ON_TIME), due
+
+
+def load_standings(session: Session, lights: Sequence[Light], now: datetime, zone: tzinfo) -> list[Standing]:
+    """How each key result's updates come: one statement; closed ones are left out."""
+    running = [each for each in lights if each.bucket is not Bucket.CLOSED]
+    place = func.row_number().over(partition_by=(CheckIn.key_result_id, CheckIn.draft), order_by=CheckIn.id.desc()).label("place")
+    inner = (
+        select(CheckIn.key_result_id, CheckIn.draft, CheckIn.created_at, place)
+        .where(CheckIn.key_result_id.in_([each.id for each in running]))
+        .subquery()
+    )
+    last: dict[str, list[datetime]] = {}
+    drafts: dict[str, datetime] = {}
+    for name, draft, at, _ in session.execute(select(inner).where(inner.c.place <= 2).order_by(inner.c.place)) if running else ():
+        if draft:
+            drafts.setdefault(name, at)
+        else:
+            last.setdefault(name, []).append(at)
+    found = []
+    for each in running:
+        told = last.get(each.id, [])
+        begun = max(each.created_at, datetime.combine(each.cycle.start, time(), tzinfo=zone))
+        update, due = judge(
+            Cadence(each.cadence), begun, told[0] if told else None, told[1] if len(told) > 1 else None, drafts.get(each.id), now, zone
+        )
+        found.append(Standing(each, update, told[0] if told else None, due))
+    return found

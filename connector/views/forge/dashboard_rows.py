@@ -1,0 +1,207 @@
+"""What the views of a dashboard panel have in common, ready to print: the three answers, lists with as many rows as fit, ages, sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.domain import buckets, wording
+from connector.domain.buckets import EXCEPTIONS, Bucket
+from connector.domain.model import State
+from connector.domain.triage import Edges
+from connector.services.insight.open_points import Point
+from connector.services.insight.scope import Light, Scope, Sources
+from connector.views.answers import week_text
+from connector.views.query import KeyResultView, age_text
+
+MOST_ROWS = 60  # key results in one panel: nobody reads more, and the way to all of them stands below
+LEAST_ROWS = 8  # of each list, so that none is pushed out by the ones before it
+SILENT = timedelta(hours=Edges().source_hours)
+ASK_WORDS = {"budget": "Budget", "approval": "Approval", "scope": "Less scope", "headcount": "Headcount", "other": "Other"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The three questions in their order, each as a bold part and the rest."""
+
+    moving: tuple[str, str]
+    off_track: tuple[str, str]
+    decisions: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One key result in a list."""
+
+    kr: KeyResultView
+    moves: str
+    bucket: Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One list: ``count`` of all that are in it, ``rows`` those shown, ``more`` how many are not, ``left`` these by state."""
+
+    bucket: Bucket
+    word: str
+    count: int
+    rows: tuple[Row, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The lists of one forum; ``name`` is "" when there is only one section."""
+
+    name: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An open ask, ready to print."""
+
+    kind: str
+    text: str
+    key_result: str
+    title: str
+    owner: str
+    age: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A blocker, ready to print."""
+
+    text: str
+    key: str
+    address: str
+    key_result: str
+    title: str
+    owner: str
+    age: str
+    state: State
+    state_word: str
+
+
+def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime) -> Answers:
+    """Are we moving, where are we off track, what decision is needed now."""
+    closed = sum(each.bucket is Bucket.CLOSED for each in lights)
+    running = [each for each in lights if each.bucket is not Bucket.CLOSED]
+    ways = [(word, sum(each.moves == word for each in running)) for word in buckets.MOVES]
+    rest = [f"{count} {word}" for word, count in ways[1:] if count] + ([f"{closed} closed"] if closed else [])
+    counts = {bucket: sum(each.bucket is bucket for each in lights) for bucket in Bucket}
+    off = [f"{counts[each]} {buckets.WORDS[each].lower()}" for each in (Bucket.AT_RISK, Bucket.STALLED) if counts[each]]
+    dark, early = counts[Bucket.CANNOT_TELL], sum(each.early for each in running)
+    beside = ([f"{dark} cannot be told"] if dark else []) + ([f"{early} raised early"] if early else [])
+    oldest = age(asks[0].since, now) if asks else ""
+    return Answers(
+        (f"{ways[0][1]} of {len(lights)}", " moving" + "".join(f", {part}" for part in rest)),
+        (", ".join(off) or ("None seen" if dark else "Nothing"), "".join(f" · {part}" for part in beside)),
+        (f"{len(asks)} {'ask' if len(asks) == 1 else 'asks'}" if asks else "None asked", f", oldest {oldest}" if oldest else ""),
+    )
+
+
+def places(lights: Sequence[Light], most: int = MOST_ROWS) -> list[Light]:
+    """Those of the ordered key results that are shown: each list gets its least, then the lists in their order what is left. Order is kept.
+
+    Closed ones fold away and never take a place of a running one.
+    """
+    counts = {bucket: sum(each.bucket is bucket for each in lights) for bucket in Bucket}
+    given = {bucket: min(count, LEAST_ROWS if bucket is not Bucket.CLOSED else 0) for bucket, count in counts.items()}
+    for bucket in Bucket:
+        given[bucket] += min(counts[bucket] - given[bucket], max(0, most - sum(given.values())))
+    shown: list[Light] = []
+    for each in lights:
+        if given[each.bucket] > 0:
+            given[each.bucket] -= 1
+            shown.append(each)
+    return shown
+
+
+def section(name: str, lights: Sequence[Light], shown: Sequence[Light], views: dict[str, KeyResultView]) -> Section:
+    """The lists of some ordered key results; empty ones are left out."""
+    groups = []
+    for bucket in Bucket:
+        count = sum(each.bucket is bucket for each in lights)
+        rows = tuple(Row(views[each.id], each.moves, bucket) for each in shown if each.bucket is bucket and each.id in views)
+        if count:
+            groups.append(Group(bucket, buckets.WORDS[bucket], count, rows, count - len(rows)))
+    return Section(name, tuple(groups))
+
+
+def counted(lights: Sequence[Light]) -> list[tuple[Bucket, str, int]]:
+    """Every list with its word and count; the exceptions also when they are empty, because none is an answer."""
+    found = [(bucket, buckets.WORDS[bucket], sum(each.bucket is bucket for each in lights)) for bucket in Bucket]
+    return [entry for entry in found if entry[2] or entry[0] in (*EXCEPTIONS, Bucket.ON_TRACK)]
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """ "9 days", "5 h", "just now"; "age not known"."""
+    return age_text(since, now).removesuffix(" ago") if since else "age not known"
+
+
+def asks_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[str, str], now: datetime) -> tuple[Ask, ...]:
+    """Asks, ready to print."""
+    return tuple(
+        Ask(
+            ASK_WORDS[each.kind],
+            each.text,
+            each.key_result,
+            lights[each.key_result].title,
+            owners.get(each.key_result, "ownerless"),
+            age(each.since, now),
+        )
+        for each in points
+    )
+
+
+def blockers_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[str, str], now: datetime) -> tuple[Blocker, ...]:
+    """Blockers, ready to print."""
+    return tuple(
+        Blocker(
+            each.text,
+            each.key,
+            each.address,
+            each.key_result,
+            lights[each.key_result].title,
+            owners.get(each.key_result, "ownerless"),
+            age(each.since, now),
+            lights[each.key_result].state,
+            wording.STATE_WORDS[lights[each.key_result].state],
+        )
+        for each in points
+    )
+
+
+def read_text(sources: Sources, now: datetime) -> str:
+    """ "Read 2 min ago"."""
+    if sources.read_at is not None:
+        return f"Read {age_text(sources.read_at, now)}"
+    return "Not read" if sources.late else "Values from check-ins"
+
+
+def late_text(sources: Sources) -> str:
+    """ "one source late: acme-notion"; "" when none is."""
+    count = len(sources.late)
+    if not count:
+        return ""
+    word = "one source" if count == 1 else f"{count} sources"
+    named = ", ".join(sources.late[:3]) + (f" and {count - 3} more" if count > 3 else "")
+    return f"{word} late: {named}"
+
+
+def title_of(scope: Scope) -> str:
+    """Whose panel it is: the forum's, the team's, or everybody's."""
+    return " · ".join(part for part in (scope.forum_name, scope.team_name) if part) or "All teams"
+
+
+def when_text(scope: Scope, today_of: datetime) -> str:
+    """ "week 7 of 13"; several cycles are named."""
+    cycles = list(scope.cycles.values())
+    if len(cycles) == 1:
+        return (
+            week_text(cycles[0], today_of.date()).partition(" · ")[2] if not scope.chosen_cycle else week_text(cycles[0], today_of.date())
+        )
+    return f"{len(cycles)} cycles: {', '.join(each.name for each in cycles[:3])}" if cycles else ""

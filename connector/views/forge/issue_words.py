@@ -1,0 +1,315 @@
+"""The panel of an issue in words: one block for each key result, ready to print. No HTTP, no statement, no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from connector.domain import wording
+from connector.domain.model import Kind, State
+from connector.domain.panel import FLAT_BUT_CONFIDENT
+from connector.domain.quality import OUTPUT
+from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY
+from connector.services.facts import cycle_end_moment
+from connector.services.forge.issue_links import BELOW, NAMED, Issue, Served
+from connector.services.forge.issue_reading import Shown
+from connector.services.forge.issue_work import Part, Work
+from connector.store.tables import Connection
+from connector.store.visibility import DRAFT
+from connector.views.figures import Spark, spark
+from connector.views.query import CANNOT_TELL, KeyResultView, Known, age_text
+from mappings.rules import Mode
+
+SPARK = (96, 28)
+MOST_GOALS = 4  # lines of the chain above a key result; what lies between is counted
+_NOBODY = {"api": "an API token", "import": "an import"}
+_TOLD_ELSEWHERE = (OUTPUT, FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY)
+
+Address = Callable[[str, str], str]  # kind ("objective", "key_result") and id → the address of our page
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: what it is called, the words, and what stands quietly behind them."""
+
+    name: str
+    text: str
+    meta: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One key result of the issue, ready to print. "" leaves a part out.
+
+    ``way``: the line above the key result, of the issue itself · ``goals``: (title, address), nearest first, with ``between`` more before
+    the last · ``ends``: words at the left, middle and right of the bar · ``by``: who or what told the value, and how old it is ·
+    ``decided``: which decision came from the owner's last update.
+    """
+
+    kr: KeyResultView
+    url: str
+    way: str
+    tags: tuple[str, ...]
+    goals: tuple[tuple[str, str], ...]
+    between: int
+    spark: Spark
+    as_of: str
+    by: str
+    ends: tuple[str, str, str]
+    question: str
+    movement: tuple[str, str]
+    updated: Line
+    comment: str
+    facts: tuple[Line, ...]
+    blocker: Line | None
+    blocker_link: tuple[str, str]
+    ask: Line | None
+    late: str
+    frozen: str
+    work: str
+    work_lines: tuple[str, ...]
+    update: str
+    decided: str = ""
+
+
+def blocks(issue: Issue, shown: Sequence[Shown], address: Address, now: datetime, zone: tzinfo) -> list[Block]:
+    """The key results of an issue as blocks, in their order."""
+    return [_block(issue, each, address, now, zone) for each in shown]
+
+
+def in_one_line(found: Sequence[Served]) -> str:
+    """ "At risk", or of several "1 at risk, 2 on track": what the panel's title says."""
+    if not found:
+        return ""
+    if len(found) == 1:
+        return wording.STATE_WORDS[found[0].state]
+    counts: dict[State, int] = {}
+    for each in found:
+        counts[each.state] = counts.get(each.state, 0) + 1
+    return ", ".join(f"{count} {wording.STATE_WORDS[state].lower()}" for state, count in counts.items())
+
+
+def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzinfo) -> Block:
+    facts, row = each.facts, each.facts.row
+    kr = Known.of(facts, each.check_ins).view(facts, now, zone)
+    over = facts.objective.closed_at is not None or now >= cycle_end_moment(facts.cycle, zone)
+    last = each.check_ins[-1] if each.check_ins else None
+    drawn = spark(
+        each.readings,
+        kr.definition,
+        facts.cycle,
+        width=SPARK[0],
+        height=SPARK[1],
+        late=kr.state in CANNOT_TELL,
+        since=wording.day_text(facts.cycle.start),
+    )
+    goals = [(goal.title, address("objective", goal.id)) for goal in each.goals]
+    between = max(0, len(goals) - MOST_GOALS)
+    told_by = next((entry for entry in reversed(each.check_ins) if entry.value is not None), None)
+    word, _, rest = kr.movement_text.partition(", ")
+    return Block(
+        kr=kr,
+        url=address("key_result", kr.id),
+        way=_way(issue, each.served),
+        tags=_tags(each, kr),
+        goals=(*goals[: MOST_GOALS - 1], goals[-1]) if between else tuple(goals),
+        between=between,
+        spark=drawn,
+        as_of=_as_of(row, told_by, zone),
+        by=_by(row, told_by, kr),
+        ends=_ends(kr),
+        question=f"{FLAT_BUT_CONFIDENT[:1].upper()}{FLAT_BUT_CONFIDENT[1:]}" if kr.moves == "flat" and _flagged(kr) else "",
+        movement=(word, rest) if kr.moves != "not known" else ("not known", ""),
+        updated=_updated(last, zone),
+        comment=kr.comment,
+        facts=_facts(issue, each, kr, last),
+        blocker=Line("Blocker", kr.blocker, _blocked(each, kr, now)) if kr.blocker else None,
+        blocker_link=_linked(last),
+        ask=_ask(kr, last, now) if kr.ask else None,
+        late=_late(facts.connections.values(), kr),
+        frozen=f"The cycle {facts.cycle.name} is over: values and confidence are frozen." if over else "",
+        work=_work(each),
+        work_lines=_work_lines(each, now),
+        update="" if over or not each.may_update else "Finish your draft" if each.draft is not None else "Update",
+    )
+
+
+def _flagged(kr: KeyResultView) -> bool:
+    return FLAG_FLAT_BUT_CONFIDENT in kr.flags
+
+
+def _way(issue: Issue, served: Served) -> str:
+    """The issue in the chain: "HARB-140 Invite, in HARB-131"."""
+    own = " ".join(part for part in (issue.key, issue.title) if part) or "This issue"
+    key = issue.titles.get(served.epic, ("", ""))[0] if served.how == BELOW else ""
+    return f"{own}, in {key}" if key else own
+
+
+def _tags(each: Shown, kr: KeyResultView) -> tuple[str, ...]:
+    objective = each.facts.objective
+    stage = "draft" if objective.stage == DRAFT else "" if each.facts.started else "scheduled"
+    return tuple(word for word in (stage, "restricted" if objective.restricted else "", OUTPUT if OUTPUT in kr.flags else "") if word)
+
+
+def _as_of(row: Any, told_by: Any, zone: tzinfo) -> str:
+    if row.as_of is None:
+        return ""
+    if (row.source or {}).get("kind") == "check_in" and told_by is not None and told_by.delayed:
+        return f"as of {wording.local_day_text(told_by.as_of, zone)}, delayed"
+    return f"as of {wording.moment_text(row.as_of, zone)}"
+
+
+def _by(row: Any, told_by: Any, kr: KeyResultView) -> str:
+    """Whether a person or a machine told the value, and how old it is (R041)."""
+    kind = (row.source or {}).get("kind")
+    if row.current is None or kind is None:
+        return kr.source
+    if kind == "check_in":
+        return f"told by {_author(told_by)}" if told_by is not None else "told in a check-in"
+    if kind == "mapping":
+        return f"read by sync · {kr.source}"
+    return "imported" if kind == "import" else kr.source
+
+
+def _ends(kr: KeyResultView) -> tuple[str, str, str]:
+    early = " · too early to expect" if FLAG_TOO_EARLY in kr.flags and kr.progress is not None else ""
+    middle = f"{kr.way} · expected {wording.percent_text(kr.expected)}" if kr.expected is not None else f"{kr.way}{early}"
+    if kr.definition.kind is Kind.METRIC:
+        return f"from {kr.start_text}", middle, f"to {kr.target_text}"
+    return kr.start_text if kr.definition.kind in (Kind.YES_NO, Kind.MILESTONES) else "", middle, kr.target_text
+
+
+def _updated(last: Any, zone: tzinfo) -> Line:
+    if last is None:
+        return Line("Updated", "never")
+    return Line("Updated", f"{wording.local_day_text(last.created_at, zone)}, {_author(last)}")
+
+
+def _author(check_in: Any) -> str:
+    return check_in.name or _NOBODY.get(check_in.source, "author not known")
+
+
+def _facts(issue: Issue, each: Shown, kr: KeyResultView, last: Any) -> tuple[Line, ...]:
+    lines = [_mine(issue, each)]
+    if last is not None and not kr.blocker and not kr.ask:
+        lines.append(Line("Blocker, ask", "none"))
+    elif last is not None and not kr.ask:
+        lines.append(Line("Ask", "none"))
+    told = [flag for flag in kr.flags if flag not in _TOLD_ELSEWHERE]
+    if told:
+        lines.append(Line("Note", " · ".join(told)))
+    return tuple(line for line in lines if line is not None)
+
+
+def _blocked(each: Shown, kr: KeyResultView, now: datetime) -> str:
+    """Since when there is a blocker without a break, and who has it."""
+    since = now
+    for entry in reversed(each.check_ins):
+        if not entry.blocker:
+            break
+        since = entry.as_of
+    days = (now - since).days
+    age = f"for {wording.days_text(days)}" if days else "since today"
+    return f"{age}, with {kr.owner}" if kr.owner else f"{age}, with nobody: ownerless"
+
+
+def _linked(last: Any) -> tuple[str, str]:
+    """The issue that was picked as the blocker: its key and address; ("", "") where there is none."""
+    link = last.blocker_link if last is not None and last.blocker else None
+    if not isinstance(link, dict):
+        return "", ""
+    url = str(link.get("url") or "")
+    return str(link.get("key") or link.get("ref") or ""), url if url.startswith(("https://", "http://")) else ""
+
+
+def _ask(kr: KeyResultView, last: Any, now: datetime) -> Line:
+    since = f"{age_text(kr.ask_since, now)}, " if kr.ask_since else ""
+    return Line("Ask", kr.ask.removeprefix("Asks for "), f"asked {since}by {_author(last)}" if last is not None else "")
+
+
+def _late(connections: Any, kr: KeyResultView) -> str:
+    """What keeps numbers from coming, and who mends it."""
+    parked: list[Connection] = [row for row in connections if row.parked_at is not None]
+    if parked:
+        return f"The connection {parked[0].name} is parked: {parked[0].parked_reason}. Numbers stay as they were until an admin mends it."
+    paused = [row.name for row in connections if row.paused_at is not None]
+    if paused:
+        return f"The connection {paused[0]} is paused. Numbers stay as they were until an admin resumes it."
+    return ""
+
+
+# --- the linked work -------------------------------------------------------------------------------------------------------
+
+
+def _mine(issue: Issue, each: Shown) -> Line | None:
+    """What part of the work this issue is, and whether it moves the value."""
+    served, work = each.served, each.work
+    mode = "" if any(link.rule.mode is Mode.VALUE for link in served.links) else "context: never moves the value"
+    name = "This epic" if served.how == NAMED else "This issue"
+    if work is None:
+        return Line(name, mode or "counts towards the value") if each.linked else None
+    if served.how == NAMED and work.epic is not None:
+        return Line(name, _share(work.epic, work), mode)
+    if work.own is None:
+        above = issue.titles.get(issue.above[0], ("", ""))[0] if issue.above else ""
+        return Line(name, f"counted with {above}" if above else "not counted by itself", mode)
+    standing = {True: "done", False: "not done yet", None: "status not known"}[work.own_done]
+    if work.unit == "point":
+        size = f"{_amount(work.own.total)} of {_things(work.whole.total, 'point')}" if work.own.total else "no points yet"
+    else:
+        size = f"1 of {_things(work.whole.total, 'linked issue')}"
+    return Line(name, f"{size}, {standing}", mode)
+
+
+def _share(part: Part, work: Work) -> str:
+    if not part.items:
+        return "no issues below it are counted yet"
+    if not part.total:
+        return f"no points on its {_things(part.items, 'issue')} yet"
+    done = f"{_amount(part.done)} of {_things(part.total, work.unit)} done"
+    if part.items == work.whole.items:
+        return f"{done}, all of the linked work"
+    return f"{done}, {wording.percent_text(part.total / work.whole.total)} of the work"
+
+
+def _work(each: Shown) -> str:
+    """The linked work folded to one line (R080)."""
+    work = each.work
+    if work is None:
+        stored = each.facts.row.source or {}
+        if stored.get("total") and stored.get("done") is not None:
+            return f"{wording.plain_number(stored['done'], 0)} of {_things(stored['total'], 'linked item')} done"
+        if any(link.broken for link in each.linked):
+            return "Linked issues cannot be read now"
+        return "No linked issues yet" if all(link.listed for link in each.linked) else "Linked issues were not read yet"
+    if work.unit == "point":
+        return f"{_amount(work.whole.done)} of {_things(work.whole.total, 'point')} done in {_things(work.whole.items, 'linked issue')}"
+    return f"{_amount(work.whole.done)} of {_things(work.whole.total, 'linked issue')} done"
+
+
+def _work_lines(each: Shown, now: datetime) -> tuple[str, ...]:
+    lines = []
+    if (work := each.work) is not None:
+        stand = [(work.finished, "done"), (work.started, "in progress"), (work.waiting, "to do"), (work.untold, "with a status not known")]
+        lines.append(", ".join(f"{count} {word}" for count, word in stand if count))
+        more = [(work.without, "without points"), (work.left_out, "left out as won’t do")]
+        lines += [f"{_things(count, 'issue')} {word}" for count, word in more if count]
+        if each.scope is not None and (grown := work.whole.items + work.left_out - each.scope[1]):
+            lines.append(f"{'+' if grown > 0 else wording.MINUS}{_things(abs(grown), 'issue')} since {wording.day_text(each.scope[0])}")
+    lines += [link.broken for link in each.linked if link.broken]
+    if each.linked and all(link.rule.mode is not Mode.VALUE for link in each.linked):
+        lines.append("Context: this work never moves the value")
+    for row in each.facts.connections.values():
+        if each.linked and row.id == each.linked[0].connection_id:
+            lines.append(f"{row.name}, read {age_text(row.last_success_at, now)}" if row.last_success_at else f"{row.name}, not read yet")
+    return tuple(lines)
+
+
+def _amount(value: float) -> str:
+    return wording.plain_number(value, 1)
+
+
+def _things(count: float, word: str) -> str:
+    return f"{_amount(count)} {word}" if count == 1 else f"{_amount(count)} {word}s"

@@ -1,0 +1,244 @@
+// The fragments of a panel: loaded, swapped, sent. Attributes of the markup say what happens, see docs/jira.md:
+// data-get (load and swap), form[data-post] (send and swap), data-check + data-check-into (look while typing), data-open (own tab).
+
+import { call, open } from "./bridge.js";
+import { entries, fill, forget, json, keep, kept, same } from "./kept.js";
+import { mayTryAgain, notSaved, whatHappened } from "./words.js";
+
+const TYPING = 300; // milliseconds without a key before a check is asked
+const SAID = 6000; // milliseconds that a message stays
+const SLOW = 250; // milliseconds before waiting is said
+const SOONEST = 5; // seconds between two loads by clock
+
+// `home` gives { path, method, body } of the first view; `place` keeps entries of different issues apart.
+export function panel({ home, place = "", waiting = "Reading", onTitle = () => {}, onAnswer = () => {} }) {
+  const main = document.getElementById("okr");
+  const toast = document.getElementById("said");
+  let turn = 0; // the latest load wins, whatever comes back first
+  let sending = null;
+  let again = 0;
+  let hiding = 0;
+  let last = null; // how the present view was loaded
+  let loadedAt = 0;
+
+  const keyOf = (form) => `okr ${place} ${form.dataset.post}`;
+
+  async function load(request, { focus = false, quiet = false } = {}) {
+    const mine = ++turn;
+    const wanted = request ?? home();
+    const done = wait(quiet ? "" : waiting);
+    const outcome = await call(wanted.path, wanted);
+    if (mine !== turn) return;
+    done();
+    loadedAt = Date.now();
+    if (outcome.status >= 200 && outcome.status < 300) {
+      last = wanted;
+      show(outcome.body, focus ? "heading" : "stay");
+    } else if (outcome.body.html) {
+      last = wanted;
+      show(outcome.body, focus ? "heading" : "stay");
+    } else if (quiet && last) {
+      later(60); // what is shown stays; it says its own age
+    } else {
+      trouble(outcome, wanted);
+    }
+  }
+
+  function show(body, focusing) {
+    const held = focusing === "stay" ? document.activeElement?.id : "";
+    const opened = [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
+    main.innerHTML = body.html ?? "";
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    if (body.said) say(body.said);
+    if (body.title) onTitle(body.title);
+    main.querySelectorAll("form[data-post]").forEach(prepare);
+    onAnswer(main);
+    if (focusing === "heading") point(main.querySelector("[autofocus]") ?? main.querySelector("h1, h2, h3, legend") ?? main);
+    else if (focusing === "error") point(main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert], h1, h2, h3") ?? main);
+    else if (held) document.getElementById(held)?.focus({ preventScroll: true });
+    later(body.refresh);
+  }
+
+  function point(element) {
+    if (!element.matches("a[href], button, input, select, textarea, [tabindex]")) element.tabIndex = -1;
+    element.focus();
+  }
+
+  // By clock, and never under the hands of somebody who fills in a form or reads with the keyboard.
+  function later(seconds) {
+    clearTimeout(again);
+    if (!(seconds > 0)) return;
+    again = setTimeout(() => (busy() || document.hidden ? later(SOONEST) : load(last, { quiet: true })), Math.max(seconds, SOONEST) * 1000);
+  }
+
+  function busy() {
+    return Boolean(sending) || [...main.querySelectorAll("form[data-post]")].some((form) => form.contains(document.activeElement) || !same(form.before, entries(form)));
+  }
+
+  function wait(text) {
+    main.setAttribute("aria-busy", "true");
+    const timer = setTimeout(() => {
+      main.classList.add("waits");
+      if (text && !main.querySelector(":scope > .busy")) main.prepend(Object.assign(document.createElement("p"), { className: "busy", textContent: text }));
+    }, SLOW);
+    return () => {
+      clearTimeout(timer);
+      main.classList.remove("waits");
+      main.removeAttribute("aria-busy");
+      main.querySelector(":scope > .busy")?.remove();
+    };
+  }
+
+  // The whole frame when there is nothing to go back to, else a line above what is there.
+  function trouble(outcome, wanted) {
+    const box = message(whatHappened(outcome));
+    if (wanted && mayTryAgain(outcome.status)) {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn again", textContent: "Try again" });
+      button.addEventListener("click", () => load(wanted, { focus: true }));
+      box.lastElementChild.append(document.createElement("br"), button);
+    }
+    clearTimeout(again);
+    if (last) {
+      main.querySelector(":scope > .unsaved")?.remove();
+      main.prepend(box);
+    } else {
+      main.replaceChildren(box);
+    }
+    if (wanted && (outcome.status === 503 || outcome.status === 0)) again = setTimeout(() => (busy() ? null : load(wanted, { quiet: true })), 30000);
+  }
+
+  function message(text) {
+    const box = document.createElement("div");
+    box.className = "problem unsaved";
+    box.setAttribute("role", "alert");
+    box.innerHTML = '<svg class="mark" aria-hidden="true"><use href="#at-risk"/></svg><div></div>';
+    box.lastElementChild.append(Object.assign(document.createElement("span"), { textContent: text }));
+    return box;
+  }
+
+  function say(text) {
+    clearTimeout(hiding);
+    toast.textContent = text;
+    toast.hidden = false;
+    const hide = () => (toast.hidden = true);
+    hiding = setTimeout(hide, SAID);
+    toast.onpointerenter = () => clearTimeout(hiding);
+    toast.onpointerleave = () => (hiding = setTimeout(hide, 2000));
+  }
+
+  function prepare(form) {
+    form.before = entries(form);
+    const before = kept(keyOf(form));
+    if (!before || same(before, form.before)) return;
+    fill(form, before);
+    const note = message(`${whatOf(form)} was not saved before this view was left. Your entries are here again.`);
+    note.classList.replace("problem", "note");
+    note.setAttribute("role", "status");
+    const drop = Object.assign(document.createElement("button"), { type: "button", className: "linkish", textContent: "Start anew" });
+    drop.addEventListener("click", () => {
+      forget(keyOf(form));
+      load(last, { focus: true });
+    });
+    note.lastElementChild.append(" ", drop);
+    form.prepend(note);
+    check(form);
+  }
+
+  const whatOf = (form) => form.dataset.what || "This form";
+
+  async function send(form, submitter) {
+    if (sending) return; // a double click sends once
+    const mine = ++turn;
+    sending = form;
+    clearTimeout(again);
+    form.checking = (form.checking ?? 0) + 1; // what a check still brings is too late
+    const typed = entries(form);
+    const focused = document.activeElement;
+    const data = json(form, submitter);
+    form.inert = true;
+    form.querySelector(".unsaved")?.remove();
+    main.querySelector(":scope > .unsaved")?.remove();
+    const done = wait("");
+    const outcome = await call(form.dataset.post, { method: "POST", body: data });
+    done();
+    sending = null;
+    form.inert = false;
+    if (mine !== turn) return;
+    const { status, body } = outcome;
+    if (status >= 200 && status < 300) {
+      forget(keyOf(form));
+      if (body.html === undefined) {
+        if (body.said) say(body.said);
+        return load(null, { focus: true });
+      }
+      return show(body, "heading");
+    }
+    if ((status === 409 || status === 422) && body.html) return show(body, "error");
+    keep(keyOf(form), typed);
+    const box = message(status === 422 || status === 409 || status === 400 || status === 403 ? body.detail || whatHappened(outcome) : notSaved(outcome, whatOf(form)));
+    form.prepend(box);
+    if (focused?.isConnected) focused.focus({ preventScroll: true });
+    box.scrollIntoView({ block: "nearest" });
+  }
+
+  async function check(form) {
+    const into = document.querySelector(form.dataset.checkInto || "_");
+    if (!form.dataset.check || !into) return;
+    const mine = (form.checking = (form.checking ?? 0) + 1);
+    const { status, body } = await call(form.dataset.check, { method: "POST", body: json(form) });
+    if (mine !== form.checking || !form.isConnected || sending === form) return;
+    if (body.html !== undefined && (status < 300 || status === 422)) into.innerHTML = body.html;
+  }
+
+  main.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-post]");
+    if (!form) return;
+    event.preventDefault();
+    send(form, event.submitter);
+  });
+
+  let typing = 0;
+  function changed(event) {
+    const form = event.target.closest("form[data-post]");
+    if (!form) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      if (!form.isConnected || sending === form) return;
+      if (same(form.before, entries(form))) forget(keyOf(form));
+      else keep(keyOf(form), entries(form));
+      check(form);
+    }, TYPING);
+  }
+  main.addEventListener("input", changed);
+  main.addEventListener("change", changed);
+  // A frame that goes away keeps what stands in its forms.
+  addEventListener("pagehide", () => {
+    for (const form of main.querySelectorAll("form[data-post]")) if (!same(form.before, entries(form))) keep(keyOf(form), entries(form));
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0) return;
+    const getter = event.target.closest("[data-get]");
+    if (getter) {
+      event.preventDefault();
+      if (sending) return;
+      const form = getter.closest("form[data-post]");
+      if (form) forget(keyOf(form)); // somebody who leaves a form by its own button gives it up
+      const first = home();
+      const path = getter.dataset.get;
+      load(path === first.path ? first : { path }, { focus: true });
+      return;
+    }
+    const link = event.target.closest("a[href]");
+    if (link && /^https?:/.test(link.getAttribute("href"))) {
+      event.preventDefault();
+      open(link.href);
+    }
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && last && !busy() && Date.now() - loadedAt > 60000) load(last, { quiet: true });
+  });
+
+  return { load, show, say, trouble, reload: () => (busy() ? undefined : load(last, { quiet: Boolean(last) })) };
+}

@@ -1,0 +1,35 @@
+// What is said when an answer does not come, or says no: what happened, what is safe, what to do.
+
+const LOADING = {
+  "-1": "No answer came in time. Nothing was changed.",
+  0: "The connector could not be reached. Nothing was changed.",
+  401: "Jira’s pass for this panel has ended or was refused.",
+  403: "This is not open to you.",
+  404: "There is nothing here under this address.",
+  429: "Too much was asked at once. Wait a minute.",
+  500: "Something went wrong in the connector. Its log has the details.",
+  502: "The source does not answer now.",
+  503: "The connector is not ready now. Nothing is lost.",
+  504: "The source took too long to answer.",
+};
+const TRY_NO_MORE = [403, 404]; // asking again would say the same
+
+export function whatHappened({ status, body }) {
+  const known = LOADING[status] ?? (status >= 500 ? LOADING[500] : "This could not be shown.");
+  return status === 401 ? known : body.detail || known;
+}
+
+export function mayTryAgain(status) {
+  return !TRY_NO_MORE.includes(status);
+}
+
+// `what` names the thing: "The check-in". Nothing typed is lost; a time-out leaves open whether it arrived, and it is filed once.
+export function notSaved(outcome, what) {
+  if (outcome.status === -1) return `No answer came in time, so ${lower(what)} may or may not be saved. Your entries are still here. Save again: it is filed once.`;
+  const reason = outcome.status > 0 && outcome.status !== 401 && outcome.body.detail ? ` ${outcome.body.detail}` : outcome.status === 401 ? " Jira’s pass for this panel had ended." : "";
+  return `${what} was not saved.${reason} Your entries are still here. Save again.`;
+}
+
+function lower(what) {
+  return what[0].toLowerCase() + what.slice(1);
+}

@@ -1,0 +1,108 @@
+"""An answer to a comment: written once, found again when its confirmation got lost, edited, never repeated."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.errors import Gone, HostError, Uncertain
+from connector.hosts.jira.fields import document, plain_text
+
+ALICE = {"accountId": "acc-alice", "displayName": "Alice"}
+
+
+@pytest.fixture
+def asked(sandbox):
+    return sandbox.add_comment("ACME-1", document("/okr status"), ALICE)["id"]
+
+
+def ours(sandbox):
+    return [each for each in sandbox.world.find("ACME-1")["comments"] if each["author"]["accountId"] != "acc-alice"]
+
+
+def said(sandbox):
+    return [plain_text(each["body"]) for each in ours(sandbox)]
+
+
+def test_an_answer_is_one_comment_in_the_thread(host, sandbox, asked):
+    receipt = host.reply("ACME-1", asked, "acc-alice", "40 %, at risk", {})
+    (comment,) = ours(sandbox)
+    assert (plain_text(comment["body"]), comment["parentId"]) == ("acc-alice 40 %, at risk", int(asked))
+    assert comment["properties"]["okr-connector"]["reply_to"] == asked
+    sandbox.forget_log()
+    assert host.reply("ACME-1", asked, "acc-alice", "40 %, at risk", receipt) == receipt
+    assert sandbox.log == []
+    assert host.reply("ACME-1", asked, "acc-alice", "42 %, on track", receipt)["comment"] == receipt["comment"]
+    assert said(sandbox) == ["acc-alice 42 %, on track"]
+
+
+@pytest.mark.parametrize("trouble", [{"status": 503}, {"drop": True}])
+def test_an_answer_whose_confirmation_got_lost_is_found_again(host, sandbox, asked, trouble):
+    sandbox.fail(path="/comment", method="POST", commit=True, **trouble)
+    with pytest.raises(Uncertain):
+        host.reply("ACME-1", asked, "acc-alice", "40 %", {})
+    receipt = host.reply("ACME-1", asked, "acc-alice", "40 %", {})
+    assert [each["id"] for each in ours(sandbox)] == [receipt["comment"]]
+    assert sandbox.calls(method="PUT") == []  # an equal text is not written
+    host.reply("ACME-1", asked, "acc-alice", "41 %", {})
+    assert said(sandbox) == ["acc-alice 41 %"]
+
+
+def test_a_write_that_never_arrived_is_written_by_the_next_call(host, sandbox, asked):
+    sandbox.fail(path="/comment", method="POST", drop=True)
+    with pytest.raises(Uncertain):
+        host.reply("ACME-1", asked, "", "40 %", {})
+    host.reply("ACME-1", asked, "", "40 %", {})
+    assert said(sandbox) == ["40 %"]
+
+
+def test_each_comment_has_its_own_answer_and_other_comments_of_ours_are_left_alone(host, build, sandbox, asked):
+    host.notify("ACME-1", "acc-alice", "please check in")
+    second = sandbox.add_comment("ACME-1", document("/okr confidence 7"), ALICE)["id"]
+    other = build(instance="another")
+    for number, (speaker, comment) in enumerate(((host, asked), (host, second), (other, asked))):
+        speaker.reply("ACME-1", comment, "", f"answer {number}", {})
+    assert said(sandbox) == ["acc-alice please check in", "answer 0", "answer 1", "answer 2"]
+    host.reply("ACME-1", asked, "", "answer 0 again", {})
+    assert said(sandbox)[1:] == ["answer 0 again", "answer 1", "answer 2"]
+
+
+def test_it_is_found_among_many_comments_and_those_before_are_not_read(host, sandbox):
+    for number in range(150):
+        sandbox.add_comment("ACME-1", document(f"before {number}"), ALICE)
+    asked = sandbox.add_comment("ACME-1", document("/okr status"), ALICE)["id"]
+    receipt = host.reply("ACME-1", asked, "", "40 %", {})
+    for number in range(120):
+        sandbox.add_comment("ACME-1", document(f"after {number}"), ALICE)
+    sandbox.forget_log()
+    assert host.reply("ACME-1", asked, "", "40 %", {}) == receipt
+    assert len(sandbox.calls("/comment", "GET")) == 3  # two pages and the property
+
+
+def test_a_site_without_threads_gets_a_comment_of_its_own(host, sandbox, asked):
+    sandbox.rest.threads = False
+    receipt = host.reply("ACME-1", asked, "acc-alice", "40 %", {})
+    assert [each["id"] for each in ours(sandbox)] == [receipt["comment"]]
+    assert "parentId" not in ours(sandbox)[0]
+
+
+def test_an_answer_that_a_person_deleted_is_written_anew(host, sandbox, asked):
+    receipt = host.reply("ACME-1", asked, "", "40 %", {})
+    sandbox.world.delete_comment("ACME-1", receipt["comment"])
+    again = host.reply("ACME-1", asked, "", "41 %", receipt)
+    assert again["comment"] != receipt["comment"]
+    assert said(sandbox) == ["41 %"]
+
+
+def test_a_deleted_issue_is_gone_with_and_without_a_receipt(host, sandbox, asked):
+    receipt = host.reply("ACME-1", asked, "", "40 %", {})
+    sandbox.delete("ACME-1")
+    for known in (receipt, {}):
+        with pytest.raises(Gone):
+            host.reply("ACME-1", asked, "", "41 %", known)
+
+
+def test_a_refusal_is_told_and_leaves_nothing(host, sandbox, asked):
+    sandbox.fail(path="/comment", method="POST", status=403, times=2)
+    with pytest.raises(HostError):
+        host.reply("ACME-1", asked, "", "40 %", {})
+    assert said(sandbox) == []
