@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +25,10 @@ from schemathesis.specs.openapi.checks import (
 
 from connector.api import TABLE
 from connector.api.requests import NoQuery
+from connector.app import create_app
+from connector.services import tokens
 from tests.api.conftest import Api
+from tests.support.world import company
 
 OPERATIONS = [(endpoint.method, f"/api/v1{endpoint.path}".replace("<", "{").replace(">", "}")) for endpoint in TABLE]
 WRONG_SHAPES = [shape for endpoint, shape in zip(TABLE, OPERATIONS, strict=True) if endpoint.query is not NoQuery or endpoint.body]
@@ -114,14 +118,22 @@ def test_the_api_keeps_to_its_document(app: Flask, api: Api, method: str, path: 
     keeps()
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, dict[str, str]]]:
+    """One application for all questions of the next test, which depend on nothing that is stored: its schema, and a token's headers."""
+    with company(tmp_path_factory.mktemp("standing")) as found:
+        headers = {"Authorization": f"Bearer {tokens.create(found.runtime, 'contract', 'admin')}"}
+        yield schemathesis.openapi.from_wsgi("/api/openapi.json", create_app(found.runtime)), headers
+
+
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_every_operation_asks_for_a_token_and_refuses_other_methods(app: Flask, api: Api, method: str, path: str) -> None:
-    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+def test_every_operation_asks_for_a_token_and_refuses_other_methods(standing: Any, method: str, path: str) -> None:
+    schema, headers = standing
     operation = schema[path][method]
 
     @settings(max_examples=2, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def asks(case: Any) -> None:
-        case.call_and_validate(headers=api.headers, checks=[ignored_auth, unsupported_method])
+        case.call_and_validate(headers=headers, checks=[ignored_auth, unsupported_method])
 
     asks()

@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -140,6 +142,33 @@ def session_cookie(sandbox: Sandbox, email: str, role: str) -> dict[str, Any]:
 def sign_in(page: Page, sandbox: Sandbox, email: str = "ada@pebblequill.example", role: str = "admin") -> None:
     """Sign this page's context in as somebody (made, or given the role)."""
     page.context.add_cookies([session_cookie(sandbox, email, role)])  # type: ignore[list-item]
+
+
+def sound(page: Page) -> None:
+    """No finding of axe, nothing that scrolls sideways but frames."""
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["target"]) for each in found] == [], page.url
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), f"{page.url} scrolls sideways"
+
+
+@contextmanager
+def signed_in(browser: Browser, url: str, complaints: Complaints, cookie: str) -> Iterator[Opener]:
+    """Open paths of an application with the cookie of somebody: ``opened("/", width=360, scheme="dark")``; each in a fresh context."""
+    contexts: list[Any] = []
+
+    def opened(path: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        context.add_cookies([{"name": "okr_session", "value": cookie, "url": url}])
+        page = context.new_page()
+        complaints.watch(page)
+        page.goto(url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

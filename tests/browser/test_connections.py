@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select, update
 
@@ -17,7 +16,7 @@ from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
 from connector.settings import load_settings
 from connector.store.tables import Connection
-from tests.browser.conftest import Complaints, Sandbox
+from tests.browser.conftest import Complaints, Sandbox, sound
 from tests.support.signed_in import Visit
 
 LOOKS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
@@ -71,13 +70,6 @@ def as_admin(browser: Browser, sandbox: Sandbox, complaints: Complaints) -> Iter
         context.close()
     # A form that is answered with what is wrong is no trouble, though the browser calls it that.
     assert [text for text in complaints.texts if "status of 422" not in text] == []
-
-
-def sound(page: Page) -> None:
-    """No finding of axe, nothing that scrolls sideways but frames."""
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Complaints
+from tests.browser.conftest import Complaints, sound
 
 Opener = Callable[..., Page]
 LOOKS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
@@ -25,13 +24,6 @@ PAGES = (
     "/plan/cycles/1/copy",
     "/plan/cycles/1/retire",
 )
-
-
-def sound(page: Page) -> None:
-    """No finding of axe, nothing that scrolls sideways but frames."""
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 @pytest.fixture

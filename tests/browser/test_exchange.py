@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opener, Sandbox, start, stop
+from tests.browser.conftest import Opener, Sandbox, sound, start, stop
 
 HEAD = ("Objective", "Key Result", "Owner", "From", "To", "Current value", "Confidence", "Blocker", "Last updated")
 
@@ -41,13 +40,6 @@ def give(page: Page, folder: Path, name: str, rows: list[Any], delimiter: str = 
     page.get_by_label("File", exact=True).set_input_files(path)
     page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
-
-
-def sound(page: Page) -> None:
-    """No serious finding of axe, and nothing that scrolls sideways."""
-    found = [each for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")]
-    assert found == [], found
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_a_file_goes_out_and_comes_back_with_one_change(open_page: Opener, tmp_path: Path) -> None:

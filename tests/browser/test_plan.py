@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from connector.app import create_app
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
 from connector.settings import load_settings
-from tests.browser.conftest import Complaints, Sandbox
+from tests.browser.conftest import Complaints, Sandbox, sound
 from tests.support.signed_in import Visit
 
 LOOKS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
@@ -69,13 +68,6 @@ def as_person(browser: Browser, sandbox: Sandbox, complaints: Complaints) -> Ite
         context.close()
     # A form that is refused answers 422 or 409, which the browser tells the console as well.
     assert [text for text in complaints.texts if "status of 422" not in text and "status of 409" not in text] == []
-
-
-def sound(page: Page) -> None:
-    """No finding of axe, nothing that scrolls sideways but frames."""
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)

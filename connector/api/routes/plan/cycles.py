@@ -9,6 +9,7 @@ from pydantic import Field
 
 from connector.api.models import Page, Shape
 from connector.api.requests import Given, Text
+from connector.api.routes.plan import saving
 from connector.api.routes.plan.objectives import RetireQuery
 from connector.api.routing import Answer, Call, Endpoint
 from connector.domain.readiness import Readiness
@@ -185,20 +186,17 @@ def get_cycle(call: Call, name: str) -> Answer:
 
 def create_cycle(call: Call) -> Answer:
     """Make a cycle; it is scheduled until it is started."""
-    return Answer(_plan(cycles.create(call.runtime, call.viewer, _said(call.body))), 201)
+    return saving.create(call, cycles, _plan)
 
 
 def change_cycle(call: Call, name: str) -> Answer:
     """Change name or days."""
-    given = _said(call.body)
-    version, reason = given.pop("version", None), given.pop("reason", None)
-    return Answer(_plan(cycles.update(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+    return saving.change(call, cycles, _plan, name)
 
 
 def retire_cycle(call: Call, name: str) -> Answer:
     """Retire a cycle that holds no objective."""
-    cycles.retire(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
-    return Answer({"name": name})
+    return saving.retire(call, cycles, name)
 
 
 def get_checklist(call: Call, name: str) -> Answer:
@@ -254,11 +252,6 @@ def list_findings(call: Call) -> Answer:
         for each in found
     ]
     return Answer({"items": items, "next": None})
-
-
-def _said(body: Any) -> dict[str, Any]:
-    given: dict[str, Any] = body.model_dump(exclude_unset=True)
-    return given
 
 
 def _plan(saved: Saved) -> dict[str, Any]:

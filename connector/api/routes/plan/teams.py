@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.api.models import Page, Shape
 from connector.api.requests import Given, Text
+from connector.api.routes.plan import saving
 from connector.api.routes.plan.cycles import Retired
 from connector.api.routes.plan.objectives import RetireQuery
 from connector.api.routing import Answer, Call, Endpoint
@@ -97,20 +98,17 @@ def get_team(call: Call, name: str) -> Answer:
 
 def create_team(call: Call) -> Answer:
     """Make a team."""
-    return Answer(_team(teams.create(call.runtime, call.viewer, _said(call.body))), 201)
+    return saving.create(call, teams, _team)
 
 
 def change_team(call: Call, name: str) -> Answer:
     """Change a team."""
-    given = _said(call.body)
-    version, reason = given.pop("version", None), given.pop("reason", None)
-    return Answer(_team(teams.update(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+    return saving.change(call, teams, _team, name)
 
 
 def retire_team(call: Call, name: str) -> Answer:
     """Retire a team that has no objective."""
-    teams.retire(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
-    return Answer({"name": name})
+    return saving.retire(call, teams, name)
 
 
 def list_forums(call: Call) -> Answer:
@@ -128,25 +126,17 @@ def get_forum(call: Call, name: str) -> Answer:
 
 def create_forum(call: Call) -> Answer:
     """Make a forum."""
-    return Answer(_forum(forums.create(call.runtime, call.viewer, _said(call.body))), 201)
+    return saving.create(call, forums, _forum)
 
 
 def change_forum(call: Call, name: str) -> Answer:
     """Change a forum."""
-    given = _said(call.body)
-    version, reason = given.pop("version", None), given.pop("reason", None)
-    return Answer(_forum(forums.update(call.runtime, call.viewer, name, given, version=version, reason=reason)))
+    return saving.change(call, forums, _forum, name)
 
 
 def retire_forum(call: Call, name: str) -> Answer:
     """Retire a forum; its teams have none then."""
-    forums.retire(call.runtime, call.viewer, name, version=call.query.version, reason=call.query.reason)
-    return Answer({"name": name})
-
-
-def _said(body: Any) -> dict[str, Any]:
-    given: dict[str, Any] = body.model_dump(exclude_unset=True)
-    return given
+    return saving.retire(call, forums, name)
 
 
 def _team(saved: Saved) -> dict[str, Any]:
