@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install install-browser run test check format bench lock clean screenshots
+.PHONY: help install install-browser forge run test check format bench lock clean screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,11 +27,14 @@ $(STAMP): requirements.lock pyproject.toml
 install-browser: install ## a Chromium for the browser tests, where one is missing and we may install it
 	@$(BIN)/python tests/support/chromium.py
 
+forge: install ## build the panels inside Jira (the bundles of the Forge app); fetches Node where none is there
+	@$(BIN)/python -m tests.support.node
+
 run: install ## start the connector with its sandbox (PORT chooses the port; Ctrl-C stops everything)
 	@exec $(BIN)/okr-connector serve --sandbox
 
 # The second part starts whole installations and looks at the clock: it gets the machine to itself.
-test: install install-browser ## every test
+test: install install-browser forge ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/browser --ignore=tests/knocks
 	@$(BIN)/python -m pytest tests/knocks
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
@@ -55,8 +58,8 @@ lock: install ## choose versions anew and write requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra test --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
 		--python-version 3.11.7 --quiet --output-file requirements.lock
 
-screenshots: install ## take the pictures of the documentation anew
+screenshots: install forge ## take the pictures of the documentation anew
 	@$(BIN)/python -m tests.support.screenshots
 
 clean: ## remove what was installed and built; the data folder stays
-	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build dist forge/dist forge/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

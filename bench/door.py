@@ -40,8 +40,8 @@ SIZE = 10_368
 
 
 @contextmanager
-def server(database_url: str, redis_url: str, folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A running gunicorn; gives port and process."""
+def server(database_url: str, redis_url: str, folder: Path, **more: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A running gunicorn; gives port and process. ``more`` are further settings from the environment."""
     settings = Settings(data_dir=folder, database_url=database_url, secret_key=KEY)
     upgrade(settings)
     store = Store(settings.resolved_database_url)
@@ -64,6 +64,7 @@ def server(database_url: str, redis_url: str, folder: Path) -> Iterator[tuple[in
         "OKR_SECRET_KEY": KEY,
         "OKR_DATA_DIR": str(folder),
         "OKR_LOG_LEVEL": "error",
+        **more,
     }
     arguments = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--worker-class", "gevent", "--log-level", "error"]
     arguments += ["--keep-alive", "5", "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(folder)]

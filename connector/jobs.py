@@ -17,6 +17,7 @@ from connector.runtime import Runtime, build_runtime
 from connector.services import drain as drains
 from connector.services import listing
 from connector.services import sync as syncs
+from connector.services.connecting import keeping
 from connector.services.exchange import working
 from connector.services.mapping import candidates
 from connector.settings import load_settings
@@ -100,3 +101,11 @@ def work_on_import(import_id: int) -> None:
     runtime.queue.started("import", import_id)
     with _outage_ends_it("import"):
         working.work(runtime, import_id)
+
+
+def keep_webhook(connection_id: int) -> None:
+    """Prolong the webhook of one connection, or make it again."""
+    runtime = get_runtime()
+    runtime.queue.started("webhook", connection_id)
+    with _outage_ends_it("webhook"):
+        keeping.keep(runtime, connection_id)

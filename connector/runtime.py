@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from connector.hosts.base import ConnectionSettings, Dialect, Host
+from connector.hosts.goals import Goals
 from connector.hosts.limits import Budget
 from connector.hosts.registry import HOSTS
 from connector.queue import InlineQueue, Queue, RedisQueue
@@ -105,6 +106,17 @@ class Runtime:
             patience=patience,
         )
         return host
+
+    def goals(self, connection: Connection, *, patience: float = 2.0) -> Goals | None:
+        """The goals that a connection's host keeps, None for a host without. Raises ``InputError`` for a login that they do not take."""
+        build = getattr(HOSTS[connection.host], "build_goals", None)
+        if build is None:
+            return None
+        auth = self.vault.open(connection.auth)
+        settings = ConnectionSettings(connection.name, connection.host, connection.url, auth, connection.options or {})
+        budget = self._budget(connection.id, connection.name)
+        goals: Goals = build(settings, budget=budget, allow_private=self._allows_private, patience=patience)
+        return goals
 
     @property
     def _allows_private(self) -> bool:

@@ -15,8 +15,10 @@ from sqlalchemy import delete, select, update
 
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
+from connector.services.connecting import keeping
 from connector.services.drain import agenda
 from connector.services.forge.overseeing import look_for_silence
+from connector.services.goals import linking
 from connector.services.mirror import drop_idle, upsert
 from connector.services.people import leavers
 from connector.services.rollup import want_all
@@ -53,7 +55,11 @@ def sweep(runtime: Runtime) -> None:
     with runtime.store.read() as session:
         free = session.execute(select(Connection.id, Connection.lease).where(*callable_now, Connection.lease_until < now)).all()
         # A lease that lapsed was not given back: whoever held it died, perhaps with work in hand that counts as taken until then.
-        behind = [row.id for row in free if row.lease or ((due := agenda(session, row.id).due_at) is not None and due <= now)]
+        behind = [
+            row.id
+            for row in free
+            if row.lease or ((due := agenda(session, row.id, goals=runtime.settings.atlassian_goals).due_at) is not None and due <= now)
+        ]
         listings = session.scalars(
             select(Mapping.connection_id)
             .join(Connection, Connection.id == Mapping.connection_id)
@@ -91,8 +97,11 @@ def refresh_states(runtime: Runtime) -> None:
 
 
 def nightly(runtime: Runtime) -> None:
-    """Tell who must know of key results without an owner, and start the sync of every connection that can be called."""
+    """Tell who must know of key results without an owner, look at goals again, and start the sync of every callable connection."""
     leavers.tell(runtime)
+    if runtime.settings.atlassian_goals:  # it may have been off while numbers moved
+        with runtime.store.write() as session:
+            linking.want_all(session, runtime.epoch())
     with runtime.store.read() as session:
         ids = session.scalars(
             select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_at.is_(None))
@@ -100,6 +109,12 @@ def nightly(runtime: Runtime) -> None:
     for connection_id in ids:
         if not runtime.queue.nudge("sync", connection_id):
             raise StoreUnavailable("the queue did not take the nightly sync; it is tried again")
+
+
+def keep_webhooks(runtime: Runtime) -> None:
+    """Have the webhooks looked at that end unless they are prolonged."""
+    for connection_id in keeping.due(runtime):
+        runtime.queue.nudge("webhook", connection_id)
 
 
 def prune(runtime: Runtime) -> None:
@@ -117,6 +132,7 @@ def prune(runtime: Runtime) -> None:
 SCHEDULE = (
     Entry("sweep", 1.0, sweep, "nudge work that the queue lost or that has become due"),
     Entry("refresh", 3600.0, refresh_states, "states change with the calendar"),
+    Entry("webhooks", 3600.0, keep_webhooks, "prolong webhooks that end, make lost ones again"),
     Entry("nightly", None, nightly, "repair what webhooks missed"),
     Entry("forge", 600.0, look_for_silence, "an uninstalled Forge app says nothing: it stops calling"),
     Entry("prune", 6 * 3600.0, prune, "keep the database small"),

@@ -1,23 +1,29 @@
-// Checks a manifest as `forge lint` does: the full validation and the scopes of its triggers. Asks nobody; prints every finding.
+// Checks manifests as `forge lint` does: the full validation and the scopes of the triggers. Asks nobody; prints every finding.
 
 import { resolve } from "node:path";
 import manifest from "@forge/manifest";
 
 const { FullValidationProcessor, ProductTriggerValidationProcessor } = manifest;
-const file = resolve(process.argv[2] ?? "manifest.yml");
 const processors = [new FullValidationProcessor({ deprecatedRuntimes: ["nodejs18.x", "nodejs20.x"] }), new ProductTriggerValidationProcessor()];
-let wrong = 0;
 
-for (const processor of processors) {
-  const { success, errors = [] } = await processor.process(file);
-  for (const { level, message, line, column } of errors) {
-    if (level !== "warning") wrong += 1;
-    console.log(`${file}:${line ?? 0}:${column ?? 0} ${level ?? "error"} ${message}`);
+async function check(file) {
+  let wrong = 0;
+  for (const processor of processors) {
+    const { success, errors = [] } = await processor.process(resolve(file));
+    for (const { level = "error", message, line = 0, column = 0 } of errors) {
+      if (level !== "warning") wrong += 1;
+      console.log(`${file}:${line}:${column} ${level} ${message}`);
+    }
+    if (!success && !errors.length) {
+      wrong += 1;
+      console.log(`${file}:0:0 error ${processor.constructor.name} did not pass`);
+    }
   }
-  if (!success && !errors.length) {
-    wrong += 1;
-    console.log(`${file} error ${processor.constructor.name} did not pass`);
-  }
+  console.log(`${file}: ${wrong ? `${wrong} error${wrong === 1 ? "" : "s"}` : "valid"}`);
+  return wrong;
 }
-console.log(wrong ? `${wrong} error${wrong === 1 ? "" : "s"}` : "The manifest is valid.");
+
+const files = process.argv.slice(2);
+let wrong = 0;
+for (const file of files.length ? files : ["manifest.yml"]) wrong += await check(file);
 process.exitCode = wrong ? 1 : 0;

@@ -39,6 +39,8 @@ READING = {  # everybody who is signed in; each shows what the viewer may know o
     "pages.overview",
     "pages.objective",
     "pages.key_result",
+    "pages.check_in",
+    "pages.check_in_live",
     "pages.events",
     "plan.wording",
     "mappings.index",
@@ -208,6 +210,7 @@ SECRET_WORDS = re.compile(r"quokka|marsupial", re.IGNORECASE)
 CHANGING = re.compile(
     r'(csrf_token" value="|X-CSRFToken[^:]*: (?:&#34;|"))[^"&]+|"(last_used_at|last_seen_at|request_id)":"[^"]*"|Request [0-9a-f]{16}'
     r'|(dcterms:(?:created|modified) xsi:type="dcterms:W3CDTF">)[^<]+'  # of a workbook
+    r'|name="key" value="[^"]+'  # of a form that is filed once
     r'|"behind":\d+'  # how much work waits at a connection; says nothing of what for
 )
 

@@ -57,6 +57,7 @@ class Known:
     previous_until: datetime | None
     armed_until: datetime | None
     locked: bool  # stored secrets cannot be opened with this installation's key
+    app: int | None = None  # the row of the host's installed app that works for it
 
     def secrets(self, now: datetime) -> tuple[str, ...]:
         """The secrets that count now, never empty ones."""
@@ -90,6 +91,14 @@ class Connections:
                             raise
         return self._known.get(name)
 
+    def of_app(self, app: int) -> Known | None:
+        """The connection that an installed app works for; None when there is none. Raises ``StoreUnavailable``."""
+        for max_age in (CACHE_SECONDS, RECHECK_SECONDS):
+            self.find("", max_age)
+            if found := next((known for known in self._known.values() if known.app == app), None):
+                return found
+        return None
+
     def forget(self) -> None:
         """Look at the database next time."""
         self._read_at = float("-inf")
@@ -105,6 +114,7 @@ class Connections:
                     Connection.previous_webhook_secret,
                     Connection.previous_secret_until,
                     Connection.armed_until,
+                    Connection.installation_id,
                 ).where(Connection.retired_at.is_(None))
             ).all()
         known: dict[str, Known] = {}
@@ -121,6 +131,7 @@ class Connections:
                 row.previous_secret_until,
                 row.armed_until,
                 locked,
+                row.installation_id,
             )
         self._known, self._opened, self._read_at = known, opened, time.monotonic()
 
@@ -164,6 +175,11 @@ class Intake:
                 raise StoreUnavailable("the stored webhook secret cannot be opened")
             if not self._is_authentic(known, headers, body, now):
                 return self._handshake(known, headers, body, now) or _refuse(known, headers)
+        return self.keep(known, headers, body)
+
+    def keep(self, known: Known, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Keep a delivery whose sender was checked. ``headers`` have lower-case names. Raises ``StoreUnavailable``."""
+        now = self._runtime.now()
         try:
             delivery = known.dialect.delivery(headers, body)
         except NotThisHost as error:

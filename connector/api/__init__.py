@@ -6,10 +6,20 @@ Expects the runtime in ``app.extensions["runtime"]``. Decides nothing by itself:
 from __future__ import annotations
 
 from connector.api.handlers import TABLE as READING
-from connector.api.routes import audit, connections, exchange, mapping_drift, mappings, people, plan
+from connector.api.routes import audit, connections, exchange, forge, mapping_drift, mappings, people, plan
 from connector.api.routing import make_blueprint
 
-TABLE = (*READING, *plan.TABLE, *mappings.TABLE, *mapping_drift.TABLE, *connections.TABLE, *people.TABLE, *exchange.TABLE, *audit.TABLE)
+TABLE = (
+    *READING,
+    *plan.TABLE,
+    *mappings.TABLE,
+    *mapping_drift.TABLE,
+    *connections.TABLE,
+    *forge.TABLE,
+    *people.TABLE,
+    *exchange.TABLE,
+    *audit.TABLE,
+)
 blueprint = make_blueprint(TABLE)
 
 __all__ = ["blueprint"]

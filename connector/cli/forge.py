@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from connector.errors import InputError
-from connector.settings import Settings, load_settings
+from connector.settings import load_settings
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "forge" / "manifest.yml"
 OURS = "Made by `okr-connector forge manifest`"  # a line of the template: a file with it may be replaced
@@ -85,8 +85,8 @@ def checked_app(given: str) -> str:
     if not given:
         raise InputError("say which app this is: `forge register` writes its id", where="--app-id")
     try:
-        return Settings(forge_app_id=given).forge_app_id
-    except ValueError:
+        return load_settings(forge_app_id=given).forge_app_id
+    except InputError:
         message = f"must be the id that `forge register` wrote: a UUID, or ari:cloud:ecosystem::app/ with the UUID (got {given!r})"
         raise InputError(message, where="--app-id") from None
 

@@ -142,7 +142,9 @@ def child_environment(settings: Settings) -> dict[str, str]:
     """What the children must know beyond our own environment: everything that options or defaults decided here."""
     env = {"OKR_DATA_DIR": str(settings.data_dir), "OKR_REDIS_URL": settings.redis_url, "PORT": str(settings.port)}
     if settings.sandbox:
-        env |= {"OKR_SANDBOX": "1", "OKR_ALLOW_PRIVATE_HOSTS": "1"}
+        from connector.sandbox.state import app_settings
+
+        env |= {"OKR_SANDBOX": "1", "OKR_ALLOW_PRIVATE_HOSTS": "1", **app_settings(settings)}
     return env
 
 

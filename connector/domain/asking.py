@@ -19,11 +19,7 @@ from connector.domain.triage import SURE
 
 Question = Literal["intervene", "flat_but_confident", "number", "no_signal"]
 
-ANCHORS: tuple[tuple[str, str], ...] = (
-    ("1–4", "out of reach unless something changes"),
-    ("5–6", "could go either way"),
-    ("7–10", "on the way, no help needed"),
-)
+ANCHORS: tuple[tuple[str, str], ...] = (("1–4", "needs a change"), ("5–6", "open"), ("7–10", "on the way"))
 DECISION_WORDS: dict[str, str] = {
     DecisionKind.BUDGET.value: "Budget",
     DecisionKind.APPROVAL.value: "Faster approval",
@@ -82,7 +78,7 @@ def questions(
 
 def prompt_for(key_result_id: str, day: date) -> str:
     """The prompt of this week: each key result goes through all of them, and not all key results ask the same thing."""
-    weeks = day.toordinal() // 7  # weeks since the year 1: a new year starts no new round
+    weeks = (day.toordinal() - 1) // 7  # from Monday to Monday, since the year 1: a new year starts no new round
     return PROMPTS[(weeks + crc32(key_result_id.encode())) % len(PROMPTS)]
 
 

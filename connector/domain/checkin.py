@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from connector.domain.model import DecisionKind, Definition, Kind, Movement
 from connector.domain.scoring import Fault, full_value
@@ -252,3 +252,23 @@ def no_signal(previous_confidence: int | None, draft: CheckInDraft, movement: Mo
         and not draft.blocker
         and draft.decision is DecisionKind.NONE
     )
+
+
+class Told(Protocol):
+    """A stored check-in, as far as it says whether it says something."""
+
+    @property
+    def movement(self) -> str | None: ...  # noqa: D102
+    @property
+    def confidence(self) -> int | None: ...  # noqa: D102
+    @property
+    def blocker(self) -> str | None: ...  # noqa: D102
+    @property
+    def decision(self) -> str | None: ...  # noqa: D102
+
+
+def said_nothing(previous_confidence: int | None, told: Told) -> bool:
+    """``no_signal`` of a stored check-in: the mark is derived wherever one is shown."""
+    decision = DecisionKind(told.decision) if told.decision else None
+    movement = Movement(told.movement) if told.movement else None
+    return no_signal(previous_confidence, CheckInDraft(confidence=told.confidence, blocker=told.blocker, decision=decision), movement)

@@ -18,6 +18,7 @@ from connector.domain.spoken import NUMBER, read_spoken, without_quotes
 from connector.errors import InputError
 
 SIGN = "/okr"
+_SIGN_SOMEWHERE = re.compile(r"(?<![\w/])/okr(?!\w)", re.IGNORECASE)  # no part of an address
 _OPENING = re.compile(r"\s*(?:[-*•]\s+)?(?:(?:@\S+|\[~[^\]]+\])[\s,:]*)*/okr(?=$|[\s,:;?])", re.IGNORECASE)
 _GAP = re.compile(r"(?:[\s;!:]|[.,](?!\d)|\band\b|&)*", re.IGNORECASE)
 _KEYWORD = re.compile(
@@ -122,7 +123,7 @@ class _Reader:
 
 def might_speak(text: str) -> bool:
     """Whether a text may hold a command; False is certain."""
-    return SIGN in text.casefold()
+    return bool(_SIGN_SOMEWHERE.search(text))
 
 
 def parse_commands(text: str) -> Spoken:
@@ -198,7 +199,7 @@ def _named(line: str) -> tuple[str, str]:
         return "", line
     if _NUMBER.match(line, start) and not ("-" in found[1] or "_" in found[1]):
         return "", line  # "64k" is a number with a unit that is none
-    return found[1], f"{line[:start]}{line[found.end() :]}"
+    return found[1], f"{'status' if asked else ''}{line[found.end() :]}"
 
 
 def _gap(line: str, position: int) -> int:
@@ -383,7 +384,7 @@ def _finish(reader: _Reader) -> Command:
     if reader.notes:
         own = [str(given["comment"])] if "comment" in given else []
         given["comment"] = " ".join([*own, *reader.notes])
-    checked = {name: given[name] for name in ("confidence", "blocker", "comment") if name in given}
+    checked: dict[str, object] = {name: given[name] for name in ("confidence", "blocker", "comment") if name in given}
     for fault in check_in_faults(checked):
         example = "" if fault.field == "comment" else f", for example “{SIGN} {EXAMPLES[fault.field]}”"
         reader.mistake(f"{fault.field}: {fault.message}{example}")

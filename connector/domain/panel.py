@@ -86,6 +86,8 @@ class Panel:
     objective: ObjectivePanel | None = None
     cycle_end: date | None = None
     as_of: datetime | None = None
+    progress: float | None = None  # of all its key results together, weighted like an objective's; shown progress 0-1
+    state: State = State.NO_DATA  # the weakest of theirs
 
 
 FLAT_BUT_CONFIDENT = "flat but confident, what makes this safe?"

@@ -30,10 +30,11 @@ def read_spoken(text: str) -> float:
             _refuse_ambiguous(plain)
     whole, _, fraction = plain.partition(sign) if sign else (plain, "", "")
     groups = re.split("[.,]", whole)
+    whole_number = "".join(groups)
     uneven = len(groups) > 1 and (not 1 <= len(groups[0].lstrip("+-")) <= 3 or any(len(each) != 3 for each in groups[1:]))
-    if uneven or "," in fraction or "." in fraction or not re.fullmatch(r"[+-]?\d*", "".join(groups)) or not re.search(r"\d", plain):
+    if uneven or not re.fullmatch(r"[+-]?\d*", whole_number) or not re.fullmatch(r"\d*", fraction) or not re.search(r"\d", plain):
         raise InputError(f"write a number such as 42 or 4.1{f' (found {text[:30]!r})' if text else ''}")
-    number = float(f"{''.join(groups)}.{fraction or '0'}")
+    number = float(f"{whole_number}.{fraction or '0'}")
     if not math.isfinite(number):
         raise InputError("the number is too large")
     return number

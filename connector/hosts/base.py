@@ -54,7 +54,7 @@ class FieldInfo:
     id: str
     name: str
     type: str  # the host's own type name, e.g. "number", "com.pyxis...:jsw-story-points", "status"
-    role: str = ""  # "points" | "status" | "checkbox" | "number" | "title" | ""
+    role: str = ""  # "points" | "status" | "checkbox" | "number" | "title" | "own" (we write it) | ""
     options: tuple[str, ...] = ()  # what a select or status can be; () where the host told none
 
 

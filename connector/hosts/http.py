@@ -246,7 +246,7 @@ def origin_of(url: str) -> str:
 class RequestsAdapter(HTTPAdapter):
     """Puts a ``requests`` session behind a gateway: mount it for ``https://`` and ``http://``. ``read_timeout``: seconds of silence."""
 
-    def __init__(self, gateway: Gateway, *, read_timeout: float = READ_TIMEOUT) -> None:
+    def __init__(self, gateway: Gateway, *, read_timeout: float | None = None) -> None:
         super().__init__(max_retries=0, pool_maxsize=4)
         self._gateway = gateway
         self._read_timeout = read_timeout
@@ -265,7 +265,12 @@ class RequestsAdapter(HTTPAdapter):
 
         def send_once() -> Answer:
             response = super(RequestsAdapter, self).send(
-                request, stream=True, timeout=(CONNECT_TIMEOUT, self._read_timeout), verify=verify, cert=cert, proxies=proxies
+                request,
+                stream=True,
+                timeout=(CONNECT_TIMEOUT, self._read_timeout or READ_TIMEOUT),
+                verify=verify,
+                cert=cert,
+                proxies=proxies,
             )
             try:
                 response._content = _whole(response.iter_content(65_536))

@@ -18,11 +18,16 @@ def install(app: Flask, runtime: Runtime) -> None:
     """Mount the stand-ins at ``/sandbox/jira`` and ``/sandbox/notion`` and add the pages. Call it once per process."""
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
+    from connector.sandbox import forge, frames
     from connector.sandbox.pages import blueprint
     from connector.sandbox.standins import Standins
+    from connector.sandbox.state import own_address
 
     standins = Standins(runtime.settings)
     app.extensions["standins"] = standins
+    forge.install_app(standins.jira)
+    platform = forge.Platform(own_address(runtime.settings), standins.jira.world.settings["cloud_id"])
+    app.extensions[frames.PLATFORM] = platform
     app.register_blueprint(blueprint)
 
     def told(name: str) -> None:
@@ -32,6 +37,6 @@ def install(app: Flask, runtime: Runtime) -> None:
 
     standins.on_change = told
     app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]  # the documented way to wrap a Flask application
-        app.wsgi_app, {"/sandbox/jira": standins.jira_app, "/sandbox/notion": standins.notion}
+        app.wsgi_app, {"/sandbox/jira": standins.jira_app, "/ex": standins.jira_api, "/sandbox/notion": standins.notion}
     )
     atexit.register(standins.close)

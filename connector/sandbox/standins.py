@@ -61,6 +61,10 @@ class Standins:
             return [b""]
         return self.jira(environ, start_response)
 
+    def jira_api(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The Jira stand-in where Atlassian serves every site by its cloud id: ``/ex/jira/<cloud id>/…``."""
+        return self.jira({**environ, "PATH_INFO": f"/ex{environ.get('PATH_INFO', '')}"}, start_response)
+
     def close(self) -> None:
         """Write what waits to be saved."""
         for saver in self._savers.values():

@@ -16,12 +16,14 @@ from typing import Any
 
 import structlog
 
-from connector.settings import Settings
+from connector.settings import FORGE_APP, Settings
 
 log = structlog.get_logger(__name__)
 
 QUIET = 0.5  # seconds without a change before the state is written
 JIRA, NOTION = "jira", "notion"  # the names of the connections, and of the stand-ins
+APP_ID = f"{FORGE_APP}5a4db0c5-0f2e-4c8e-9a3e-51b0c0de0001"  # of the Forge app whose calls the sandbox plays
+KEYS_PATH = "/sandbox/forge/jwks.json"
 
 
 def state_file(settings: Settings, name: str) -> Path:
@@ -51,6 +53,13 @@ def own_address(settings: Settings) -> str:
     """The address under which this machine reaches the web process, without a final slash."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104  # compares, binds nothing
     return f"http://{host}:{settings.port}"
+
+
+def app_settings(settings: Settings) -> dict[str, str]:
+    """The variables with which the connector believes the sandbox's Forge calls; empty when it has an app of its own."""
+    if settings.forge_app_id and settings.forge_app_id != APP_ID:
+        return {}
+    return {"OKR_FORGE_APP_ID": APP_ID, "OKR_FORGE_JWKS_URL": own_address(settings) + KEYS_PATH}
 
 
 class Saver:

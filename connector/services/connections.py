@@ -15,7 +15,7 @@ from connector.runtime import Runtime
 from connector.services import heartbeat
 from connector.services.counters import count
 from connector.store import work
-from connector.store.tables import Audit, CommentCommand, Connection, Item, KeyResult, Mapping, Panel
+from connector.store.tables import Audit, CommentCommand, Connection, GoalTarget, Item, KeyResult, Mapping, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +54,7 @@ def _release(session: Session, connection_id: int) -> None:
     work.release(session, Item, Item.connection_id == connection_id)
     work.release(session, Panel, Panel.connection_id == connection_id)
     work.release(session, CommentCommand, CommentCommand.connection_id == connection_id)
+    work.release(session, GoalTarget, GoalTarget.connection_id == connection_id)
 
 
 def keep_lease(session: Session, connection_id: int, lease: str, until: float) -> bool:
@@ -137,7 +138,7 @@ def unpark(session: Session, connection_id: int, at: datetime, actor: str) -> No
         session.add(Audit(at=at, actor=actor, action="unpark", entity="connection", entity_id=freed.name))
         _judge_anew(session, connection_id, at)
         # What was refused while it was parked is tried again at once, and no longer told as a fault.
-        for table in (CommentCommand, Item, Mapping, Panel):
+        for table in (CommentCommand, GoalTarget, Item, Mapping, Panel):
             session.execute(
                 update(table)
                 .where(table.connection_id == connection_id, table.attempts > 0, table.wanted > table.done)

@@ -6,7 +6,7 @@ Calls the hosts with the cheapest requests there are. Unparks a connection whose
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -14,6 +14,7 @@ from connector.errors import Busy, HostError, InputError, Offline, Refused
 from connector.hosts.base import Host
 from connector.runtime import Runtime
 from connector.services import connections
+from connector.services.connecting import keeping
 from connector.services.findings import FAULT, OK, SKIPPED, WARNING, Finding
 from connector.store.tables import Connection, Mapping
 
@@ -111,6 +112,8 @@ def _webhook(runtime: Runtime, row: Connection) -> list[Finding]:
             return [Finding(name, WARNING, f"waits for the verification token until {row.armed_until:%Y-%m-%d %H:%M}Z", mend)]
         mend = f"set connections.{row.name}.webhook_secret and run apply"
         return [Finding(name, FAULT, "there is no webhook secret, so webhooks are refused", mend)]
+    if (kept := _kept(row, name, address)) is not None:
+        return [kept]
     if row.last_event_at is None:
         return [Finding(name, WARNING, "no webhook has ever come", f"create it at {row.host.capitalize()} for {address}")]
     age = now - row.last_event_at
@@ -118,6 +121,23 @@ def _webhook(runtime: Runtime, row: Connection) -> list[Finding]:
         mend = f"see at {row.host.capitalize()} whether the webhook for {address} is still active"
         return [Finding(name, WARNING, f"the last webhook came {age.days} days ago", mend)]
     return [Finding(name, OK, f"the last webhook came at {row.last_event_at:%Y-%m-%d %H:%M}Z")]
+
+
+def _kept(row: Connection, name: str, address: str) -> Finding | None:
+    """What is wrong with a webhook that ends unless it is prolonged; None for others, and when all is well."""
+    facts = row.webhook or {}
+    mend = f"look at its page: {address.replace('/webhooks/', '/connections/')}/webhook"
+    ends = keeping.moment(facts.get("ends_at"))
+    if not facts.get("kept"):
+        return None
+    if not facts.get("created"):
+        return Finding(name, FAULT, f"the webhook could not be kept: {facts.get('why') or 'not known why'}", mend)
+    left = ends - datetime.now(UTC) if ends is not None else None
+    if left is None or left > keeping.SOON:
+        return None
+    if left.total_seconds() <= 0:
+        return Finding(name, FAULT, f"the webhook ended on {ends:%Y-%m-%d}, so no event comes", mend)
+    return Finding(name, WARNING, f"the webhook ends in {left.days} days and was not prolonged", mend)
 
 
 def _sync(runtime: Runtime, row: Connection, mapped: bool) -> list[Finding]:

@@ -19,11 +19,12 @@ from connector.runtime import Runtime
 from connector.services import connections, heartbeat
 from connector.services.comment_commands import answer_due
 from connector.services.events import Handled, handle_deliveries
+from connector.services.goals.exporting import export_due
 from connector.services.items import fetch_dirty, fetch_due_at
 from connector.services.panels import write_due
 from connector.services.rollup import roll_up_dirty
 from connector.store import work
-from connector.store.tables import CommentCommand, Connection, Delivery, Item, KeyResult, Mapping, Panel
+from connector.store.tables import CommentCommand, Connection, Delivery, GoalTarget, Item, KeyResult, Mapping, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Agenda:
     values: float | None
     panels: float | None
     comments: float | None
+    goals: float | None = None
 
     @property
     def due_at(self) -> float | None:
@@ -48,8 +50,8 @@ class Agenda:
         return min((moment for moment in astuple(self) if moment is not None), default=None)
 
 
-def agenda(session: Session, connection_id: int) -> Agenda:
-    """What waits for a connection; values are computed for whichever connection asked."""
+def agenda(session: Session, connection_id: int, *, goals: bool = False) -> Agenda:
+    """What waits for a connection; values are computed for whichever connection asked. ``goals``: whether the setting allows them."""
     pending = session.scalar(select(Delivery.id).where(Delivery.connection_id == connection_id, Delivery.state == "pending").limit(1))
     again = session.scalar(select(func.min(Item.recheck_at)).where(Item.connection_id == connection_id, Item.recheck_at > 0.0))
     reads = [moment for moment in (fetch_due_at(session, connection_id), again) if moment is not None]
@@ -59,6 +61,7 @@ def agenda(session: Session, connection_id: int) -> Agenda:
         work.next_due(session, KeyResult),
         work.next_due(session, Panel, Panel.connection_id == connection_id),
         work.next_due(session, CommentCommand, CommentCommand.connection_id == connection_id),
+        work.next_due(session, GoalTarget, GoalTarget.connection_id == connection_id) if goals else None,
     )
 
 
@@ -73,7 +76,7 @@ def drain(runtime: Runtime, connection_id: int) -> None:
         _hold(runtime, connection_id, lease, ends)
         # Whoever came while we held the lease went away again: look once more before going.
         with runtime.store.read() as session:
-            due = agenda(session, connection_id).due_at
+            due = agenda(session, connection_id, goals=runtime.settings.atlassian_goals).due_at
             row = session.get_one(Connection, connection_id)
             listing = work.next_due(session, Mapping, Mapping.connection_id == connection_id, Mapping.retired_at.is_(None))
         if row.parked_at or row.paused_at or row.paused_until > runtime.epoch():
@@ -114,7 +117,7 @@ def _loop(runtime: Runtime, connection_id: int, pulse: heartbeat.Pulse, ends: fl
         while pulse.alive and time.monotonic() < ends:
             # One look decides: an idle pass must not take the write lock, or it would make the door wait.
             with runtime.store.read() as session:
-                waiting = agenda(session, connection_id)
+                waiting = agenda(session, connection_id, goals=runtime.settings.atlassian_goals)
             now = runtime.epoch()
             if waiting.due_at is not None and waiting.due_at <= now:
                 host = host or runtime.connect(connection)
@@ -140,6 +143,8 @@ def _work(runtime: Runtime, connection: Connection, host: Host, waiting: Agenda,
     answered = (taken.comments or _is_due(waiting.comments, now)) and answer_due(runtime, connection, host) > 0
     if computed or answered or _is_due(waiting.panels, now):
         write_due(runtime, connection, host)
+    if _is_due(waiting.goals, now):
+        export_due(runtime, connection)
 
 
 def _is_due(moment: float | None, now: float) -> bool:

@@ -37,6 +37,7 @@ class Facts:
     readings: list[Reading] = field(default_factory=list)
     connections: dict[int, Connection] = field(default_factory=dict)
     started: bool = True  # the cycle
+    spoke: str = ""  # who filed the last check-in, when it was not the owner; "" for the owner
     owner_left: bool = False  # a host says that an account of the owner is deactivated or gone
 
     @property
@@ -126,6 +127,7 @@ def load_facts(
     if history:
         for row in _last_check_ins(session, list(found)):
             found[row.key_result_id].check_ins.append(row)
+        _name_others(session, found)
     if computing:
         _load_items(session, found)
     if computing and history:
@@ -168,6 +170,17 @@ def _last_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:
     return list(
         session.scalars(select(CheckIn).join(inner, inner.c.id == CheckIn.id).where(inner.c.number <= HISTORY).order_by(CheckIn.id))
     )
+
+
+def _name_others(session: Session, found: dict[str, Facts]) -> None:
+    """Who filed the last check-in where it was not the owner: an update is marked with its author wherever it is shown."""
+    last = {name: facts.check_ins[-1].author_id for name, facts in found.items() if facts.check_ins}
+    others = {name: author for name, author in last.items() if author is not None and author != found[name].row.owner_id}
+    if others:
+        rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(set(others.values()))))
+        names: dict[int, str] = {ident: name for ident, name in rows}  # noqa: C416 - a row is no pair for the types
+        for name, author in others.items():
+            found[name].spoke = names.get(author, "")
 
 
 def _daily_readings(session: Session, ids: Sequence[str]) -> list[Reading]:

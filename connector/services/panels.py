@@ -14,6 +14,7 @@ from connector.domain import rhythm
 from connector.domain.model import DecisionKind, Movement, State
 from connector.domain.panel import KeyResultPanel, Panel, key_result_panel, objective_panel
 from connector.domain.rollup import objective_progress, weakest_state
+from connector.domain.scoring import shown_progress
 from connector.domain.triage import Triage
 from connector.domain.wording import SourceFacts
 from connector.errors import Gone, HostError, Refused
@@ -227,17 +228,18 @@ def build(session: Session, row: PanelRow, instance: str, base_url: str, now: da
     if objective is not None and ids and not facts:
         return Panel(instance, ())  # restricted, a draft, or its cycle was not started
     shown = tuple(describe_key_result(facts[name], base_url, now, zone) for name in ids if name in facts)
+    rollup = objective_progress([(facts[name].row.progress, facts[name].row.weight) for name in ids if name in facts])
+    weakest = weakest_state([panel.state for panel in shown])
     top = None
     if objective is not None:
-        rollup = objective_progress([(facts[name].row.progress, facts[name].row.weight) for name in ids if name in facts])
         top = objective_panel(
             id=objective.id,
             title=objective.title,
             url=f"{base_url}/objectives/{objective.id}",
             rollup=rollup,
-            state=weakest_state([panel.state for panel in shown]),
+            state=weakest,
         )
-    return Panel(instance, shown, top)
+    return Panel(instance, shown, top, progress=shown_progress(rollup.progress), state=weakest)
 
 
 def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any) -> KeyResultPanel:
@@ -277,7 +279,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any) -
         decision=DecisionKind(row.decision_needed or "none"),
         owner=facts.owner.name if facts.owner else "",
         source=SourceFacts(
-            owner_name=facts.owner.name if facts.owner else "",
+            owner_name=_speaker(facts),
             checked_in_at=last.as_of if last else None,
             name=", ".join(names),
             items=source.get("items"),
@@ -288,6 +290,14 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any) -
         ),
         mend=mend,
     )
+
+
+def _speaker(facts: Facts) -> str:
+    """Who stands behind the last check-in: the owner, or somebody "for" them."""
+    owner = facts.owner.name if facts.owner else ""
+    if not facts.spoke:
+        return owner
+    return f"{facts.spoke} for {owner}" if owner else facts.spoke
 
 
 def _source_name(link: Link) -> str:

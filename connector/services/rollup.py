@@ -22,6 +22,7 @@ from connector.domain.wording import day_text
 from connector.runtime import Runtime
 from connector.services import heartbeat, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
+from connector.services.goals import exporting
 from connector.services.sources import database_name, value_measures
 from connector.store import work
 from connector.store.tables import CheckIn, KeyResult, Reading
@@ -72,6 +73,8 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
         mine = work.finish(session, KeyResult, claims, runtime.epoch())
         shown = _save(session, {name: outcome for name, outcome in computed.items() if name in mine}, moment)
         panels.place(session, [name for name in facts if name in mine], changed=shown, now=runtime.epoch())
+        if runtime.settings.atlassian_goals:
+            exporting.want_changed(session, shown, runtime.epoch())
     for connection_id in sorted({link.connection_id for name in shown if name in facts for link in facts[name].links}):
         runtime.queue.nudge("drain", connection_id)
     return len(claims)

@@ -18,12 +18,12 @@ from connector.domain.checkin import CheckInDraft, check_in_faults, parse_check_
 from connector.domain.model import Definition, Kind
 from connector.domain.rights import Viewer
 from connector.domain.scoring import BOUND_KINDS, display_decimals
-from connector.errors import InputError, NotFound
+from connector.errors import Conflict, Forbidden, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import Stale
 from connector.services.check_ins import Filed, Opening, file_check_in, open_form
 from connector.services.check_ins.form_key import FormKey, make_key, read_key
-from connector.services.check_ins.opening import read_seen
+from connector.services.check_ins.opening import over_text, read_seen
 from connector.services.facts import load_facts
 from connector.views.query import ASKS, MOVES, KeyResultView, Known, load_key_result
 from connector.web.forms import Form, plain
@@ -173,7 +173,8 @@ def render(shown: Shown, form: Form) -> str:
 
 
 def render_live(shown: Shown, form: Form) -> str:
-    """The part that follows the typing: movement and questions."""
+    """The part that follows the typing: movement and questions. Raises as ``save`` does."""
+    _require(shown)
     return render_template("panels/check_in_live.html", form=form, **context(shown, form))
 
 
@@ -182,6 +183,7 @@ def save(shown: Shown, form: Form) -> Saved | None:
 
     Raises ``Forbidden`` and ``Conflict`` for people who may not and cycles that are over.
     """
+    _require(shown)
     opened = _key_of(shown, form)
     _no_change(shown, form)
     draft, given = _typed(shown, form)
@@ -212,6 +214,14 @@ def save(shown: Shown, form: Form) -> Saved | None:
         form.errors.setdefault(error.where, f"{error.message[:1].upper()}{error.message[1:]}.")
         return None
     return Saved(filed, _said(shown, draft, filed))
+
+
+def _require(shown: Shown) -> None:
+    """Before anything is said about entries: whether they are taken at all."""
+    if over := over_text(shown.opening.facts, shown.runtime):
+        raise Conflict(over)
+    if shown.opening.refusal:
+        raise Forbidden(shown.opening.refusal)
 
 
 def _key_of(shown: Shown, form: Form) -> FormKey | None:
@@ -258,7 +268,7 @@ def _conflict(shown: Shown, form: Form, stale: Stale, opened_at: datetime) -> No
 
 def _said(shown: Shown, draft: CheckInDraft | None, filed: Filed) -> str:
     if filed.draft:
-        return f"Saved as a draft. It does not count yet: {asking.missing_text(filed.missing)} still to add."
+        return f"Saved as a draft. It does not count yet, still to add: {asking.missing_text(filed.missing)}."
     definition = shown.opening.definition
     value = draft.value if draft is not None else None
     parts = [wording.current_text(definition, value)] if value is not None else []
@@ -317,7 +327,8 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
         "missing": asking.missing_text(draft.missing()) if draft is not None else "",
         "focus": next((name for name in CONTROLS if name in form.errors), ""),
         "same": _same_again(opening),
-        "theirs": _theirs(shown, form, zone),
+        "theirs": _theirs(shown, form),
+        "by": ("You" if form.stale.by == shown.viewer.shown else form.stale.by[:1].upper() + form.stale.by[1:]) if form.stale else "",
         "decision_words": asking.DECISION_WORDS,
     }
 
@@ -364,7 +375,7 @@ def _same_again(opening: Opening) -> list[tuple[str, str]]:
     return found
 
 
-def _theirs(shown: Shown, form: Form, zone: Any) -> list[tuple[str, str, str]]:
+def _theirs(shown: Shown, form: Form) -> list[tuple[str, str, str]]:
     """Field, what is saved now, what was typed: where they differ."""
     if form.stale is None or "at" not in form.stale.theirs:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 import orjson
@@ -19,11 +20,12 @@ from connector.errors import StoreUnavailable
 from connector.runtime import Runtime
 from connector.store import work
 from connector.store.migrate import is_current
-from connector.store.tables import Connection, Counter, Delivery, Item, KeyResult, Mapping, Panel, Run
+from connector.store.tables import CheckIn, Connection, Counter, Delivery, Item, KeyResult, Mapping, Panel, Run
 
 blueprint = Blueprint("health", __name__)
 
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
+LATEST = 1000  # check-ins whose times are looked at
 FAILING_FROM = 3  # attempts in a row after which a panel counts as failing
 
 
@@ -159,8 +161,32 @@ def _connections(session: Session, runtime: Runtime) -> Iterator[Metric]:
     yield from (parked, paused, event, success, synced, repaired)
 
 
+def _check_ins(session: Session, _: Runtime) -> Iterator[Metric]:
+    """How long the form takes people, from open to saved (R037): of the latest updates, without a word on whose they are."""
+    latest = session.scalar(select(func.max(CheckIn.id))) or 0
+    took: dict[str, list[int]] = {}
+    query = select(CheckIn.source, CheckIn.seconds).where(CheckIn.id > latest - LATEST, CheckIn.draft.is_(False))
+    for row in session.execute(query):
+        if row.seconds is not None:  # a script fills in no form
+            took.setdefault(row.source, []).append(row.seconds)
+    middle = GaugeMetricFamily(
+        "okr_check_in_seconds", f"Median time from opening the form to saving it, of the last {LATEST} check-ins.", labels=["source"]
+    )
+    timed = GaugeMetricFamily("okr_check_ins_timed", "How many check-ins that median is of.", labels=["source"])
+    for source, times in sorted(took.items()):
+        middle.add_metric([source], median(times))
+        timed.add_metric([source], len(times))
+    yield from (middle, timed)
+
+
 def _age(moment: datetime, runtime: Runtime) -> float:
     return max(0.0, (runtime.now() - moment).total_seconds())
 
 
-_READERS: tuple[Callable[[Session, Runtime], Iterator[Metric]], ...] = (_counters, _deliveries, _work, _connections)
+_READERS: tuple[Callable[[Session, Runtime], Iterator[Metric]], ...] = (
+    _counters,
+    _deliveries,
+    _work,
+    _connections,
+    _check_ins,
+)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from flask import abort, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connector.domain.asking import DECISION_WORDS
+from connector.domain.checkin import said_nothing
 from connector.domain.wording import local_day_text, moment_text, number_text
+from connector.services.check_ins import may_check_in, readable_doubts
+from connector.services.check_ins.opening import over_text
 from connector.services.explain import told
 from connector.services.facts import Facts, load_facts
 from connector.services.plan.key_results_changes import chain, changes_of
@@ -23,6 +28,8 @@ from connector.web.gate import viewer
 
 SHOWN = 12  # readings and check-ins on the page
 CHARTED = 60  # readings in the chart
+# Where a check-in was filed; a script's is the one that no person typed (R041).
+WHERE = {"jira": ", in Jira", "comment": ", in a comment", "cli": ", on the command line", "api": ", by a script", "import": ", imported"}
 LOOKED_AT = 60  # check-ins that say since when something is asked for
 
 
@@ -40,6 +47,8 @@ def key_result(ident: str) -> str:
         above = chain(session, viewer(), facts.objective.id)
         changes = changes_of(session, ident, facts.objective.id)
         origins = told(facts)
+        updates = may_check_in(session, viewer(), ident) and not over_text(facts, runtime())
+        doubts = readable_doubts(runtime(), session, viewer(), [each.id for each in check_ins[:SHOWN]])
     view = Known.of(facts, [each for each in reversed(check_ins) if not each.draft]).view(facts, now, zone)
     last = readings[0] if readings else None
     definition = view.definition
@@ -65,23 +74,42 @@ def key_result(ident: str) -> str:
             }
             for each in readings[:SHOWN]
         ],
-        check_ins=[
-            {
-                "day": local_day_text(each.as_of, zone),
-                "value": "not told" if each.value is None else number_text(each.value, definition),
-                "confidence": each.confidence,
-                "movement": {"up": "moving", "flat": "flat", "down": "slipping"}.get(each.movement or "", ""),
-                "blocker": each.blocker or "none",
-                "decision": each.decision or "not chosen",
-                "comment": each.comment or "",
-                "by": each.author or "",
-                "draft": each.draft,
-            }
-            for each in check_ins[:SHOWN]
-        ],
+        updates=updates,
+        check_ins=_told(check_ins, view, doubts, facts.owner.id if facts.owner else None, zone),
         trail=trail([each.confidence for each in reversed(check_ins) if each.confidence is not None and not each.draft]),
         chart=chart(points, definition, facts.cycle, now),
     )
+
+
+def _told(check_ins: list[Any], view: KeyResultView, doubts: dict[int, str], owner: int | None, zone: Any) -> list[dict[str, Any]]:
+    """The latest check-ins as the table prints them."""
+    counted = [each for each in reversed(check_ins) if not each.draft]
+    silent = {each.id for before, each in pairwise(counted) if said_nothing(before.confidence, each)}
+    return [
+        {
+            "day": f"{local_day_text(each.as_of, zone)}{', delayed' if each.delayed else ''}",
+            "value": "not told" if each.value is None else number_text(each.value, view.definition),
+            "confidence": each.confidence,
+            "movement": {"up": "moving", "flat": "flat", "down": "slipping"}.get(each.movement or "", ""),
+            "blocker": each.blocker or "none",
+            "blocker_url": (each.blocker_link or {}).get("url", ""),
+            "decision": DECISION_WORDS.get(each.decision or "", "not chosen"),
+            "comment": each.comment or "",
+            "doubt": doubts.get(each.id, ""),
+            "by": _by(each, owner),
+            "at": moment_text(each.created_at, zone),
+            "draft": each.draft,
+            "no_signal": each.id in silent,
+        }
+        for each in check_ins[:SHOWN]
+    ]
+
+
+def _by(check_in: Any, owner: int | None) -> str:
+    """Who said it and where; somebody who is not the owner is marked."""
+    who = check_in.author or "author not known"
+    marked = "" if check_in.author_id == owner or check_in.author_id is None else ", not the owner"
+    return f"{who}{marked}{WHERE.get(check_in.source, '')}"
 
 
 def _check_ins(session: Session, ident: str) -> list[Any]:
@@ -89,6 +117,7 @@ def _check_ins(session: Session, ident: str) -> list[Any]:
     return list(
         session.execute(
             select(
+                CheckIn.id, CheckIn.author_id, CheckIn.source, CheckIn.delayed, CheckIn.blocker_link,
                 CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.decision, CheckIn.comment, CheckIn.created_at,
                 CheckIn.movement, CheckIn.blocker, CheckIn.as_of, CheckIn.draft, Person.name.label("author"), Person.name,
             )

@@ -5,7 +5,6 @@ import { submit } from "./bridge.js";
 
 const gadget = {
   // Jira ends the edit view itself once something was submitted; `refresh` (minutes) is its own word for loading anew.
-  ownButton: true,
   read: ({ extension }) => extension?.gadgetConfiguration ?? {},
   async save(config) {
     const minutes = Number(config.refresh);
@@ -17,7 +16,6 @@ const gadget = {
 
 const platform = {
   // The dashboard has the Save button; it asks us for what to keep.
-  ownButton: false,
   read: ({ extension }) => extension?.config ?? {},
   async save(config) {
     await widgetEdit.updateConfig(config);

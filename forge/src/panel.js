@@ -3,34 +3,36 @@
 
 import { call, open } from "./bridge.js";
 import { entries, fill, forget, json, keep, kept, same } from "./kept.js";
+import { message, point, put, say, wait, withButton } from "./parts.js";
 import { mayTryAgain, notSaved, whatHappened } from "./words.js";
 
 const TYPING = 300; // milliseconds without a key before a check is asked
-const SAID = 6000; // milliseconds that a message stays
-const SLOW = 250; // milliseconds before waiting is said
 const SOONEST = 5; // seconds between two loads by clock
 
 // `home` gives { path, method, body } of the first view; `place` keeps entries of different issues apart.
-export function panel({ home, place = "", waiting = "Reading", onTitle = () => {}, onAnswer = () => {} }) {
+export function panel({ home, place = "", waiting = "Reading", onAnswer = () => {}, onSaved = async () => false }) {
   const main = document.getElementById("okr");
-  const toast = document.getElementById("said");
   let turn = 0; // the latest load wins, whatever comes back first
   let sending = null;
   let again = 0;
-  let hiding = 0;
   let last = null; // how the present view was loaded
   let loadedAt = 0;
+  let digest = ""; // of what is shown: an unchanged view need not come again
 
   const keyOf = (form) => `okr ${place} ${form.dataset.post}`;
 
   async function load(request, { focus = false, quiet = false } = {}) {
     const mine = ++turn;
     const wanted = request ?? home();
-    const done = wait(quiet ? "" : waiting);
-    const outcome = await call(wanted.path, wanted);
+    const done = wait(main, quiet ? "" : waiting);
+    const outcome = await call(wanted.path, quiet && digest && wanted.body ? { ...wanted, body: { ...wanted.body, digest } } : wanted);
     if (mine !== turn) return;
     done();
     loadedAt = Date.now();
+    if (outcome.body.unchanged) {
+      for (const each of main.querySelectorAll("[data-age]")) each.textContent = outcome.body.age;
+      return later(outcome.body.refresh);
+    }
     if (outcome.status >= 200 && outcome.status < 300) {
       last = wanted;
       show(outcome.body, focus ? "heading" : "stay");
@@ -46,22 +48,17 @@ export function panel({ home, place = "", waiting = "Reading", onTitle = () => {
 
   function show(body, focusing) {
     const held = focusing === "stay" ? document.activeElement?.id : "";
+    digest = body.digest ?? "";
     const opened = [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
-    main.innerHTML = body.html ?? "";
+    put(main, body.html ?? "");
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     if (body.said) say(body.said);
-    if (body.title) onTitle(body.title);
     main.querySelectorAll("form[data-post]").forEach(prepare);
     onAnswer(main);
-    if (focusing === "heading") point(main.querySelector("[autofocus]") ?? main.querySelector("h1, h2, h3, legend") ?? main);
+    if (focusing === "heading") point(main.querySelector("[data-focus]") ?? main.querySelector("h1, h2, h3, legend") ?? main);
     else if (focusing === "error") point(main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert], h1, h2, h3") ?? main);
     else if (held) document.getElementById(held)?.focus({ preventScroll: true });
     later(body.refresh);
-  }
-
-  function point(element) {
-    if (!element.matches("a[href], button, input, select, textarea, [tabindex]")) element.tabIndex = -1;
-    element.focus();
   }
 
   // By clock, and never under the hands of somebody who fills in a form or reads with the keyboard.
@@ -75,28 +72,10 @@ export function panel({ home, place = "", waiting = "Reading", onTitle = () => {
     return Boolean(sending) || [...main.querySelectorAll("form[data-post]")].some((form) => form.contains(document.activeElement) || !same(form.before, entries(form)));
   }
 
-  function wait(text) {
-    main.setAttribute("aria-busy", "true");
-    const timer = setTimeout(() => {
-      main.classList.add("waits");
-      if (text && !main.querySelector(":scope > .busy")) main.prepend(Object.assign(document.createElement("p"), { className: "busy", textContent: text }));
-    }, SLOW);
-    return () => {
-      clearTimeout(timer);
-      main.classList.remove("waits");
-      main.removeAttribute("aria-busy");
-      main.querySelector(":scope > .busy")?.remove();
-    };
-  }
-
   // The whole frame when there is nothing to go back to, else a line above what is there.
   function trouble(outcome, wanted) {
     const box = message(whatHappened(outcome));
-    if (wanted && mayTryAgain(outcome.status)) {
-      const button = Object.assign(document.createElement("button"), { type: "button", className: "btn again", textContent: "Try again" });
-      button.addEventListener("click", () => load(wanted, { focus: true }));
-      box.lastElementChild.append(document.createElement("br"), button);
-    }
+    if (wanted && mayTryAgain(outcome.status)) withButton(box, "Try again", () => load(wanted, { focus: true }));
     clearTimeout(again);
     if (last) {
       main.querySelector(":scope > .unsaved")?.remove();
@@ -105,25 +84,6 @@ export function panel({ home, place = "", waiting = "Reading", onTitle = () => {
       main.replaceChildren(box);
     }
     if (wanted && (outcome.status === 503 || outcome.status === 0)) again = setTimeout(() => (busy() ? null : load(wanted, { quiet: true })), 30000);
-  }
-
-  function message(text) {
-    const box = document.createElement("div");
-    box.className = "problem unsaved";
-    box.setAttribute("role", "alert");
-    box.innerHTML = '<svg class="mark" aria-hidden="true"><use href="#at-risk"/></svg><div></div>';
-    box.lastElementChild.append(Object.assign(document.createElement("span"), { textContent: text }));
-    return box;
-  }
-
-  function say(text) {
-    clearTimeout(hiding);
-    toast.textContent = text;
-    toast.hidden = false;
-    const hide = () => (toast.hidden = true);
-    hiding = setTimeout(hide, SAID);
-    toast.onpointerenter = () => clearTimeout(hiding);
-    toast.onpointerleave = () => (hiding = setTimeout(hide, 2000));
   }
 
   function prepare(form) {
@@ -147,7 +107,7 @@ export function panel({ home, place = "", waiting = "Reading", onTitle = () => {
   const whatOf = (form) => form.dataset.what || "This form";
 
   async function send(form, submitter) {
-    if (sending) return; // a double click sends once
+    if (sending) return null; // a double click sends once
     const mine = ++turn;
     sending = form;
     clearTimeout(again);
@@ -158,27 +118,37 @@ export function panel({ home, place = "", waiting = "Reading", onTitle = () => {
     form.inert = true;
     form.querySelector(".unsaved")?.remove();
     main.querySelector(":scope > .unsaved")?.remove();
-    const done = wait("");
+    const done = wait(main);
     const outcome = await call(form.dataset.post, { method: "POST", body: data });
     done();
     sending = null;
     form.inert = false;
-    if (mine !== turn) return;
+    if (mine !== turn) return null;
     const { status, body } = outcome;
     if (status >= 200 && status < 300) {
       forget(keyOf(form));
+      if (await onSaved(body)) return body;
       if (body.html === undefined) {
         if (body.said) say(body.said);
-        return load(null, { focus: true });
+        load(null, { focus: true });
+      } else {
+        show(body, "heading");
       }
-      return show(body, "heading");
+      return body;
     }
-    if ((status === 409 || status === 422) && body.html) return show(body, "error");
+    if ((status === 409 || status === 422) && body.html) {
+      // the answer has the entries, and knows better than what was kept what they are about
+      forget(keyOf(form));
+      show(body, "error");
+      for (const each of main.querySelectorAll("form[data-post]")) if (keyOf(each) === keyOf(form)) keep(keyOf(each), entries(each));
+      return null;
+    }
     keep(keyOf(form), typed);
-    const box = message(status === 422 || status === 409 || status === 400 || status === 403 ? body.detail || whatHappened(outcome) : notSaved(outcome, whatOf(form)));
+    const box = message(status === 422 || status === 409 || status === 400 || status === 403 ? whatHappened(outcome) : notSaved(outcome, whatOf(form)));
     form.prepend(box);
     if (focused?.isConnected) focused.focus({ preventScroll: true });
     box.scrollIntoView({ block: "nearest" });
+    return null;
   }
 
   async function check(form) {
@@ -240,5 +210,5 @@ export function panel({ home, place = "", waiting = "Reading", onTitle = () => {
     if (!document.hidden && last && !busy() && Date.now() - loadedAt > 60000) load(last, { quiet: true });
   });
 
-  return { load, show, say, trouble, reload: () => (busy() ? undefined : load(last, { quiet: Boolean(last) })) };
+  return { load, send, trouble, reload: () => (busy() ? undefined : load(last, { quiet: Boolean(last) })) };
 }

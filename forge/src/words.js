@@ -1,8 +1,8 @@
 // What is said when an answer does not come, or says no: what happened, what is safe, what to do.
 
 const LOADING = {
-  "-1": "No answer came in time. Nothing was changed.",
-  0: "The connector could not be reached. Nothing was changed.",
+  "-1": "No answer came from the connector in time.",
+  0: "No answer came from the connector.",
   401: "Jira’s pass for this panel has ended or was refused.",
   403: "This is not open to you.",
   404: "There is nothing here under this address.",
@@ -16,7 +16,12 @@ const TRY_NO_MORE = [403, 404]; // asking again would say the same
 
 export function whatHappened({ status, body }) {
   const known = LOADING[status] ?? (status >= 500 ? LOADING[500] : "This could not be shown.");
-  return status === 401 ? known : body.detail || known;
+  return status === 401 ? known : sentence(body.detail) || known;
+}
+
+function sentence(text = "") {
+  const whole = text.trim();
+  return whole && whole[0].toUpperCase() + whole.slice(1) + (/[.!?…]$/.test(whole) ? "" : ".");
 }
 
 export function mayTryAgain(status) {
@@ -26,7 +31,7 @@ export function mayTryAgain(status) {
 // `what` names the thing: "The check-in". Nothing typed is lost; a time-out leaves open whether it arrived, and it is filed once.
 export function notSaved(outcome, what) {
   if (outcome.status === -1) return `No answer came in time, so ${lower(what)} may or may not be saved. Your entries are still here. Save again: it is filed once.`;
-  const reason = outcome.status > 0 && outcome.status !== 401 && outcome.body.detail ? ` ${outcome.body.detail}` : outcome.status === 401 ? " Jira’s pass for this panel had ended." : "";
+  const reason = outcome.status > 0 && outcome.status !== 401 && outcome.body.detail ? ` ${sentence(outcome.body.detail)}` : outcome.status === 401 ? " Jira’s pass for this panel had ended." : "";
   return `${what} was not saved.${reason} Your entries are still here. Save again.`;
 }
 

@@ -44,6 +44,8 @@ FIELDS = (
     *("decides", "mode", "owner", "reason", "subtasks", "wont_do", "empty"),
 )  # fmt: skip
 
+KEPT = ("connection", "kind", "epic", "project", "jql", "issues", "source", "rows")  # what an address names while a key result is chosen
+
 View = str | Response | tuple[str, int]
 
 
@@ -56,7 +58,8 @@ def new() -> View:
         text = request.args.get("q", "")
         with runtime().store.read() as session:
             found = find_key_results(session, viewer(), text)
-        return render_template("mappings/choose.html", found=found, q=text)
+        kept = {name: request.args.getlist(name) for name in KEPT if request.args.get(name)}
+        return render_template("mappings/choose.html", found=found, q=text, kept=kept)
     with runtime().store.read() as session:
         target = load_target(session, viewer(), ident)
         places = load_places(session, runtime().settings.zone)

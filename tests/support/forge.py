@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,13 @@ SYSTEM_TOKEN = "the system token of acme"
 ALICE, BOB, CHARLIE, STRANGER = "account-alice", "account-bob", "account-charlie", "account-nobody-knows"
 
 
-@cache
 def a_key(kid: str = "first") -> RSAKey:
     """A private key; the same for the same id, since making one takes time."""
+    return _made(kid)
+
+
+@cache
+def _made(kid: str) -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})
 
 
@@ -131,14 +135,22 @@ class Forge:
     """One site with the app, and a connector that serves it. ``call`` is what most tests need."""
 
     company: Company
-    app: Flask
-    client: FlaskClient
     jira: JiraSandbox
     atlassian: Atlassian
     jwks: KeySet
     site_url: str
     cloud_id: str
     connection: int = 0
+
+    @cached_property
+    def app(self) -> Flask:
+        """The application, made when first asked for."""
+        return create_app(self.company.runtime)
+
+    @cached_property
+    def client(self) -> FlaskClient:
+        """A client of it."""
+        return self.app.test_client()
 
     def claims(
         self,
@@ -251,8 +263,7 @@ def forge_world(folder: Path, *, database_url: str = "", jira: JiraSandbox | Non
     with running(jwks) as keys_url, running(atlassian) as site_url:
         given: dict[str, Any] = {"forge_app_id": APP_ID, "forge_jwks_url": f"{keys_url}/jwks.json", **settings}
         with company(folder, database_url, **given) as found:
-            app = create_app(found.runtime)
-            yield Forge(found, app, app.test_client(), box, atlassian, jwks, site_url, str(box.world.settings["cloud_id"]))
+            yield Forge(found, box, atlassian, jwks, site_url, str(box.world.settings["cloud_id"]))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from connector.services.drain import settle
 from connector.services.rollup import want_all
 from connector.store.tables import CheckIn, Connection, Objective, Person, Reading
 from tests.support.forge import ALICE, Forge, forge_site
+from tests.support.world import Company
 
 EPIC, OTHER, STORY = "ACME-1", "ACME-2", "ACME-11"
 
@@ -29,7 +30,7 @@ class IssueScene:
     forge: Forge
 
     @property
-    def company(self) -> Any:
+    def company(self) -> Company:
         """The company behind it."""
         return self.forge.company
 
@@ -45,7 +46,7 @@ class IssueScene:
         """What a person reads there."""
         answer = self.panel(key, account, query)
         assert answer.status_code == 200, answer.text
-        return words(answer.json["html"])
+        return words(str((answer.json or {})["html"]))
 
     def person(self, name: str) -> int:
         """A person's row."""
@@ -63,7 +64,9 @@ class IssueScene:
             )
             session.add(row)
             if given["value"] is not None and not draft:
-                session.add(Reading(key_result_id=name, value=given["value"], kind="check_in", as_of=at, day=at.date(), recorded_at=at, actor=by))
+                session.add(
+                    Reading(key_result_id=name, value=given["value"], kind="check_in", as_of=at, day=at.date(), recorded_at=at, actor=by)
+                )
 
     def set(self, table: Any, ident: Any, **values: Any) -> None:
         """Change a row."""
@@ -78,7 +81,7 @@ class IssueScene:
 
     def map(self, name: str, keys: Sequence[str], **rule: Any) -> int:
         """One more key result on some epics, read and computed."""
-        ident: int = self.company.mapping(name, self.forge.connection, select={"epics": list(keys)}, **rule)
+        ident = self.company.mapping(name, self.forge.connection, select={"epics": list(keys)}, **rule)
         self.company.work(self.forge.connection)
         return ident
 

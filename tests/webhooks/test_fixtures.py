@@ -54,7 +54,7 @@ def test_jira(door: Door, path: Path) -> None:
     if reason:
         assert drained(door, "acme-jira") == ("ignored", reason)
     elif body["webhookEvent"].startswith("comment_"):
-        assert drained(door, "acme-jira") == ("ignored", "nothing measured")
+        assert drained(door, "acme-jira") == ("ignored", "no command")
     else:
         assert drained(door, "acme-jira") == ("done", "")
 

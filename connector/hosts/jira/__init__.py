@@ -5,7 +5,7 @@ This module names the parts; it makes no request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connector.errors import InputError, Refused
 from connector.hosts import base
-from connector.hosts.base import ConnectionSettings
+from connector.hosts.base import ConnectionSettings, Wanted
+from connector.hosts.goals import Goals
 from connector.hosts.jira.fields import read_moment
+from connector.hosts.jira.jql import is_issue_key, named_projects
 from connector.hosts.jira.webhook import JiraDialect
 from connector.hosts.limits import Budget
 
@@ -127,6 +129,26 @@ def webhook_secret(auth: Mapping[str, str]) -> str:
     return str(auth.get("client_secret", "")) if is_renewed(auth) else ""
 
 
+def containers_of(wanted: Sequence[Wanted]) -> frozenset[str] | None:
+    """The projects from which the items of some mappings come as far as these say, None where they may come from anywhere."""
+    found: set[str] = set()
+    for mapping in wanted:
+        selector, resolution = mapping.selector, mapping.resolution
+        projects = {*resolution.containers, *named_projects(selector.jql)}
+        projects |= {name.rpartition("-")[0].upper() for name in (*selector.epics, *selector.issues) if is_issue_key(name)}
+        if not projects:
+            return None
+        found |= projects
+    return frozenset(found)
+
+
+def build_goals(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float = 2.0) -> Goals:
+    """The goals of the site. Raises ``InputError`` for a login that they do not take."""
+    from connector.hosts.jira.goals import JiraGoals
+
+    return JiraGoals(settings, budget=budget, allow_private=allow_private, patience=patience)
+
+
 def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:
     """The credentials with the cloud id where the login needs one, so that nobody has to look it up or to know the token's kind.
 
@@ -191,6 +213,7 @@ __all__ = [
     "build",
     "check_auth",
     "complete_auth",
+    "containers_of",
     "dialect",
     "is_renewed",
     "login_ends",

@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -200,6 +201,12 @@ class JiraClient:
             other._permitted = self._permitted.for_sibling(other._hide)
             other._session.auth = _Bearer(other._permitted.current)
         return other
+
+    def as_app(self) -> JiraClient:
+        """Another client for the same site that logs in as our Forge app; it shares the budget. Raises ``Refused``, see ``app_login``."""
+        settings, budget, allow_private, patience = self._built_from
+        settings = replace(settings, auth=app_login.login(settings), renew=None)
+        return JiraClient(settings, budget=budget, allow_private=allow_private, patience=patience)
 
     def close(self) -> None:
         """Give back the sockets."""

@@ -10,14 +10,16 @@ import requests
 
 from connector.errors import Gone, Offline, Refused
 from connector.hosts.base import ConnectionSettings
-from connector.hosts.http import Answer, Gateway, Policy, RequestsAdapter, origin_of
+from connector.hosts.http import READ_TIMEOUT, Answer, Gateway, Policy, RequestsAdapter, origin_of
 from connector.hosts.limits import Allowance, Budget
 
 PATH = "/_edge/tenant_info"
 _BUDGET = Allowance("tenant", "5 per 1 second")
 
 
-def find_cloud_id(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float = 2.0) -> str:
+def find_cloud_id(
+    settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float = 2.0, read_timeout: float = READ_TIMEOUT
+) -> str:
     """The cloud id of the site at ``settings.url``, by one request without credentials.
 
     Raises ``Refused`` when the address is no Jira Cloud site, other ``HostError`` when it does not answer.
@@ -28,8 +30,8 @@ def find_cloud_id(settings: ConnectionSettings, *, budget: Budget, allow_private
     gateway = Gateway(settings.name, frozenset({origin_of(site)}), policy, budget, allow_private=allow_private, patience=patience)
     with requests.Session() as session:
         session.trust_env = False
-        session.mount("https://", RequestsAdapter(gateway))
-        session.mount("http://", RequestsAdapter(gateway))
+        session.mount("https://", RequestsAdapter(gateway, read_timeout=read_timeout))
+        session.mount("http://", RequestsAdapter(gateway, read_timeout=read_timeout))
         try:
             content = session.get(f"{site}{PATH}", allow_redirects=False).content
         except Gone as error:

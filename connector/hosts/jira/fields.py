@@ -21,6 +21,8 @@ BASE_FIELDS = ("summary", "status", "issuetype", "parent", "project", "resolutio
 POINTS_TEAM = "com.pyxis.greenhopper.jira:jsw-story-points"
 FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
 SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
+# The fields of our Forge app, by their keys in its manifest: we write them, so nothing is measured by them.
+APP_MODULES = ("okr-progress", "okr-status")
 _OWN_TYPES = ("com.atlassian.jira.plugin.system.customfieldtypes:", "com.pyxis.greenhopper.jira:")
 EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
 CHECKBOXES = "com.atlassian.jira.plugin.system.customfieldtypes:multicheckboxes"
@@ -88,9 +90,16 @@ def read_fields(answer: Any) -> tuple[FieldInfo, ...]:
         identity, name = as_text(data.get("id")), as_text(data.get("name"))
         schema = as_mapping(data.get("schema"))
         kind = as_text(schema.get("custom")) or as_text(schema.get("type"))
-        if identity:
+        if identity and (ours := next((told for told in (kind, as_text(data.get("key"))) if _is_ours(told)), "")):
+            found.append(FieldInfo(identity, name or identity, ours, "own"))
+        elif identity:
             found.append(FieldInfo(identity, name or identity, kind, _role(identity, name, kind, as_text(schema.get("type")))))
     return tuple(found)
+
+
+def _is_ours(kind: str) -> bool:
+    """Whether a type or key names a field of our app: ``ari:…/static/okr-progress`` or ``<app>__<environment>__okr-progress``."""
+    return kind.endswith(tuple(f"{mark}{module}" for mark in ("/", "__") for module in APP_MODULES))
 
 
 def _role(identity: str, name: str, kind: str, plain: str) -> str:

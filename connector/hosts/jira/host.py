@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
-from connector.domain.model import FieldValue, Item, Unknown
+from connector.domain.model import FieldValue, Item
 from connector.domain.panel import Panel
 from connector.errors import Gone, Refused
 from connector.hosts.base import (
@@ -31,26 +30,27 @@ from connector.hosts.base import (
     Wanted,
     WebhookSetUp,
 )
-from connector.hosts.jira import candidates, comments, dynamic_webhooks, lookup, naming, quick_read, walks, webhook_set_up
-from connector.hosts.jira import panel as markup
-from connector.hosts.jira.client import JiraClient
-from connector.hosts.jira.fields import (
-    account_of,
-    as_mapping,
-    as_ref,
-    as_sequence,
-    as_text,
-    find_fields,
-    read_value,
-    write_value,
+from connector.hosts.jira import (
+    app_login,
+    candidates,
+    comments,
+    dynamic_webhooks,
+    lookup,
+    membership,
+    naming,
+    panel_writer,
+    quick_read,
+    walks,
+    webhook_set_up,
 )
-from connector.hosts.jira.jql import both, chunks, issue_list, strip_order_by
+from connector.hosts.jira import values as field_values
+from connector.hosts.jira.client import JiraClient
+from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text
+from connector.hosts.jira.panel_fields import PanelFields, named_fields
 from connector.hosts.jira.reader import IDS_ONLY, IssueReader
 from connector.hosts.jira.rights import missing_rights
-from connector.hosts.jira.webhook import PROPERTY_KEY
-from mappings.rules import Selector, SelectorKind
+from mappings.rules import Selector
 
-FEW_QUERIES = 3  # up to this many JQL mappings are asked one by one with a strong read, more together
 PROJECT_PAGE = 50
 
 
@@ -69,22 +69,28 @@ class JiraHost:
     ) -> None:
         self.settings = settings
         self._client = client
-        self._reader = IssueReader(client)
+        self._reader = IssueReader(client, named_fields(settings.options).values())
         self._instance = instance
         self._now = now
+        self._app_client: JiraClient | None = None
+        self._panel_fields = PanelFields(settings, client, self._reader, self._as_app)
 
     @property
     def requests(self) -> int:
         """HTTP requests sent so far through this object."""
-        return self._client.gateway.requests
+        return self._client.gateway.requests + (self._app_client.gateway.requests if self._app_client else 0)
 
     @requests.setter
     def requests(self, count: int) -> None:
         self._client.gateway.requests = count
+        if self._app_client is not None:
+            self._app_client.gateway.requests = 0
 
     def close(self) -> None:
         """Give back the sockets."""
         self._client.close()
+        if self._app_client is not None:
+            self._app_client.close()
 
     # --- describing ------------------------------------------------------------------------------------------------------
 
@@ -118,7 +124,7 @@ class JiraHost:
             bot_id=bot,
             scopes=self._client.scopes,
             containers=containers,
-            fields=self._reader.fields(),
+            fields=tuple(info for info in self._reader.fields() if info.id not in self._reader.own_fields()),
             warnings=warnings,
             notes=notes,
         )
@@ -166,53 +172,8 @@ class JiraHost:
         return Fetched(tuple(items.values()), tuple(gone))
 
     def members(self, wanted: Sequence[Wanted], refs: Sequence[str]) -> Mapping[int, frozenset[str]]:
-        """Which of ``refs`` (numeric ids) match each JQL mapping, asked so that the index's lag does not count.
-
-        Raises ``Refused`` with ``details["mapping"]`` for a JQL that Jira does not accept any more.
-        """
-        numbers = [ref for ref in dict.fromkeys(refs) if ref.isascii() and ref.isdigit()]
-        queries = {mapping.mapping: strip_order_by(mapping.selector.jql) for mapping in wanted if mapping.selector.kind is SelectorKind.JQL}
-        if not numbers or not queries:
-            return {mapping: frozenset() for mapping in queries}
-        distinct = list(dict.fromkeys(queries.values()))
-        found: dict[str, set[str]] = {}
-        if len(distinct) > FEW_QUERIES and self._client.cloud:
-            found = self._match(distinct, numbers)
-        for mapping, jql in queries.items():
-            if jql not in found:
-                try:
-                    found[jql] = {ref for part in chunks(numbers) for ref in self._matches(jql, part)}
-                except Refused as error:
-                    if error.status == 400:
-                        raise Refused(error.message, status=400, code="jql", details={**error.details, "mapping": mapping}) from error
-                    raise
-        return {mapping: frozenset(found[jql]) for mapping, jql in queries.items()}
-
-    def _matches(self, jql: str, refs: Sequence[str]) -> set[str]:
-        try:
-            return set(self._reader.matching(both(jql, f"id in ({issue_list(refs)})"), refs)) & set(refs)
-        except Refused as error:
-            if error.status != 400:
-                raise
-        # One id that was deleted a moment ago makes the list an error; the plain JQL has no list
-        return set(self._reader.matching(jql, refs)) & set(refs)
-
-    def _match(self, queries: Sequence[str], refs: Sequence[str]) -> dict[str, set[str]]:
-        """Ask for many JQLs at once. A query with an error is left out, so that it is asked alone and named.
-
-        Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search
-        """
-        found: dict[str, set[str]] = {jql: set() for jql in queries}
-        for part in chunks(refs, 100):
-            answer = as_mapping(self._client.post("jql/match", {"issueIds": [int(ref) for ref in part], "jqls": list(queries)}))
-            matches = as_sequence(answer.get("matches"))
-            for jql, entry in zip(queries, [*matches, *[None] * (len(queries) - len(matches))], strict=False):
-                told = as_mapping(entry)
-                if not told or as_sequence(told.get("errors")):
-                    found.pop(jql, None)
-                elif jql in found:
-                    found[jql] |= {as_ref(number) for number in as_sequence(told.get("matchedIssues"))} & set(part)
-        return found
+        """Which of ``refs`` (numeric ids) match each JQL mapping; see ``membership.members``."""
+        return membership.members(self._client, self._reader, wanted, refs)
 
     def plan(self, wanted: Sequence[Wanted], *, since: datetime | None = None, ids_only: bool = False) -> Sequence[ListQuery]:
         """The fewest walks that see every item of ``wanted``; see ``walks.plan_walks``.
@@ -271,76 +232,22 @@ class JiraHost:
     # --- writing ---------------------------------------------------------------------------------------------------------
 
     def write_panel(self, ref: str, panel: Panel, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
-        """One remote link per key result and the property ``okr``; only what differs from the receipt is written.
-
-        Receipt: ``{"links": {key result id: {"digest", "id"}}, "property": digest, "written": requests of this call}``.
-        A link whose write got lost is written again under the same ``globalId``: Jira keeps one.
-        Raises ``Gone`` when the issue is deleted or not shared any more.
-        """
-        instance = panel.instance or self._instance
-        issue = f"issue/{quote(ref, safe='')}"
-        before = as_mapping(receipt.get("links"))
-        links: dict[str, dict[str, str]] = {}
-        written = 0
-        for key_result in panel.key_results:
-            body = markup.remote_link(instance, key_result)
-            digest = markup.digest(body)
-            old = as_mapping(before.get(key_result.id))
-            identity = as_text(old.get("id"))
-            if old.get("digest") != digest:
-                identity = as_ref(as_mapping(self._client.post(f"{issue}/remotelink", body)).get("id")) or identity
-                written += 1
-            links[key_result.id] = {"digest": digest, "id": identity}
-        for removed in before:
-            if removed not in links:
-                written += self._remove(f"{issue}/remotelink", {"globalId": markup.global_id(instance, removed)})
-        digest = markup.property_digest(panel)
-        if digest != (as_text(receipt.get("property"))):
-            if digest:
-                self._client.put(f"{issue}/properties/{PROPERTY_KEY}", markup.property_value(panel))
-                written += 1
-            else:
-                written += self._remove(f"{issue}/properties/{PROPERTY_KEY}")
-        return {"links": links, "property": digest, "written": written}
-
-    def _remove(self, path: str, params: Mapping[str, str] | None = None) -> int:
-        """Delete something of ours; 0 when it was not there any more."""
-        try:
-            self._client.delete(path, params)
-        except Gone:
-            return 0
-        return 1
+        """One remote link per key result, the property ``okr`` and the fields; see ``panel_writer.write``."""
+        return panel_writer.write(self._client, self._panel_fields, self._instance, ref, panel, receipt)
 
     def write_values(self, ref: str, values: Mapping[str, FieldValue]) -> Mapping[str, JSON]:
-        """Write fields by name or id, only those that differ, without mails. ``Unknown`` is never written.
+        """Write fields by name or id, only those that differ, without mails; see ``values.write``."""
+        return field_values.write(self._client, self._reader, ref, values)
 
-        Receipt: ``{"fields": {name: field id}, "written": [names]}``. Raises ``Refused`` for an unknown field, and when Jira
-        took the request and changed nothing: it does so when the bot may not suppress mails (no project administrator).
-        """
-        infos = self._reader.fields()
-        targets: dict[str, str] = {}
-        for name in values:
-            found = find_fields(infos, name) if name else ()
-            if not found:
-                raise Refused(f"Jira has no field {name!r}", code="unknown_field")
-            targets[name] = found[0]
-        kinds = {info.id: info.type for info in infos}
-        path = f"issue/{quote(ref, safe='')}"
-        query = {"fields": ",".join(dict.fromkeys(targets.values()))}
-        now = as_mapping(as_mapping(self._client.get(path, query)).get("fields")) if targets else {}
-        different = {name: value for name, value in values.items() if not _same(value, now.get(targets[name]))}
-        if different:
-            fields = {targets[name]: write_value(value, kinds[targets[name]], rich=self._client.cloud) for name, value in different.items()}
-            # Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues
-            self._client.put(path, {"fields": fields}, {"notifyUsers": "false"})
-            after = as_mapping(as_mapping(self._client.get(path, query)).get("fields"))
-            ignored = [name for name, value in different.items() if not _same(value, after.get(targets[name]))]
-            if ignored:
-                raise Refused(
-                    f"Jira took the edit and did not change {', '.join(ignored)}; make the bot an administrator of the project",
-                    code="edit_ignored",
-                )
-        return {"fields": targets, "written": list(different)}
+    def _as_app(self) -> JiraClient | None:
+        """The client that logs in as our Forge app, None where none is installed or its token has ended."""
+        if not self.settings.app.get("token"):
+            return None
+        if app_login.is_app(self.settings.auth):
+            return self._client
+        if self._app_client is None:
+            self._app_client = self._client.as_app()
+        return self._app_client
 
     # --- comments --------------------------------------------------------------------------------------------------------
 
@@ -361,19 +268,3 @@ def _container(entry: Any) -> Container:
     data = as_mapping(entry)
     key = as_text(data.get("key"))
     return Container(id=as_ref(data.get("id")), key=key, name=as_text(data.get("name")) or key)
-
-
-def _same(wanted: FieldValue, raw: Any) -> bool:
-    """Is a field already as wanted? What must not be written counts as the same."""
-    if isinstance(wanted, Unknown):
-        return True
-    present = read_value(raw)
-    if wanted in ("", None, ()):
-        return present in ("", None, ())
-    if isinstance(wanted, bool) or isinstance(present, bool):
-        return present is wanted
-    if isinstance(wanted, str) and isinstance(present, str):
-        return wanted.split() == present.split()  # a rich text comes back with other white space
-    if isinstance(wanted, tuple) and isinstance(present, tuple):
-        return sorted(wanted) == sorted(present)
-    return present == wanted

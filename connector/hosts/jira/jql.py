@@ -10,6 +10,10 @@ from datetime import datetime
 CHUNK = 50  # issues per list in a JQL or in reconcileIssues (the latter is Jira's limit)
 
 ISSUE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[1-9]\d*\Z")
+_PROJECT = re.compile(r"""\bproject\s*(?:=|\bin\b)\s*(\([^()]*\)|"[^"]*"|'[^']*'|[\w-]+)""", re.IGNORECASE)
+_PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]+")
+_QUOTED = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
+_LOOSE = re.compile(r"\b(?:or|not)\b|!|\|", re.IGNORECASE)
 _ORDER_BY = re.compile(r"order\s+by\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_.\-]")
 # Words in any script, whose vowel signs are no letters to a regular expression: so what splits them is named instead
@@ -74,6 +78,16 @@ def chunks(values: Sequence[str], size: int = CHUNK) -> Iterator[list[str]]:
     """``values`` in lists of at most ``size``."""
     for start in range(0, len(values), size):
         yield list(values[start : start + size])
+
+
+def named_projects(jql: str) -> tuple[str, ...]:
+    """The keys of the projects to which a query is plainly limited, () where it is not or names them in another way."""
+    bare = strip_order_by(jql)
+    found = _PROJECT.findall(bare)
+    if len(found) != 1 or _LOOSE.search(_QUOTED.sub("", bare)):
+        return ()
+    names = [name.strip().strip("\"'").strip() for name in found[0].strip("()").split(",")]
+    return tuple(dict.fromkeys(names)) if all(_PROJECT_KEY.fullmatch(name) for name in names) else ()
 
 
 def summary_contains(text: str) -> str:

@@ -142,6 +142,8 @@ def _project(client: JiraClient, key: str, before: Resolution, missing: list[str
 
 def _field(reader: IssueReader, name: str, before: Resolution, missing: list[str]) -> tuple[str, ...]:
     infos = reader.fields()
+    if name and set(find_fields(infos, name)) & reader.own_fields():
+        raise Refused(f"{name!r} is written by the connector itself, so a key result cannot be measured by it", code="own_field")
     here = {info.id for info in infos}
     kept = tuple(identity for identity in before.fields.get(name, ()) if identity in here)
     if name == "":

@@ -15,7 +15,7 @@ import orjson
 
 from connector.hosts.base import Delivery, Event, Ignored
 from connector.hosts.jira.changes import container_of, is_only_links, parents
-from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, read_moment
+from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, plain_text, read_moment
 from connector.hosts.jira.jql import is_issue_key
 
 PREFIX = "avi:jira"
@@ -62,6 +62,15 @@ REASONS: Mapping[str, str] = {
     "avi:jira:timetracking:provider:changed": "option",
     "avi:jira:failed:expression": "expression",
 }
+
+
+def event_in(data: Any) -> Mapping[str, Any] | None:
+    """The event in a body, None when there is none: it lies in ``payload``, and is also taken when it stands alone.
+
+    Reference: https://developer.atlassian.com/platform/forge/remote/sending-product-events
+    """
+    whole = as_mapping(data)
+    return next((part for part in (as_mapping(whole.get("payload")), whole) if as_text(part.get("eventType")).startswith(PREFIX)), None)
 
 
 def delivery(data: Mapping[str, Any]) -> Delivery:
@@ -111,7 +120,8 @@ def _comment(data: Mapping[str, Any], author: str, at: datetime | None) -> Seque
     if not ident or not ref:
         return Ignored("comment without issue")
     writer = account_of(comment.get("updateAuthor")) or account_of(comment.get("author")) or author
-    return [Event("comment", ref=ref, comment_id=ident, author=writer, at=at)]
+    body = comment.get("body")
+    return [Event("comment", ref=ref, comment_id=ident, author=writer, at=at, text=plain_text(body) if body else None)]
 
 
 def _link(data: Mapping[str, Any], author: str, at: datetime | None) -> Sequence[Event] | Ignored:

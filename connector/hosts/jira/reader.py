@@ -13,7 +13,17 @@ from connector.domain.model import Item
 from connector.errors import Gone, Offline, Refused
 from connector.hosts.base import FieldInfo, Wanted
 from connector.hosts.jira.client import JiraClient
-from connector.hosts.jira.fields import BASE_FIELDS, as_mapping, as_ref, as_sequence, as_text, epic_link_field, read_fields, read_item
+from connector.hosts.jira.fields import (
+    BASE_FIELDS,
+    as_mapping,
+    as_ref,
+    as_sequence,
+    as_text,
+    epic_link_field,
+    find_fields,
+    read_fields,
+    read_item,
+)
 from connector.hosts.jira.jql import CHUNK, chunks, is_issue_key
 
 BATCH = 100  # issues per bulkfetch, and per page of a search that asks for any field beside the id
@@ -25,10 +35,11 @@ Issue = Mapping[str, Any]
 
 
 class IssueReader:
-    """Reads issues and fields through one client. The list of fields is read once."""
+    """Reads issues and fields through one client. The list of fields is read once. ``ours``: names or ids of fields that we write."""
 
-    def __init__(self, client: JiraClient) -> None:
+    def __init__(self, client: JiraClient, ours: Iterable[str] = ()) -> None:
         self._client = client
+        self._ours = tuple(ours)
         self._fields: tuple[FieldInfo, ...] | None = None
         self._remembered: dict[str, Issue | None] = {}
         self._bulk = client.cloud  # Data Center has no bulkfetch
@@ -41,6 +52,11 @@ class IssueReader:
         if self._fields is None:
             self._fields = read_fields(self._client.get("field"))
         return self._fields
+
+    def own_fields(self) -> frozenset[str]:
+        """Ids of the fields that we write: nothing may be measured by them."""
+        named = (identity for name in self._ours for identity in find_fields(self.fields(), name))
+        return frozenset(info.id for info in self.fields() if info.role == "own") | frozenset(named)
 
     def epic_link(self) -> str:
         """Id of the Epic Link field, "" when the site has none."""

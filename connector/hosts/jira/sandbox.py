@@ -220,10 +220,10 @@ class JiraSandbox:
         if header == f"Basic {basic}" and scoped == bool(settings.get("scoped_token")):
             return str(settings["account"]["accountId"])
         if header.startswith("Bearer ") and scoped:
-            if self.tokens.get(token, 0.0) > time.time():
-                return str(settings["account"]["accountId"])
             if account := self.rest.access.account_of(token):
                 return account
+            if self.tokens.get(token, 0.0) > time.time():
+                return str(settings["account"]["accountId"])
         raise RefusalError(401, "Client must be authenticated to access this resource.")
 
     def _new_token(self, body: Any, raw: bytes) -> Answered:

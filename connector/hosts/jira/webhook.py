@@ -14,8 +14,9 @@ from typing import Any
 import orjson
 
 from connector.hosts.base import Delivery, Event, Ignored, NotThisHost
+from connector.hosts.jira import product_events
+from connector.hosts.jira.changes import container_of, is_only_links, parents
 from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, plain_text, read_moment
-from connector.hosts.jira.jql import is_issue_key
 
 PROPERTY_KEY = "okr"  # the issue property that we write
 
@@ -34,6 +35,8 @@ _PROJECT = frozenset(
 )
 # A changed level of an issue type, or subtasks switched off, changes who counts as whose child, anywhere on the site.
 _SITE = frozenset({"issuetype_updated", "issuetype_deleted", "option_subtasks_changed"})
+
+WANTED = _ISSUE | _COMMENT | _PROJECT | _SITE  # what webhooks are made for
 
 # Left alone on purpose, with the reason that becomes a metric's label. Sprints, versions, boards and filters carry no
 # number. They can change what a JQL matches, for many issues at once and often; reading a whole site again for each of them
@@ -58,21 +61,16 @@ _REASONS: Mapping[str, str] = {
     "jira_expression_evaluation_failed": "expression",
 }
 
-# Changelog fields that say "has another parent now". There is no official list, and the first has no fieldId.
-PARENT_FIELDS = frozenset({"issueparentassociation", "epic link", "parent link", "parent", "parent issue"})
-# History items that a remote link leaves behind. A roll-up never reads links, so these need no reading, whoever wrote them.
-LINK_FIELDS = frozenset({"remoteworkitemlink", "remoteissuelink"})
-
 _ISSUE_IN_URL = re.compile(r"/issue/(\d+)/")
 
 
 class JiraDialect:
-    """The dialect of Jira Cloud's admin webhooks; Data Center's smaller bodies are read as well."""
+    """The dialect of Jira Cloud's webhooks and of our Forge app's product events; Data Center's smaller bodies are read as well."""
 
-    handled = _ISSUE | _COMMENT | _PROJECT | _SITE
-    ignored = frozenset(_REASONS)
+    handled = WANTED | product_events.HANDLED
+    ignored = frozenset(_REASONS) | frozenset(product_events.REASONS)
     commands = True
-    kept_headers = frozenset(f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace"))
+    kept_headers = frozenset({"x-b3-traceid", *(f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace"))})
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """None: Jira has no set-up request, the secret is typed in on both sides."""
@@ -93,6 +91,8 @@ class JiraDialect:
     def delivery(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Who this delivery is: Jira's identifier (the same on all retries), else a hash of the body. Raises ``NotThisHost``."""
         data = _payload(body)
+        if "webhookEvent" not in data:
+            return product_events.delivery(data)
         event = as_text(data["webhookEvent"])
         key = headers.get("x-atlassian-webhook-identifier", "").strip()
         if not key or len(key) > 200:
@@ -102,6 +102,8 @@ class JiraDialect:
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event] | Ignored:
         """The events of a delivery, or why it is left alone. Raises ``NotThisHost`` and nothing else."""
         data = _payload(body)
+        if "webhookEvent" not in data:
+            return product_events.parse(data)
         name = as_text(data["webhookEvent"])
         at = read_moment(data.get("timestamp"))
         if name in _ISSUE:
@@ -118,11 +120,13 @@ class JiraDialect:
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:
-    """The body as an object with a textual ``webhookEvent``: what sets Jira's deliveries apart from all others."""
+    """The body as an object with a textual ``webhookEvent``, or the product event in it: what sets Jira's deliveries apart from others."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NotThisHost("the body is not JSON") from error
+    if (event := product_events.event_in(data)) is not None and "webhookEvent" not in event:
+        return event
     if not isinstance(data, dict) or not isinstance(data.get("webhookEvent"), str) or not data["webhookEvent"]:
         raise NotThisHost("the body has no webhookEvent")
     return data
@@ -135,15 +139,14 @@ def _issue_events(name: str, data: Mapping[str, Any], at: datetime | None) -> Se
         return Ignored("issue without id")
     changes = [as_mapping(entry) for entry in as_sequence(as_mapping(data.get("changelog")).get("items"))]
     comment = as_ref(as_mapping(data.get("comment")).get("id"))
-    if changes and not comment and all(_field(change) in LINK_FIELDS for change in changes):
+    if not comment and is_only_links(changes):
         return Ignored("remote link only")
     fields = as_mapping(issue.get("fields"))
-    key = as_text(issue.get("key"))
     event = Event(
         kind="deleted" if name == "jira:issue_deleted" else "changed",
         ref=ref,
-        parent_refs=_parents(changes, fields, ref),
-        container=as_text(as_mapping(fields.get("project")).get("key")) or (key.rpartition("-")[0] if is_issue_key(key) else ""),
+        parent_refs=parents(changes, fields, ref),
+        container=container_of(issue),
         author=account_of(data.get("user")),
         at=at,
     )
@@ -171,25 +174,3 @@ def _words(comment: Mapping[str, Any]) -> str | None:
     """What the event says that the comment says; None when it does not."""
     body = comment.get("body")
     return plain_text(body) if body else None
-
-
-def _parents(changes: Sequence[Mapping[str, Any]], fields: Mapping[str, Any], ref: str) -> tuple[str, ...]:
-    """Refs of the parents before and after. A parent told only by its key is given as the key."""
-    found: dict[str, None] = {}
-    for change in changes:
-        if _field(change) not in PARENT_FIELDS and as_text(change.get("fieldId")).casefold() != "parent":
-            continue
-        for identity, label in (("from", "fromString"), ("to", "toString")):
-            told, key = as_ref(change.get(identity)).strip(), as_text(change.get(label)).strip()
-            if (told.isascii() and told.isdigit()) or is_issue_key(told):
-                found[told] = None
-            elif is_issue_key(key):
-                found[key] = None
-    if current := as_ref(as_mapping(fields.get("parent")).get("id")):
-        found[current] = None
-    found.pop(ref, None)
-    return tuple(found)
-
-
-def _field(change: Mapping[str, Any]) -> str:
-    return as_text(change.get("field")).strip().casefold()

@@ -12,7 +12,7 @@ from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import WebhookSetUp
 from connector.hosts.jira.client import MISSING_SCOPE, JiraClient
 from connector.hosts.jira.fields import as_mapping, as_ref, as_sequence, as_text
-from connector.hosts.jira.webhook import JiraDialect
+from connector.hosts.jira.webhook import WANTED
 
 NAME = "OKR connector"
 JQL_FILTER = "issue-related-events-section"
@@ -26,7 +26,7 @@ CORE = (
     "project_deleted",
     "project_updated",
 )
-EVENTS = tuple(sorted(JiraDialect.handled))
+EVENTS = tuple(sorted(WANTED))
 
 
 def register(client: JiraClient, url: str, secret: str) -> WebhookSetUp:

@@ -5,14 +5,14 @@ Reference: https://developers.notion.com/guides/get-started/authorization
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from connector.errors import InputError
 from connector.hosts import base
-from connector.hosts.base import ConnectionSettings
+from connector.hosts.base import ConnectionSettings, Wanted
 from connector.hosts.limits import Budget
 from connector.hosts.notion.webhook import NotionDialect
 
@@ -29,6 +29,7 @@ __all__ = [
     "build",
     "check_auth",
     "complete_auth",
+    "containers_of",
     "dialect",
     "is_renewed",
     "webhook_secret",
@@ -93,6 +94,11 @@ def is_renewed(auth: Mapping[str, object]) -> bool:
 def webhook_secret(auth: Mapping[str, str]) -> str:
     """None: Notion makes a secret for each subscription and tells it once."""
     return ""
+
+
+def containers_of(wanted: Sequence[Wanted]) -> frozenset[str] | None:
+    """None: a subscription has no bounds beside the pages that are shared."""
+    return None
 
 
 def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:

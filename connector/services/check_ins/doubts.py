@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Viewer
@@ -30,11 +30,17 @@ def readable_doubts(runtime: Runtime, session: Session, viewer: Viewer, check_in
         .outerjoin(Team, Team.id == Objective.team_id)
         .where(CheckIn.id.in_(check_in_ids), CheckIn.doubt.is_not(None), visible(viewer))
     )
-    if viewer.role not in READERS:
-        if viewer.person_id is None:
+    # A draft is its author's alone: it is not said yet.
+    theirs: ColumnElement[bool] = CheckIn.draft.is_(False)
+    if viewer.person_id is None:
+        if viewer.role not in READERS:
             return {}
-        query = query.where(or_(CheckIn.author_id == viewer.person_id, Team.lead_id == viewer.person_id))
-    found = {ident: open_doubt(runtime, sealed) for ident, sealed in session.execute(query).tuples()}
+    elif viewer.role in READERS:
+        theirs = or_(theirs, CheckIn.author_id == viewer.person_id)
+    else:
+        theirs = or_(CheckIn.author_id == viewer.person_id, and_(theirs, Team.lead_id == viewer.person_id))
+    query = query.where(theirs)
+    found = {ident: open_doubt(runtime, sealed) for ident, sealed in session.execute(query)}
     return {ident: text for ident, text in found.items() if text}
 
 

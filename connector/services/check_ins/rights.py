@@ -58,12 +58,12 @@ def require_check_in(session: Session, viewer: Viewer, key_result_id: str) -> No
 
 def why_not(viewer: Viewer, owner: str) -> str:
     """Why somebody who may read a key result does not update it, and who does."""
-    whom = f"ask {owner}, who owns it" if owner else "it has no owner yet; ask a lead"
+    whom = f"ask {owner}, who owns this one" if owner else "this one has no owner yet, so ask a lead"
     if viewer.role == "champion":
-        return f"champions judge wording and leave values to the owners; {whom}"
+        return f"champions judge the wording and leave values to the owners; {whom}"
     if not viewer.may(Act.CHECK_IN):
-        return f"the role {viewer.role!r} reads; {whom}"
-    return f"the owner, their team and leads update this key result; {whom}"
+        return f"your role reads key results; {whom}"
+    return f"owners, their teams and leads update key results; {whom}"
 
 
 def _theirs(viewer: Viewer) -> ColumnElement[bool]:

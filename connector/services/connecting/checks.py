@@ -11,6 +11,7 @@ from typing import Any
 
 from connector.domain.rights import Act, Viewer
 from connector.errors import Conflict, HostError, InputError, Refused
+from connector.renewal import same_login
 from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.changes import record, require
@@ -73,7 +74,7 @@ def run_checks(runtime: Runtime, viewer: Viewer, name: str) -> dict[str, Any]:
     freed = False
     with runtime.store.write() as session:
         current = find(session, name)
-        if current.auth != row.auth:
+        if current.auth != row.auth and not (tested is not None and _is_renewed(runtime, row, current)):
             return dict(current.checks or {})  # other credentials were stored meanwhile: what was asked is of the past
         current.checks = found
         if tested is not None:
@@ -93,6 +94,14 @@ def run_checks(runtime: Runtime, viewer: Viewer, name: str) -> dict[str, Any]:
             runtime.queue.nudge(job, row.id)
         runtime.queue.nudge("sync", row.id, ASKED_FULL)
     return found
+
+
+def _is_renewed(runtime: Runtime, before: Connection, now: Connection) -> bool:
+    """Whether only the tokens of the login are new: they may have been renewed by this very test."""
+    try:
+        return same_login(runtime.vault.open(before.auth), runtime.vault.open(now.auth))
+    except InputError:
+        return False
 
 
 def _ask(runtime: Runtime, row: Connection) -> tuple[Tested | None, HostError | InputError | None, float | None]:

@@ -14,9 +14,10 @@ from connector.domain.rights import Viewer
 from connector.errors import InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import version_of
-from connector.services.connecting.kinds import HOST_TITLES, Kind, kind_of
+from connector.services.connecting.kinds import FORGE, HOST_TITLES, JIRA_OAUTH, Kind, kind_of
 from connector.services.connecting.report import Facts, LastRun
 from connector.services.connecting.views import settings_view, view
+from connector.services.forge.overseeing import Known, listed
 from connector.store.tables import Connection, Delivery, KeyResult, Mapping, Objective, Person, Run
 from connector.store.visibility import visible
 
@@ -48,6 +49,7 @@ class Health:
     settings_version: str
     settings: dict[str, Any]
     webhook: dict[str, Any]
+    app: Known | None  # the Forge app's installation that works for it
 
 
 def all_facts(session: Session, now: datetime, *, retired: bool = False) -> list[Facts]:
@@ -87,6 +89,7 @@ def health(runtime: Runtime, session: Session, viewer: Viewer, name: str) -> Hea
         settings_version=version_of(settings_view(row)),
         settings=settings_view(row),
         webhook=dict(row.webhook or {}),
+        app=next(iter(listed(session, row.name)), None),
     )
 
 
@@ -117,6 +120,9 @@ def _facts(
         created_at=row.created_at,
         webhook="set" if row.webhook_secret else "armed" if armed else "missing",
         polling=kind is not None and kind.id == "jira-data-center",
+        by_app=kind is FORGE,
+        renews=kind is not None and kind.id == JIRA_OAUTH,
+        kept=row.webhook if row.webhook and row.webhook.get("kept") else None,
         armed_until=row.armed_until if armed else None,
         previous_until=row.previous_secret_until if row.previous_webhook_secret else None,
         parked_at=row.parked_at,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 JIRA, NOTION = "jira", "notion"
 HOST_TITLES: Mapping[str, str] = {JIRA: "Jira", NOTION: "Notion"}
 NOTION_URL = "https://api.notion.com"
-OAUTH = "notion-oauth"
+NOTION_OAUTH, JIRA_OAUTH = "notion-oauth", "jira-oauth"
+BY_PERMISSION = frozenset({NOTION_OAUTH, JIRA_OAUTH})  # given by a person at the host, nothing to type
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,22 @@ KINDS: tuple[Kind, ...] = (
         frozenset({"client_id", "client_secret", "cloud_id"}),
     ),
     Kind(
+        JIRA_OAUTH,
+        JIRA,
+        "Permission by OAuth",
+        "Somebody signs in at Atlassian and allows it. Brings webhooks of its own, without a Jira administrator; needs an app of yours.",
+        (
+            "An operator has made an OAuth 2.0 (3LO) app at developer.atlassian.com, and set OKR_ATLASSIAN_CLIENT_ID and "
+            "OKR_ATLASSIAN_CLIENT_SECRET.",
+            "Its callback address must be the one that is shown here.",
+            "Its Jira API has the scopes read:jira-work, write:jira-work, read:jira-user and manage:jira-webhook.",
+            "Under Distribution it is shared, or the person who allows it owns it: else Jira sends no webhooks.",
+            "Choose Go on to Atlassian, sign in there as the connector's user, in whose name everything is written, and choose the site.",
+        ),
+        (),
+        frozenset({"client_id", "client_secret", "cloud_id", "access_token", "refresh_token", "expires_at"}),
+    ),
+    Kind(
         "jira-data-center",
         JIRA,
         "Data Center, personal access token",
@@ -123,7 +140,7 @@ KINDS: tuple[Kind, ...] = (
         frozenset({"token"}),
     ),
     Kind(
-        OAUTH,
+        NOTION_OAUTH,
         NOTION,
         "Permission by OAuth",
         "Somebody signs in at Notion and picks the pages; needs a public connection of yours.",

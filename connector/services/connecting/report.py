@@ -17,6 +17,7 @@ SILENT = timedelta(hours=24)  # without a webhook where many come every hour
 BUSY = timedelta(minutes=30)  # the usual gap below which many come every hour
 SYNC_LATE = timedelta(hours=26)  # a night and a margin
 ENDS_SOON = timedelta(days=14)
+PROLONGED_LATE = timedelta(days=14)  # of a webhook's life left: it should have been prolonged long ago
 MOST_SKEW = 30.0  # seconds
 NEARLY_USED = 0.8  # of a quota
 _ANSWERED = re.compile(r"answered (\d{3}): (.+)", re.DOTALL)
@@ -39,7 +40,8 @@ class LastRun:
 class Facts:
     """What is known of a connection. Moments are aware UTC; ``hours``: deliveries of each of the last hours, oldest first.
 
-    ``webhook``: "set", "armed" or "missing" · ``polling``: it has no webhooks by nature (Data Center).
+    ``webhook``: "set", "armed" or "missing" · ``polling``: it has no webhooks by nature (Data Center) ·
+    ``by_app``: the Forge app is its login and brings its events.
     """
 
     name: str
@@ -49,6 +51,9 @@ class Facts:
     created_at: datetime
     webhook: str = "missing"
     polling: bool = False
+    by_app: bool = False
+    renews: bool = False  # its tokens are renewed by us, for as long as the permission lasts
+    kept: Mapping[str, Any] | None = None  # of a webhook that ends and is prolonged by us: created, why, ends_at, containers
     armed_until: datetime | None = None
     previous_until: datetime | None = None
     parked_at: datetime | None = None
@@ -116,7 +121,7 @@ def refusal_text(reason: str) -> str:
 def checks_of(facts: Facts, now: datetime, zone: tzinfo) -> list[Check]:
     """The table, in the order in which an admin looks."""
     found = [_token(facts, zone), _rights(facts), _end(facts, now, zone)]
-    found += [_secret(facts, now, zone), _age(facts, now, zone)]
+    found += [_secret(facts, now, zone), _age(facts, now, zone), *_webhook_end(facts, now, zone)]
     return [*found, _sync(facts, now, zone), _clock(facts), _quota(facts, now)]
 
 
@@ -151,7 +156,7 @@ def _token(facts: Facts, zone: tzinfo) -> Check:
             "Token",
             BROKEN,
             f"refused, {refusal_text(facts.parked_reason)}{accepted}",
-            "enter new credentials, or give the account its rights back",
+            "let the app call again: see Forge app" if facts.by_app else "enter new credentials, or give the account its rights back",
         )
     if not checks:
         if facts.last_success_at is not None:
@@ -185,6 +190,10 @@ def _rights(facts: Facts) -> Check:
 
 
 def _end(facts: Facts, now: datetime, zone: tzinfo) -> Check:
+    if facts.by_app:
+        return Check("Token's end", FINE, "the app brings a new one every hour")
+    if facts.renews:
+        return Check("Token's end", FINE, "renewed every hour while the permission lasts; it ends after 90 days without any use")
     if facts.ends_on is None:
         return Check(
             "Token's end", UNKNOWN, f"not known: {facts.host} does not tell it", "enter the day under Settings to be warned in time"
@@ -199,6 +208,8 @@ def _end(facts: Facts, now: datetime, zone: tzinfo) -> Check:
 
 
 def _secret(facts: Facts, now: datetime, zone: tzinfo) -> Check:
+    if facts.by_app and facts.webhook != "set":
+        return Check("Webhook secret", FINE, "none is needed: events come through the Forge app")
     if facts.polling:
         return Check("Webhook secret", UNKNOWN, "Jira Data Center is read by the syncs only")
     if facts.webhook == "armed" and facts.armed_until is not None:
@@ -215,6 +226,9 @@ def _secret(facts: Facts, now: datetime, zone: tzinfo) -> Check:
 
 
 def _age(facts: Facts, now: datetime, zone: tzinfo) -> Check:
+    if facts.by_app and facts.webhook != "set":
+        last = f"last event {ago_text(facts.last_event_at, now)}" if facts.last_event_at else "no event has come yet"
+        return Check("Webhook age", FINE if facts.last_event_at else UNKNOWN, last)
     if facts.polling or facts.webhook != "set":
         return Check("Webhook age", UNKNOWN, "no webhook is set up" if not facts.polling else "there are none")
     gap = usual_gap(facts.hours)
@@ -227,6 +241,29 @@ def _age(facts: Facts, now: datetime, zone: tzinfo) -> Check:
     if age > QUIET or (gap is not None and age > SILENT and gap < BUSY):
         return Check("Webhook age", LATE, f"no delivery for {span_text(age)}{usual}", mend)
     return Check("Webhook age", FINE, finding)
+
+
+def _webhook_end(facts: Facts, now: datetime, zone: tzinfo) -> list[Check]:
+    """For webhooks that end unless they are prolonged: the days left."""
+    if not facts.kept:
+        return []
+    name, mend = "Webhook's end", "bring it up to date: see Webhook"
+    ends = _moment(facts.kept.get("ends_at"))
+    if not facts.kept.get("created"):
+        return [Check(name, BROKEN, f"it could not be kept: {facts.kept.get('why') or 'not known why'}", mend)]
+    if ends is None:
+        return [Check(name, UNKNOWN, f"not known: {facts.host} has not told it", mend)]
+    places = facts.kept.get("containers") or ()
+    covers = (
+        f"; for {', '.join(places[:8])}{f' and {len(places) - 8} more' if len(places) > 8 else ''}" if places else "; for the whole site"
+    )
+    day = ends.astimezone(zone).date()
+    left = (day - now.astimezone(zone).date()).days
+    if ends <= now:
+        return [Check(name, BROKEN, f"ended on {day}: no event came since", mend)]
+    if ends - now <= PROLONGED_LATE:
+        return [Check(name, LATE, f"{days_text(left)} left, until {day}: it was not prolonged as it is every week{covers}", mend)]
+    return [Check(name, FINE, f"{days_text(left)} left, until {day}, prolonged every week{covers}")]
 
 
 def _sync(facts: Facts, now: datetime, zone: tzinfo) -> Check:

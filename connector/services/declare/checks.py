@@ -107,8 +107,12 @@ class _Inquiry:
             row = self._plan.stored.connections.get(name)
             # A budget of its own for each connection that has no id yet.
             budget_key = row.id if row is not None else -1 - list(self._declared).index(name)
-            settings = ConnectionSettings(name, declared.host, declared.url, declared.auth, declared.options)
-            self._hosts[name] = stack.enter_context(closing(self._runtime.connect_with(settings, budget_key=budget_key, patience=PATIENCE)))
+            if row is not None and row.url == declared.url and self._plan.stored.renews(row, declared.auth):
+                host = self._runtime.connect(row, patience=PATIENCE)  # the tokens in the file ended long ago
+            else:
+                settings = ConnectionSettings(name, declared.host, declared.url, declared.auth, declared.options)
+                host = self._runtime.connect_with(settings, budget_key=budget_key, patience=PATIENCE)
+            self._hosts[name] = stack.enter_context(closing(host))
         return self._hosts[name]
 
     def _check_connection(self, declared: DeclaredConnection, stack: ExitStack) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.model import Definition
 from connector.errors import InputError
+from connector.renewal import TOKENS, same_login
 from connector.services.declare.values import (
     DeclaredConnection,
     DeclaredCycle,
@@ -98,7 +99,7 @@ class Stored:
         return {
             "host": wanted.host,
             "url": wanted.url,
-            "auth": SET if row is not None and self._open(row.auth) == dict(wanted.auth) else NEW,
+            "auth": SET if row is not None and self._holds(row.auth, wanted.auth) else NEW,
             "webhook_secret": secret,
             "options": dict(wanted.options),
             "handshake": wanted.host in HANDSHAKE and secret == UNSET,
@@ -106,6 +107,17 @@ class Stored:
 
     def _is_armed(self, row: Connection) -> bool:
         return not row.webhook_secret and row.armed_until is not None and row.armed_until > self._now
+
+    def renews(self, row: Connection, auth: Mapping[str, str]) -> bool:
+        """Whether the stored login is this one, with tokens that we renew."""
+        return bool(auth.keys() & TOKENS) and self._holds(row.auth, auth)
+
+    def _holds(self, sealed: str, auth: Mapping[str, str]) -> bool:
+        """Whether these credentials are stored. The tokens of a login that we renew are newer here than in any file."""
+        stored = self._open(sealed)
+        if not isinstance(stored, dict):
+            return False
+        return stored == dict(auth) or (auth.keys() & TOKENS != set() and same_login(stored, auth))
 
     def _open(self, sealed: str | None) -> Any:
         try:

@@ -67,8 +67,8 @@ def _trusted(runtime: Runtime, session: Session, row: ForgeInstallation) -> bool
         return True
     if _connections_of(runtime, session, row):
         return True
-    accepted = session.scalar(select(ForgeInstallation.id).where(ForgeInstallation.accepted_at.is_not(None)).limit(1))
-    return not listed and accepted is None
+    other = session.scalar(select(ForgeInstallation.id).where(ForgeInstallation.cloud_id != row.cloud_id).limit(1))
+    return not listed and other is None
 
 
 def replace_others(session: Session, row: ForgeInstallation) -> None:

@@ -29,8 +29,8 @@ VIEWS = {
     "discipline": "Update discipline",
     "busy": "Busy, not moving",
 }
-SORTS = {"gap": "Furthest behind the plan first", "weight": "Largest share of its objective first"}
-GROUPS = {"state": "By state", "forum": "By review forum, then state"}
+SORTS = {"gap": "Furthest behind first", "weight": "Largest share first"}
+GROUPS = {"state": "By state", "forum": "By forum, then state"}
 REFRESHES = {0: "By hand", 5: "Every 5 minutes", 15: "Every 15 minutes", 60: "Every hour"}
 DAY = 24 * 60  # minutes
 _LONGEST = 200
@@ -67,7 +67,7 @@ def read_config(given: Any) -> Config:
     for name, choices in (("view", VIEWS), ("sort", SORTS), ("group", GROUPS)):
         texts[name] = texts[name] or str(getattr(Config(), name))
         if texts[name] not in choices:
-            faults.append(InputError(f"choose one of: {', '.join(choices)}", where=name))
+            faults.append(InputError(f"choose one of the list: {', '.join(choices.values())}", where=name))
     refresh = _minutes(given.get("refresh"), faults)
     if faults:
         raise Faults(faults)

@@ -56,9 +56,12 @@ def note(runtime: Runtime, invocation: Invocation, *, hourly: bool = False) -> F
     Raises ``Forbidden`` for an installation id that is another site's.
     """
     row = _find(runtime, invocation)
-    if row is not None and not hourly and not _news(runtime, row, invocation):
+    known = row.site_url if row else ""
+    site = known
+    if not known and (row is None or row.state not in (REPLACED, REFUSED)):
+        site = sites.site_of(runtime, invocation)
+    if row is not None and not hourly and site == known and not _news(runtime, row, invocation):
         return row
-    site = sites.site_of(runtime, invocation, row.site_url if row else "")
     try:
         return _write(runtime, invocation, site, hourly)
     except IntegrityError:  # two first calls at a time
@@ -74,11 +77,12 @@ def _find(runtime: Runtime, invocation: Invocation) -> ForgeInstallation | None:
 
 
 def _news(runtime: Runtime, row: ForgeInstallation, invocation: Invocation) -> bool:
-    if row.state in (REPLACED, REFUSED) or runtime.now() - row.last_seen_at >= SEEN_EVERY:
-        return runtime.now() - row.last_seen_at >= SEEN_EVERY
-    ends = token_end(invocation.system_token, runtime.now())
-    gains = row.state in ACCEPTED and ends is not None and (row.token_ends_at is None or ends - row.token_ends_at >= TOKEN_GAIN)
-    return gains or row.state == SILENT or _differs(row, invocation) or (row.state == WAITING and not row.site_url)
+    now = runtime.now()
+    if row.state in (REPLACED, REFUSED, WAITING):
+        return now - row.last_seen_at >= SEEN_EVERY
+    ends = token_end(invocation.system_token, now)
+    gains = ends is not None and (row.token_ends_at is None or ends - row.token_ends_at >= TOKEN_GAIN)
+    return gains or row.state == SILENT or _differs(row, invocation) or now - row.last_seen_at >= SEEN_EVERY
 
 
 def _differs(row: ForgeInstallation, invocation: Invocation) -> bool:
@@ -102,7 +106,7 @@ def _write(runtime: Runtime, invocation: Invocation, site: str, hourly: bool) ->
                 installation_id=invocation.installation, cloud_id=invocation.cloud_id, first_seen_at=now, last_seen_at=now, state=""
             )
             session.add(row)
-        row.site_url = site or row.site_url or ""
+        row.site_url = row.site_url or site
         row.api_base_url = invocation.api_base_url
         row.app_version = invocation.app_version or row.app_version or ""
         row.environment = invocation.environment or row.environment or ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select
+from sqlalchemy import Text, and_, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from connector.domain.model import Cycle, Item
@@ -16,7 +16,7 @@ from connector.services.check_ins.rights import updatable
 from connector.services.facts import Facts
 from connector.services.forge.issue_links import NAMED, Issue, Served, find_issue, served_by
 from connector.services.forge.issue_work import Work, work_of
-from connector.services.mirror import ITEM_COLUMNS, item_of
+from connector.services.mirror import item_of
 from connector.services.plan.key_results_changes import DEEPEST, Goal
 from connector.store.tables import CheckIn, Connection, KeyResult, MappingDay, MappingItem, Objective, Person, Reading
 from connector.store.tables import Cycle as CycleRow
@@ -26,7 +26,7 @@ from connector.store.visibility import visible
 from mappings.repository import Link
 
 SHOWN = 20  # key results with everything; more are told by title and state
-MOST_ITEMS = 4_000  # of one panel; beyond that the counts that the roll-up stored are told
+MOST_ITEMS = 2_000  # of one panel; beyond that the counts that the roll-up stored are told
 
 
 @dataclass
@@ -172,9 +172,17 @@ def _goals(session: Session, viewer: Viewer, objective_ids: Collection[str]) -> 
 
 
 def _items(session: Session, mappings: Sequence[int]) -> dict[int, list[Item]] | None:
-    """The items by mapping; None when there are more than one panel should read."""
+    """The items by mapping, with what counting them needs; None when there are more than one panel should read."""
     query = (
-        select(MappingItem.mapping_id, *ITEM_COLUMNS)
+        select(
+            MappingItem.mapping_id,
+            ItemRow.ref,
+            type_coerce(ItemRow.parents, Text),
+            ItemRow.category,
+            ItemRow.status,
+            ItemRow.resolution,
+            type_coerce(ItemRow.fields, Text),
+        )
         .join(ItemRow, ItemRow.id == MappingItem.item_id)
         .where(MappingItem.mapping_id.in_(mappings), ItemRow.gone_at.is_(None))
         .limit(MOST_ITEMS + 1)
@@ -183,6 +191,7 @@ def _items(session: Session, mappings: Sequence[int]) -> dict[int, list[Item]] |
     if len(rows) > MOST_ITEMS:
         return None
     found: dict[int, list[Item]] = {}
-    for mapping, *columns in rows:
-        found.setdefault(mapping, []).append(item_of(*columns))
+    for mapping, ref, parents, category, status, resolution, fields in rows:
+        item = item_of(ref, "", "", "", "", "", parents, category, status, resolution, fields, None, None)
+        found.setdefault(mapping, []).append(item)
     return found

@@ -88,7 +88,14 @@ def accept(runtime: Runtime, viewer: Viewer, ident: int) -> Known:
             accepting.replace_others(session, row)
             accepting.settle(runtime, session, row)
             record(
-                session, viewer, runtime.now(), "accept", "forge installation", accepting.label(row), before=before, after=accepting.told(row)
+                session,
+                viewer,
+                runtime.now(),
+                "accept",
+                "forge installation",
+                accepting.label(row),
+                before=before,
+                after=accepting.told(row),
             )
             session.flush()
         return _known(row, _connection_name(session, row))
@@ -104,9 +111,18 @@ def refuse(runtime: Runtime, viewer: Viewer, ident: int) -> Known:
         if row.state != REFUSED:
             before = accepting.told(row)
             row.state, row.system_token, row.token_ends_at, row.accepted_at = REFUSED, None, None, None
-            _park(runtime, session, row, f"an admin refused the Forge app of this site; accept it at {runtime.settings.base_url}/connections")
+            _park(
+                runtime, session, row, f"an admin refused the Forge app of this site; accept it at {runtime.settings.base_url}/connections"
+            )
             record(
-                session, viewer, runtime.now(), "refuse", "forge installation", accepting.label(row), before=before, after=accepting.told(row)
+                session,
+                viewer,
+                runtime.now(),
+                "refuse",
+                "forge installation",
+                accepting.label(row),
+                before=before,
+                after=accepting.told(row),
             )
             session.flush()
         return _known(row, _connection_name(session, row))
@@ -138,7 +154,7 @@ def look_for_silence(runtime: Runtime) -> None:
             _park(runtime, session, row, f"the Forge app has not made its hourly call since {since} and its token has ended; {MEND}")
 
 
-def _silent(now: datetime) -> Select[tuple[ForgeInstallation]]:
+def _silent(now: datetime) -> Select[ForgeInstallation]:
     last = func.coalesce(ForgeInstallation.hourly_at, ForgeInstallation.accepted_at, ForgeInstallation.first_seen_at)
     return select(ForgeInstallation).where(
         ForgeInstallation.state == ACTIVE,

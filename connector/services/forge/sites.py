@@ -22,6 +22,7 @@ from connector.services.remembered import Shelf, shelf
 log = structlog.get_logger(__name__)
 
 REFUSED_SECONDS = 300.0
+READ_TIMEOUT = 4.0  # seconds; an event has 5 for everything
 
 
 def host_of(address: str) -> str:
@@ -33,34 +34,36 @@ def host_of(address: str) -> str:
         return ""
 
 
-def site_of(runtime: Runtime, invocation: Invocation, known: str) -> str:
-    """The address of the site that a call comes from, ``known`` or "" when it cannot be proven now."""
+def site_of(runtime: Runtime, invocation: Invocation) -> str:
+    """The address of the site that a call comes from, "" when it cannot be proven now."""
     told = invocation.site_url.rstrip("/")
-    if known and (not told or host_of(told) == host_of(known)):
-        return known
     if not told and not invocation.system_token:
-        return known
+        return ""
     failed: Shelf[bool] = shelf(runtime, "forge-sites-unproven", 500)
     key = (invocation.cloud_id, told)
     if failed.get(key, runtime.epoch()):
-        return known
+        return ""
     try:
-        found = told if told and proven(runtime, told, invocation.cloud_id) else ""
-        found = found or ("" if told else _from_jira(runtime, invocation))
+        if told:
+            found = told if _cloud_id_at(runtime, told) == invocation.cloud_id else ""
+        else:
+            found = _from_jira(runtime, invocation)
     except HostError as error:
-        log.warning("forge_site_unproven", site=told, error=str(error)[:300])
+        log.warning("forge_site_unproven", site=told, error=str(error)[:300], trace=invocation.trace)
         found = ""
     if not found:
         failed.put(key, True, runtime.epoch() + REFUSED_SECONDS)
-    return found or known
+    return found
 
 
-def proven(runtime: Runtime, address: str, cloud_id: str) -> bool:
-    """Whether the site at this address says that it has this cloud id. Raises ``HostError`` when it does not answer."""
+def _cloud_id_at(runtime: Runtime, address: str) -> str:
+    """The cloud id that the site at this address tells. Raises ``HostError`` when it is no such site, or does not answer."""
     from connector.hosts.jira.cloud_id import find_cloud_id  # here: the door of webhooks needs nothing of Jira's client
 
+    budget: Budget = runtime.remembered.setdefault("forge-sites-budget", Budget("forge-sites", runtime.redis_url))
     settings = ConnectionSettings("Jira", "jira", address, {})
-    return find_cloud_id(settings, budget=Budget("forge-sites"), allow_private=runtime.settings.allow_private_hosts) == cloud_id
+    allow_private = runtime.settings.allow_private_hosts
+    return find_cloud_id(settings, budget=budget, allow_private=allow_private, read_timeout=READ_TIMEOUT)
 
 
 def _from_jira(runtime: Runtime, invocation: Invocation) -> str:

@@ -6,16 +6,18 @@ out: their value is the activity.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from connector.domain import activity
 from connector.domain.buckets import Bucket
 from connector.domain.model import Kind
+from connector.domain.quality import OUTPUT
 from connector.domain.scoring import TOLERANCE, epsilon, raw_progress
 from connector.services.facts import load_definition
 from connector.services.insight.scope import Light
@@ -37,35 +39,64 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found; ``judged`` of ``total`` key results could be judged, ``output`` were left out."""
+    """What was found: ``still`` key results stand still, the work of ``judged`` of them could be counted; ``output`` were left out."""
 
     found: tuple[Busy, ...]
     judged: int
-    total: int
+    still: int
     output: int
 
 
 def find_busy(session: Session, lights: Sequence[Light], today: date) -> Findings:
-    """Busy, not moving: three statements. Closed, output-type and unmapped key results are not judged."""
+    """Busy, not moving: five statements. Closed, output-type and unmapped key results are not judged, nor those that have arrived."""
     running = [each for each in lights if each.bucket is not Bucket.CLOSED]
-    output = sum(each.output for each in running)
-    candidates = [each.id for each in running if not each.output and each.kind in _JUDGED]
-    done = _done_by_day(session, candidates, today)
-    weeks = {name: activity.weekly(counts, today) for name, counts in done.items()}
-    judged = [name for name, counts in weeks.items() if activity.ratio(counts) is not None]
-    active = [name for name in judged if sum(weeks[name][-activity.RECENT :]) and (activity.ratio(weeks[name]) or 0.0) >= 1.0]
-    then = _values_at(session, active, today - WINDOW)
+    output = _output(session, [each.id for each in running])
+    candidates = [
+        each.id
+        for each in running
+        if each.id not in output and each.kind in _JUDGED and each.progress is not None and each.progress < 1.0 - TOLERANCE
+    ]
+    changes = _still(session, candidates, today - WINDOW)
+    weeks = {name: activity.weekly(counts, today) for name, counts in _done_by_day(session, list(changes), today).items()}
     found: list[Busy] = []
-    for row in session.scalars(select(KeyResult).where(KeyResult.id.in_(list(then)))):
+    for name, (change, least) in changes.items():
+        if name in weeks and activity.busy_not_moving(weeks[name], change, least):
+            times = activity.ratio(weeks[name])
+            found.append(Busy(name, sum(weeks[name][-activity.RECENT :]), None if times == float("inf") else times, today - WINDOW))
+    judged = sum(activity.ratio(counts) is not None for counts in weeks.values())
+    return Findings(tuple(sorted(found, key=lambda each: (-each.done, each.key_result))), judged, len(changes), len(output))
+
+
+def _still(session: Session, ids: Sequence[str], day: date) -> dict[str, tuple[float, float]]:
+    """Those that moved by no more than counts as movement since a day: (change of progress, what counts)."""
+    then = _values_at(session, ids, day)
+    near = [
+        row.id
+        for row in session.execute(
+            select(KeyResult.id, KeyResult.current, KeyResult.start, KeyResult.target, KeyResult.checkpoints).where(
+                KeyResult.id.in_(list(then))
+            )
+        )
+        if row.checkpoints or row.current is None or abs(row.current - then[row.id]) <= _coarse(row.start, row.target)
+    ]
+    found: dict[str, tuple[float, float]] = {}
+    for row in session.scalars(select(KeyResult).where(KeyResult.id.in_(near))):
         definition = load_definition(row)
-        before = raw_progress(definition, then[row.id])
-        change = None if before is None or row.raw_progress is None else row.raw_progress - before
-        if row.raw_progress is not None and row.raw_progress >= 1.0 - TOLERANCE:
-            continue  # it has arrived: standing still is all that is left to do
-        if activity.busy_not_moving(weeks[row.id], change, epsilon(definition) + TOLERANCE):
-            times = activity.ratio(weeks[row.id])
-            found.append(Busy(row.id, sum(weeks[row.id][-activity.RECENT :]), None if times == float("inf") else times, today - WINDOW))
-    return Findings(tuple(sorted(found, key=lambda each: (-each.done, each.key_result))), len(judged), len(running), output)
+        before, least = raw_progress(definition, then[row.id]), epsilon(definition) + TOLERANCE
+        if before is not None and row.raw_progress is not None and abs(row.raw_progress - before) <= least:
+            found[row.id] = (row.raw_progress - before, least)
+    return found
+
+
+def _coarse(start: float | None, target: float | None) -> float:
+    """A difference of values beyond which a straight scale has surely moved: most key results need no closer look."""
+    return math.inf if start is None or target is None else max(1.0, abs(target - start) / 20)
+
+
+def _output(session: Session, ids: Sequence[str]) -> set[str]:
+    """Those whose value is the activity itself."""
+    marked = type_coerce(KeyResult.flags, Text).like(f'%"{OUTPUT}"%')  # a list of marks is stored as its JSON text
+    return set(session.scalars(select(KeyResult.id).where(KeyResult.id.in_(ids), marked)))
 
 
 def _done_by_day(session: Session, ids: Sequence[str], today: date) -> dict[str, dict[date, int]]:
@@ -74,7 +105,9 @@ def _done_by_day(session: Session, ids: Sequence[str], today: date) -> dict[str,
         return {}
     expected: dict[str, int] = {}
     for name, count in session.execute(
-        select(Mapping.key_result_id, func.count()).where(Mapping.retired_at.is_(None)).group_by(Mapping.key_result_id)
+        select(Mapping.key_result_id, func.count())
+        .where(Mapping.retired_at.is_(None), Mapping.key_result_id.in_(ids))
+        .group_by(Mapping.key_result_id)
     ):
         expected[name] = count
     mapped = [name for name in ids if name in expected]

@@ -17,7 +17,7 @@ from connector.domain import rhythm
 from connector.domain.buckets import Bucket
 from connector.domain.model import Cadence
 from connector.services.insight.scope import Light
-from connector.store.tables import CheckIn
+from connector.store.tables import CheckIn, KeyResult
 
 
 class Update(StrEnum):
@@ -55,14 +55,11 @@ def judge(
 
 
 def load_standings(session: Session, lights: Sequence[Light], now: datetime, zone: tzinfo) -> list[Standing]:
-    """How each key result's updates come: one statement; closed ones are left out."""
+    """How each key result's updates come: two statements; closed ones are left out."""
     running = [each for each in lights if each.bucket is not Bucket.CLOSED]
+    ids = [each.id for each in running]
     place = func.row_number().over(partition_by=(CheckIn.key_result_id, CheckIn.draft), order_by=CheckIn.id.desc()).label("place")
-    inner = (
-        select(CheckIn.key_result_id, CheckIn.draft, CheckIn.created_at, place)
-        .where(CheckIn.key_result_id.in_([each.id for each in running]))
-        .subquery()
-    )
+    inner = select(CheckIn.key_result_id, CheckIn.draft, CheckIn.created_at, place).where(CheckIn.key_result_id.in_(ids)).subquery()
     last: dict[str, list[datetime]] = {}
     drafts: dict[str, datetime] = {}
     for name, draft, at, _ in session.execute(select(inner).where(inner.c.place <= 2).order_by(inner.c.place)) if running else ():
@@ -70,10 +67,13 @@ def load_standings(session: Session, lights: Sequence[Light], now: datetime, zon
             drafts.setdefault(name, at)
         else:
             last.setdefault(name, []).append(at)
+    made: dict[str, datetime] = {
+        row.id: row.created_at for row in session.execute(select(KeyResult.id, KeyResult.created_at).where(KeyResult.id.in_(ids)))
+    }
     found = []
     for each in running:
         told = last.get(each.id, [])
-        begun = max(each.created_at, datetime.combine(each.cycle.start, time(), tzinfo=zone))
+        begun = max(made[each.id], datetime.combine(each.cycle.start, time(), tzinfo=zone))
         update, due = judge(
             Cadence(each.cadence), begun, told[0] if told else None, told[1] if len(told) > 1 else None, drafts.get(each.id), now, zone
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, not_, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from connector.services.insight.scope import ASKED
 from connector.store.tables import CheckIn, Connection
@@ -28,40 +28,26 @@ class Point:
 
 def load_asks(session: Session, asked: dict[str, str]) -> list[Point]:
     """The open asks (kind of decision by key result), oldest first; ``text`` is what the last check-in says to it."""
-    since: dict[str, datetime | None] = {}
-    words: dict[str, str] = {}
-    for row in _check_ins(session, asked, CheckIn.decision, CheckIn.comment):
-        if row.decision not in ASKED:
-            since[row.key_result_id] = None
-        elif since.get(row.key_result_id) is None:
-            since[row.key_result_id] = row.created_at
-        words[row.key_result_id] = row.comment or ""
-    return _oldest_first([Point(name, words.get(name, ""), since.get(name), kind) for name, kind in asked.items()])
+    since: dict[str, tuple[datetime, str]] = {}
+    for row in _unbroken(session, asked, func.coalesce(CheckIn.decision, "").in_(ASKED)):
+        since[row.key_result_id] = (row.begun_at, row.comment or "")
+    told = [(name, kind, *since.get(name, (None, ""))) for name, kind in asked.items()]
+    return _oldest_first([Point(name, words, begun, kind) for name, kind, begun, words in told])
 
 
 def load_blockers(session: Session, blocked: Collection[str]) -> list[Point]:
     """The blockers of these key results, oldest first."""
-    since: dict[str, datetime | None] = {}
-    last: dict[str, Any] = {}
-    for row in _check_ins(session, blocked, CheckIn.blocker, CheckIn.blocker_link, CheckIn.as_of):
-        if not row.blocker:
-            since[row.key_result_id] = None
-        elif since.get(row.key_result_id) is None:
-            since[row.key_result_id] = row.as_of
-        last[row.key_result_id] = row
-    sites = _sites(session, last.values())
+    rows = list(_unbroken(session, blocked, func.coalesce(CheckIn.blocker, "") != ""))
+    sites = _sites(session, rows)
     found = []
-    for name in blocked:
-        row = last.get(name)
-        if row is None or not row.blocker:
-            continue
+    for row in rows:
         link = row.blocker_link if isinstance(row.blocker_link, dict) and row.blocker_link.get("connection") in sites else {}
         address = str(link.get("url") or "")
         found.append(
             Point(
-                name,
+                row.key_result_id,
                 row.blocker,
-                since.get(name),
+                row.begun_as_of,
                 key=str(link.get("key") or ""),
                 address=address if address.startswith("https://") else "",
             )
@@ -69,13 +55,36 @@ def load_blockers(session: Session, blocked: Collection[str]) -> list[Point]:
     return _oldest_first(found)
 
 
-def _check_ins(session: Session, ids: Collection[str], *columns: Any) -> Any:
+def _unbroken(session: Session, ids: Collection[str], stands: ColumnElement[bool]) -> Any:
+    """The last check-in of each key result for which ``stands`` holds, and when the unbroken run up to it began: one statement."""
     if not ids:
         return ()
+    mine = (CheckIn.key_result_id.in_(list(ids)), CheckIn.draft.is_(False))
+    broken = (
+        select(CheckIn.key_result_id, func.max(CheckIn.id).label("id"))
+        .where(*mine, not_(stands))
+        .group_by(CheckIn.key_result_id)
+        .subquery()
+    )
+    run = (
+        select(CheckIn.key_result_id, func.min(CheckIn.id).label("begun"), func.max(CheckIn.id).label("last"))
+        .outerjoin(broken, broken.c.key_result_id == CheckIn.key_result_id)
+        .where(*mine, or_(broken.c.id.is_(None), CheckIn.id > broken.c.id))
+        .group_by(CheckIn.key_result_id)
+        .subquery()
+    )
+    begun, last = aliased(CheckIn), aliased(CheckIn)
     return session.execute(
-        select(CheckIn.key_result_id, CheckIn.created_at, *columns)
-        .where(CheckIn.key_result_id.in_(list(ids)), CheckIn.draft.is_(False))
-        .order_by(CheckIn.id)
+        select(
+            run.c.key_result_id,
+            begun.created_at.label("begun_at"),
+            begun.as_of.label("begun_as_of"),
+            last.comment,
+            last.blocker,
+            last.blocker_link,
+        )
+        .join(begun, begun.id == run.c.begun)
+        .join(last, last.id == run.c.last)
     )
 
 

@@ -49,9 +49,9 @@ class Scope:
     ahead: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: thousands are made while somebody waits
 class Light:
-    """A key result with as much as lists, counts and orders need."""
+    """A key result with as much as lists, counts and orders need. Nobody changes one."""
 
     id: str
     title: str
@@ -67,12 +67,10 @@ class Light:
     weight: float
     share: float  # of its objective's weight
     cadence: str
-    created_at: datetime
     cycle: Cycle
     ask: str  # the kind of decision that is asked for, "" for none
     blocked: bool
     early: bool  # at risk by its owner's word alone: the number is not behind (yet)
-    output: bool
 
     @property
     def gap(self) -> float | None:
@@ -152,12 +150,10 @@ def load_lights(session: Session, viewer: Viewer, scope: Scope, today: date) -> 
                 KeyResult.expected,
                 KeyResult.weight,
                 KeyResult.cadence,
-                KeyResult.created_at,
                 KeyResult.decision_needed,
-                KeyResult.flags,
                 (func.coalesce(KeyResult.blocker, "") != "").label("blocked"),
-                case((KeyResult.state == State.AT_RISK.value, KeyResult.reasons)).label("reasons"),  # of the others nothing is asked
                 Objective.cycle_id,
+                case((KeyResult.state == State.AT_RISK.value, KeyResult.reasons)).label("reasons"),  # of the others nothing is asked
                 Team.name.label("team"),
                 Forum.name.label("forum"),
             ).select_from(KeyResult)
@@ -169,35 +165,35 @@ def load_lights(session: Session, viewer: Viewer, scope: Scope, today: date) -> 
     early = {ident: rhythm.expected(each, today).too_early for ident, each in scope.cycles.items()}
     weights: dict[str, float] = {}
     for row in rows:
-        weights[row.objective_id] = weights.get(row.objective_id, 0.0) + row.weight
-    return [_light(row, scope.cycles[row.cycle_id], early[row.cycle_id], weights[row.objective_id]) for row in rows]
+        weights[row[2]] = weights.get(row[2], 0.0) + row[7]
+    return [_light(row, scope.cycles[row[12]], early[row[12]], weights[row[2]]) for row in rows]
 
 
 def _light(row: Any, cycle: Cycle, early: bool, weights: float) -> Light:
-    kind, state = Kind(row.kind), State(row.state)
-    progress = shown_progress(row.raw_progress)
-    reasons = row.reasons or ()
+    # Unpacked, not asked by name: this runs for thousands of rows while somebody waits.
+    ident, title, objective, kind_text, state_text, way, raw, expected, weight, cadence, decision, blocked, _, reasons, team, forum = row
+    kind, state = Kind(kind_text), State(state_text)
+    progress = shown_progress(raw)
+    closed = state is State.CLOSED
     return Light(
-        row.id,
-        row.title,
-        row.objective_id,
-        row.team or "",
-        row.forum or "",
+        ident,
+        title,
+        objective,
+        team or "",
+        forum or "",
         kind,
         state,
         buckets.bucket_of(state),
-        buckets.moves(kind, state, Movement(row.movement) if row.movement else None, progress),
+        buckets.moves(kind, state, Movement(way) if way else None, progress),
         progress,
-        None if early else row.expected,
-        row.weight,
-        row.weight / weights if weights else 1.0,
-        row.cadence,
-        row.created_at,
+        None if early else expected,
+        weight,
+        weight / weights if weights else 1.0,
+        cadence,
         cycle,
-        row.decision_needed if row.decision_needed in ASKED and state is not State.CLOSED else "",
-        bool(row.blocked) and state is not State.CLOSED,
+        decision if decision in ASKED and not closed else "",
+        bool(blocked) and not closed,
         bool(reasons) and all(reason.startswith(("confidence ", "blocker ")) for reason in reasons),
-        "output" in (row.flags or ()),
     )
 
 

@@ -8,11 +8,12 @@ from werkzeug.wrappers import Response
 from connector.domain.rights import Act
 from connector.errors import Conflict, HostError, InputError
 from connector.services.changes import Stale
-from connector.services.connecting import checks, saving, testing
-from connector.services.connecting.kinds import BY_ID, OAUTH
+from connector.services.connecting import checks, saving, testing, webhooks
+from connector.services.connecting.kinds import BY_ID, BY_PERMISSION
 from connector.views.connections.blueprint import blueprint, note
 from connector.views.connections.pages import health_page
-from connector.views.connections.wizard import TESTS, data_of, send_to_notion, show_tested
+from connector.views.connections.permission import send_away
+from connector.views.connections.steps import TESTS, data_of, show_tested
 from connector.web.context import runtime
 from connector.web.forms import submitted
 from connector.web.gate import need, viewer
@@ -56,8 +57,8 @@ def renew(name: str) -> Response | tuple[str, int]:
     """New credentials: tested, and saved in one go when the test finds nothing missing; else shown first."""
     form = submitted()
     kind = BY_ID.get(form["kind"])
-    if kind is not None and kind.id == OAUTH:
-        return send_to_notion(kind, form, renewing=name)
+    if kind is not None and kind.id in BY_PERMISSION:
+        return send_away(kind, form, renewing=name)
     try:
         if kind is None:
             raise InputError("Choose the login", where="kind")
@@ -138,6 +139,7 @@ def retire(name: str) -> Response | tuple[str, int]:
     try:
         if form["confirm"].strip() != name:
             raise InputError(f"Type {name} to retire it", where="confirm")
+        webhooks.take_away(runtime(), viewer(), name, form.version or None)
         left = saving.retire(runtime(), viewer(), name, form.version or None)
     except InputError as error:
         note(form, error)

@@ -15,7 +15,9 @@ from connector.services.connecting import health as reading
 from connector.services.connecting import report
 from connector.services.connecting.kinds import BY_ID, HOST_TITLES, KINDS
 from connector.services.facts import load_definition
+from connector.services.forge.overseeing import listed
 from connector.views.connections.blueprint import blueprint
+from connector.views.connections.forge import app_facts
 from connector.web.context import runtime
 from connector.web.forms import Form, filled
 from connector.web.gate import need, viewer
@@ -43,11 +45,13 @@ def index() -> str:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         facts = reading.all_facts(session, now, retired=True)
+        installed = listed(session)
     rows = [(each, {"facts": each, "state": report.state_of(each, now, zone), **_moments(each, now)}) for each in facts]
     return render_template(
         "connections/index.html",
         rows=[row for each, row in rows if each.retired_at is None],
         retired=[row for each, row in rows if each.retired_at is not None],
+        installed=[app_facts(each, now, zone) for each in installed],
     )
 
 
@@ -92,6 +96,7 @@ def health_page(name: str, form: Form | None = None, *, opened: str = "") -> tup
         late=sum(each.row.state == KeyResultState.DATA_LATE for each in found.affected),
         bars=_bars(found.first_hour, facts.hours, zone),
         others=[(each, report.state_of(each, now, zone)) for each in found.others],
+        app=app_facts(found.app, now, zone) if found.app else None,
         form=shown,
         **_moments(facts, now),
     )

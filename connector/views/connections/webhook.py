@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from connector.domain.rights import Act
 from connector.domain.wording import moment_text
 from connector.errors import Conflict, HostError
-from connector.services.connecting import webhooks
+from connector.services.connecting import keeping, webhooks
 from connector.services.connecting.kinds import HOST_TITLES
 from connector.services.connecting.report import span_text
 from connector.services.connecting.views import find
@@ -39,7 +39,8 @@ def register_webhook(name: str) -> AnyResponse | tuple[str, int]:
     except (Conflict, HostError) as error:
         return _page(name, problem=str(error)), 409 if isinstance(error, Conflict) else 502
     if made.created and not made.steps:
-        flash("Done. The webhook is there and signs with a new secret.")
+        kept = webhooks.guide_of(runtime(), viewer(), name).kept
+        flash(f"Done. The webhook is there and {'is prolonged every week' if kept else 'signs with a new secret'}.")
         return redirect(url_for("connections.show", name=name), 303)
     return _page(name, made=made), 200
 
@@ -95,6 +96,13 @@ def _handshake(name: str) -> dict[str, Any]:
     return told
 
 
+def _kept(facts: dict[str, Any]) -> dict[str, str]:
+    """How far a webhook that ends reaches, and until when."""
+    ends = keeping.moment(facts.get("ends_at"))
+    places = ", ".join(facts.get("containers") or ())
+    return {"ends": moment_text(ends, runtime().settings.zone) if ends else "", "places": places or "the whole site"}
+
+
 def _page(name: str, *, made: webhooks.SetUp | None = None, secret: str = "", problem: str = "") -> str:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
@@ -110,6 +118,7 @@ def _page(name: str, *, made: webhooks.SetUp | None = None, secret: str = "", pr
         former=moment_text(former, zone) if former and former > now else "",
         event=moment_text(row.last_event_at, zone) if row.last_event_at else "",
         by_us=bool(kept.get("created")) and bool(row.webhook_secret),
+        kept=_kept(kept) if kept.get("kept") else None,
         handshake=_handshake(name) if row.host == "notion" else None,
         public=runtime().settings.base_url.startswith("https://") or runtime().settings.sandbox,
         practice=runtime().settings.sandbox and row.host == "notion",

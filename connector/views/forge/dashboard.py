@@ -64,14 +64,18 @@ def dashboard_config() -> Response:
 def dashboard_config_check() -> Response:
     """The settings as they are to be kept, or the form with what is wrong."""
     given = _given()
-    try:
-        with runtime().store.read() as session:
-            config = settle(session, caller().viewer, read_config(given), _today())
-    except InputError as error:
-        form = filled(
-            Config().plain() | {name: value for name, value in given.items() if isinstance(value, (str, int)) and name in _FIELDS}
-        )
-        form.note(error)
+    config, faults = _lenient(given)
+    found: list[InputError] = list(faults)
+    with runtime().store.read() as session:
+        try:
+            config = settle(session, caller().viewer, config, _today())
+        except InputError as error:
+            found.append(error)
+    if found:
+        typed = {name: value for name, value in given.items() if isinstance(value, (str, int)) and name in _FIELDS}
+        form = filled(Config().plain() | typed)
+        for each in found:
+            form.note(each)
         return answer(_form(form, None), status=422, said="Something in the settings needs a look.")
     return jsonify({"config": config.plain(), "said": f"{VIEWS[config.view]} is shown now."})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +16,8 @@ from connector.services.insight.scope import Light, Scope, Sources
 from connector.views.answers import week_text
 from connector.views.query import KeyResultView, age_text
 
-MOST_ROWS = 60  # key results in one panel: nobody reads more, and the way to all of them stands below
-LEAST_ROWS = 8  # of each list, so that none is pushed out by the ones before it
+MOST_ROWS = 48  # key results in one panel: nobody reads more, and the way to all of them stands below
+LEAST = 8  # each list gets an eighth of them at least, so that none is pushed out by the ones before it
 SILENT = timedelta(hours=Edges().source_hours)
 ASK_WORDS = {"budget": "Budget", "approval": "Approval", "scope": "Less scope", "headcount": "Headcount", "other": "Other"}
 
@@ -41,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One list: ``count`` of all that are in it, ``rows`` those shown, ``more`` how many are not, ``left`` these by state."""
+    """One list: ``count`` of all that are in it, ``rows`` those shown, ``more`` how many are not."""
 
     bucket: Bucket
     word: str
@@ -87,14 +88,15 @@ class Blocker:
 
 def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime) -> Answers:
     """Are we moving, where are we off track, what decision is needed now."""
-    closed = sum(each.bucket is Bucket.CLOSED for each in lights)
+    counts = Counter(each.bucket for each in lights)
+    closed = counts[Bucket.CLOSED]
     running = [each for each in lights if each.bucket is not Bucket.CLOSED]
-    ways = [(word, sum(each.moves == word for each in running)) for word in buckets.MOVES]
+    words = Counter(each.moves for each in running)
+    ways = [(word, words[word]) for word in buckets.MOVES]
     rest = [f"{count} {word}" for word, count in ways[1:] if count] + ([f"{closed} closed"] if closed else [])
-    counts = {bucket: sum(each.bucket is bucket for each in lights) for bucket in Bucket}
     off = [f"{counts[each]} {buckets.WORDS[each].lower()}" for each in (Bucket.AT_RISK, Bucket.STALLED) if counts[each]]
     dark, early = counts[Bucket.CANNOT_TELL], sum(each.early for each in running)
-    beside = ([f"{dark} cannot be told"] if dark else []) + ([f"{early} raised early"] if early else [])
+    beside = ([f"{dark} cannot be told"] if dark else []) + ([f"{early} {'risk' if early == 1 else 'risks'} raised early"] if early else [])
     oldest = age(asks[0].since, now) if asks else ""
     return Answers(
         (f"{ways[0][1]} of {len(lights)}", " moving" + "".join(f", {part}" for part in rest)),
@@ -108,8 +110,8 @@ def places(lights: Sequence[Light], most: int = MOST_ROWS) -> list[Light]:
 
     Closed ones fold away and never take a place of a running one.
     """
-    counts = {bucket: sum(each.bucket is bucket for each in lights) for bucket in Bucket}
-    given = {bucket: min(count, LEAST_ROWS if bucket is not Bucket.CLOSED else 0) for bucket, count in counts.items()}
+    counts = Counter(each.bucket for each in lights)
+    given = {bucket: min(counts[bucket], most // LEAST if bucket is not Bucket.CLOSED else 0) for bucket in Bucket}
     for bucket in Bucket:
         given[bucket] += min(counts[bucket] - given[bucket], max(0, most - sum(given.values())))
     shown: list[Light] = []
@@ -123,8 +125,9 @@ def places(lights: Sequence[Light], most: int = MOST_ROWS) -> list[Light]:
 def section(name: str, lights: Sequence[Light], shown: Sequence[Light], views: dict[str, KeyResultView]) -> Section:
     """The lists of some ordered key results; empty ones are left out."""
     groups = []
+    counts = Counter(each.bucket for each in lights)
     for bucket in Bucket:
-        count = sum(each.bucket is bucket for each in lights)
+        count = counts[bucket]
         rows = tuple(Row(views[each.id], each.moves, bucket) for each in shown if each.bucket is bucket and each.id in views)
         if count:
             groups.append(Group(bucket, buckets.WORDS[bucket], count, rows, count - len(rows)))
@@ -133,7 +136,8 @@ def section(name: str, lights: Sequence[Light], shown: Sequence[Light], views: d
 
 def counted(lights: Sequence[Light]) -> list[tuple[Bucket, str, int]]:
     """Every list with its word and count; the exceptions also when they are empty, because none is an answer."""
-    found = [(bucket, buckets.WORDS[bucket], sum(each.bucket is bucket for each in lights)) for bucket in Bucket]
+    counts = Counter(each.bucket for each in lights)
+    found = [(bucket, buckets.WORDS[bucket], counts[bucket]) for bucket in Bucket]
     return [entry for entry in found if entry[2] or entry[0] in (*EXCEPTIONS, Bucket.ON_TRACK)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -97,13 +98,11 @@ def _triage(look: _Look) -> dict[str, Any]:
     parts: list[tuple[str, list[Light]]] = [("", ordered)]
     if look.config.group == "forum" and forums != [""]:
         parts = [(name or "No forum", [each for each in ordered if each.forum == name]) for name in forums]
-    most = max(2 * rows.LEAST_ROWS, rows.MOST_ROWS // len(parts))
+    most = max(rows.LEAST, rows.MOST_ROWS // len(parts))
     placed = [(name, some, rows.places(some, most)) for name, some in parts]
     views = load_key_results(look.session, look.viewer, [each.id for _, _, shown in placed for each in shown], look.now, look.zone)
-    by_forum = [
-        (name or "No forum", {bucket: sum(each.bucket is bucket and each.forum == name for each in look.lights) for bucket in Bucket})
-        for name in forums
-    ]
+    counts = Counter((each.forum, each.bucket) for each in look.lights)
+    by_forum = [(name or "No forum", {bucket: counts[name, bucket] for bucket in Bucket}) for name in forums]
     return {
         "answers": rows.answers(look.lights, asks, look.now),
         "sections": [rows.section(name, some, shown, views) for name, some, shown in placed],
@@ -130,7 +129,8 @@ def _blockers(look: _Look) -> dict[str, Any]:
 def _pre_read(look: _Look) -> dict[str, Any]:
     asks = load_asks(look.session, {each.id: each.ask for each in look.lights if each.ask})
     blocked = load_blockers(look.session, [each.id for each in look.lights if each.blocked])
-    standings = load_standings(look.session, look.lights, look.now, look.zone)
+    dark = [each for each in look.lights if each.bucket is Bucket.CANNOT_TELL]  # whoever's update is due cannot be told
+    standings = load_standings(look.session, dark, look.now, look.zone)
     missing = [each for each in standings if each.update in (Update.MISSING, Update.DRAFT)]
     owners = owners_of(look.session, [each.key_result for each in (*asks[:MOST_LINES], *blocked[:MOST_LINES])])
     ordered = most_urgent(look.lights, by=look.config.sort)
@@ -166,10 +166,8 @@ def _discipline(look: _Look) -> dict[str, Any]:
     standings = load_standings(look.session, look.lights, look.now, look.zone)
     missing = [each for each in standings if each.update in (Update.MISSING, Update.DRAFT)]
     teams = sorted({each.light.team for each in standings}, key=lambda name: (not name, name.casefold()))
-    table = [
-        (name or "No team", {word: sum(each.light.team == name and each.update is word for each in standings) for word in Update})
-        for name in teams
-    ]
+    counts = Counter((each.light.team, each.update) for each in standings)
+    table = [(name or "No team", {word: counts[name, word] for word in Update}) for name in teams]
     due = sum(each.update is not Update.NOT_DUE for each in standings)
     return {
         "words": list(Update),
@@ -190,7 +188,7 @@ def _busy(look: _Look) -> dict[str, Any]:
     return {
         "found": [(each, views[each.key_result], wording.day_text(each.since)) for each in shown if each.key_result in views],
         "judged": found.judged,
-        "total": found.total,
+        "still": found.still,
         "output": found.output,
         "more": len(found.found) - len(shown),
     }

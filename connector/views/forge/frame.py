@@ -30,7 +30,7 @@ COOKIE = "okr_session"
 METHODS = ("GET", "POST")
 # What the two pages of the app may show, by the endpoints' names: mapping and looking after, nothing that shows or takes a secret
 # (credentials, webhook secrets, tokens, sign-in links), no uploads, no streams.
-PROJECT = ("mappings.", "pages.key_result", "pages.objective", "pages.check_in")
+PROJECT = ("mappings.", "pages.key_result", "pages.objective", "pages.check_in", "pages.check_in_live")
 ADMIN = (
     *PROJECT,
     "pages.overview",
@@ -61,7 +61,12 @@ def show_page() -> Response:
     if asked["area"] == "admin":
         rights.require_jira_admin(runtime(), caller())
     answer, path = _walk(asked, caller().viewer)
-    told: dict[str, Any] = {"status": answer.status_code, "path": path, "jar": _jar(asked["jar"], answer)}
+    told: dict[str, Any] = {
+        "status": answer.status_code,
+        "path": path,
+        "jar": _jar(asked["jar"], answer),
+        "base": runtime().settings.base_url,
+    }
     text = answer.get_data(as_text=True)
     main = _MAIN.search(text)
     if main is None:
@@ -86,14 +91,14 @@ def show_page() -> Response:
 @for_person
 def start() -> Response:
     """Where the page of a module begins: ``{"path"}``, for the project that Jira shows or for the site's admin."""
-    asked = caller()
+    asked, base = caller(), runtime().settings.base_url
     area = _text(_given(), "area") or "project"
     if area == "admin":
         rights.require_jira_admin(runtime(), asked)
-        return jsonify({"path": f"/connections/{asked.connection_name}"})
+        return jsonify({"path": f"/connections/{asked.connection_name}", "base": base})
     if not asked.project:
         raise InputError("Jira did not say which project this is; open the page from a project", where="project")
-    return jsonify({"path": f"/mappings/projects/{asked.connection_name}/{asked.project}"})
+    return jsonify({"path": f"/mappings/projects/{asked.connection_name}/{asked.project}", "base": base})
 
 
 def _given() -> Mapping[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, render_template, request, url_for
 
 from connector.services.forge import rights
 from connector.services.forge.caller import Caller
-from connector.services.forge.issue_links import Issue
 from connector.services.forge.issue_reading import read_issue
 from connector.views.forge.blueprint import answer, blueprint
 from connector.views.forge.door import caller, for_person
@@ -34,33 +34,35 @@ def issue() -> Response:
         blocks=blocks(panel.issue, panel.shown, _address, now, zone),
         more=[(each, _address("key_result", each.id)) for each in panel.more],
         opened=request.args.get("open", ""),
-        name=panel.issue.key or _told_key(found) or "This issue",
-        mirrored=panel.issue.item is not None,
-        map_url=_map_url(found, panel.issue),
+        name=(panel.issue.key if panel.shown else "") or _told(found, "key") or "This issue",
+        is_epic=_is_epic(found),
+        map_url=_map_url(found),
     )
     return answer(html, refresh=REFRESH, title=in_one_line([*(each.served for each in panel.shown), *panel.more]))
 
 
 def _address(kind: str, ident: str) -> str:
-    return f"{runtime().settings.base_url}{url_for(f'pages.{kind}', ident=ident)}"
+    path = url_for("connections.show", name=ident) if kind == "connection" else url_for(f"pages.{kind}", ident=ident)
+    return f"{runtime().settings.base_url}{path}"
 
 
-def _map_url(found: Caller, issue: Issue) -> str:
-    """Our mapping form, filled in with this issue as far as its key is known."""
-    key = issue.key or _told_key(found)
-    named: dict[str, Any] = {"kind": "epics", "epic": key} if _is_epic(found, issue) else {"kind": "issues", "issues": key}
-    named = named if key else {}
-    return f"{runtime().settings.base_url}{url_for('mappings.new', connection=found.connection_name, **named)}"
+# An issue that serves nothing for this viewer may serve what they must not know of. So these three look at what the browser says of
+# the issue, never at the mirror: both look the same.
 
 
-def _told_key(found: Caller) -> str:
-    """The key as the browser names it, for words and a form's field only; "" for anything that is no key."""
+def _map_url(found: Caller) -> str:
+    """Our mapping form, filled in with this issue."""
+    key = _told(found, "key")
+    named: dict[str, Any] = {"kind": "epics", "epic": key} if _is_epic(found) else {"kind": "issues", "issues": key}
+    return f"{runtime().settings.base_url}{url_for('mappings.new', connection=found.connection_name, **(named if key else {}))}"
+
+
+def _is_epic(found: Caller) -> bool:
+    return _told(found, "type").lower() == "epic"
+
+
+def _told(found: Caller, name: str) -> str:
+    """What the browser says of the issue, for words and a form's field only; "" for a key that is none."""
     place = found.invocation.place.get("issue")
-    key = str(place.get("key") or "") if isinstance(place, dict) else ""
-    return key if _KEY.fullmatch(key) else ""
-
-
-def _is_epic(found: Caller, issue: Issue) -> bool:
-    place = found.invocation.place.get("issue")
-    kind = str(place.get("type") or "") if isinstance(place, dict) else ""
-    return issue.kind == "epic" or (not issue.kind and kind.strip().lower() == "epic")
+    text = str(place.get(name) or "").strip() if isinstance(place, Mapping) else ""
+    return text if name != "key" or _KEY.fullmatch(text) else ""

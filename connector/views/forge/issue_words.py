@@ -13,30 +13,20 @@ from connector.domain.panel import FLAT_BUT_CONFIDENT
 from connector.domain.quality import OUTPUT
 from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY
 from connector.services.facts import cycle_end_moment
-from connector.services.forge.issue_links import BELOW, NAMED, Issue, Served
+from connector.services.forge.issue_links import BELOW, Issue, Served
 from connector.services.forge.issue_reading import Shown
-from connector.services.forge.issue_work import Part, Work
 from connector.store.tables import Connection
 from connector.store.visibility import DRAFT
 from connector.views.figures import Spark, spark
+from connector.views.forge.issue_work_words import Line, folded, mine, unfolded
 from connector.views.query import CANNOT_TELL, KeyResultView, Known, age_text
-from mappings.rules import Mode
 
 SPARK = (96, 28)
 MOST_GOALS = 4  # lines of the chain above a key result; what lies between is counted
 _NOBODY = {"api": "an API token", "import": "an import"}
 _TOLD_ELSEWHERE = (OUTPUT, FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY)
 
-Address = Callable[[str, str], str]  # kind ("objective", "key_result") and id → the address of our page
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: what it is called, the words, and what stands quietly behind them."""
-
-    name: str
-    text: str
-    meta: str = ""
+Address = Callable[[str, str], str]  # kind ("objective", "key_result", "connection") and id → the address of our page
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,8 @@ class Block:
 
     ``way``: the line above the key result, of the issue itself · ``goals``: (title, address), nearest first, with ``between`` more before
     the last · ``ends``: words at the left, middle and right of the bar · ``by``: who or what told the value, and how old it is ·
-    ``decided``: which decision came from the owner's last update.
+    ``update``: the button's word, "" where this viewer may not; then ``whose`` says who does · ``decided``: which decision came from
+    the owner's last update.
     """
 
     kr: KeyResultView
@@ -55,22 +46,25 @@ class Block:
     goals: tuple[tuple[str, str], ...]
     between: int
     spark: Spark
+    now: str
     as_of: str
     by: str
     ends: tuple[str, str, str]
     question: str
     movement: tuple[str, str]
-    updated: Line
+    updated: str
     comment: str
     facts: tuple[Line, ...]
     blocker: Line | None
     blocker_link: tuple[str, str]
     ask: Line | None
     late: str
+    mend: str
     frozen: str
     work: str
     work_lines: tuple[str, ...]
     update: str
+    whose: str
     decided: str = ""
 
 
@@ -108,6 +102,7 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
     goals = [(goal.title, address("objective", goal.id)) for goal in each.goals]
     between = max(0, len(goals) - MOST_GOALS)
     told_by = next((entry for entry in reversed(each.check_ins) if entry.value is not None), None)
+    silent = next((found for found in facts.connections.values() if found.parked_at or found.paused_at), None)
     word, _, rest = kr.movement_text.partition(", ")
     return Block(
         kr=kr,
@@ -117,6 +112,7 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
         goals=(*goals[: MOST_GOALS - 1], goals[-1]) if between else tuple(goals),
         between=between,
         spark=drawn,
+        now="last known" if kr.state is State.DATA_LATE else "now",
         as_of=_as_of(row, told_by, zone),
         by=_by(row, told_by, kr),
         ends=_ends(kr),
@@ -128,11 +124,13 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
         blocker=Line("Blocker", kr.blocker, _blocked(each, kr, now)) if kr.blocker else None,
         blocker_link=_linked(last),
         ask=_ask(kr, last, now) if kr.ask else None,
-        late=_late(facts.connections.values(), kr),
+        late=_late(silent),
+        mend=address("connection", silent.name) if silent is not None else "",
         frozen=f"The cycle {facts.cycle.name} is over: values and confidence are frozen." if over else "",
-        work=_work(each),
-        work_lines=_work_lines(each, now),
+        work=folded(each),
+        work_lines=unfolded(each, now),
         update="" if over or not each.may_update else "Finish your draft" if each.draft is not None else "Update",
+        whose="" if over or each.may_update else f"{kr.owner} updates it" if kr.owner else "ownerless: ask a lead",
     )
 
 
@@ -158,6 +156,8 @@ def _as_of(row: Any, told_by: Any, zone: tzinfo) -> str:
         return ""
     if (row.source or {}).get("kind") == "check_in" and told_by is not None and told_by.delayed:
         return f"as of {wording.local_day_text(told_by.as_of, zone)}, delayed"
+    if row.state == State.DATA_LATE:
+        return f"last known {wording.moment_text(row.as_of, zone)}"
     return f"as of {wording.moment_text(row.as_of, zone)}"
 
 
@@ -181,10 +181,8 @@ def _ends(kr: KeyResultView) -> tuple[str, str, str]:
     return kr.start_text if kr.definition.kind in (Kind.YES_NO, Kind.MILESTONES) else "", middle, kr.target_text
 
 
-def _updated(last: Any, zone: tzinfo) -> Line:
-    if last is None:
-        return Line("Updated", "never")
-    return Line("Updated", f"{wording.local_day_text(last.created_at, zone)}, {_author(last)}")
+def _updated(last: Any, zone: tzinfo) -> str:
+    return f"{wording.local_day_text(last.created_at, zone)}, {_author(last)}" if last is not None else "never"
 
 
 def _author(check_in: Any) -> str:
@@ -192,7 +190,7 @@ def _author(check_in: Any) -> str:
 
 
 def _facts(issue: Issue, each: Shown, kr: KeyResultView, last: Any) -> tuple[Line, ...]:
-    lines = [_mine(issue, each)]
+    lines = [mine(issue, each)]
     if last is not None and not kr.blocker and not kr.ask:
         lines.append(Line("Blocker, ask", "none"))
     elif last is not None and not kr.ask:
@@ -229,87 +227,10 @@ def _ask(kr: KeyResultView, last: Any, now: datetime) -> Line:
     return Line("Ask", kr.ask.removeprefix("Asks for "), f"asked {since}by {_author(last)}" if last is not None else "")
 
 
-def _late(connections: Any, kr: KeyResultView) -> str:
+def _late(silent: Connection | None) -> str:
     """What keeps numbers from coming, and who mends it."""
-    parked: list[Connection] = [row for row in connections if row.parked_at is not None]
-    if parked:
-        return f"The connection {parked[0].name} is parked: {parked[0].parked_reason}. Numbers stay as they were until an admin mends it."
-    paused = [row.name for row in connections if row.paused_at is not None]
-    if paused:
-        return f"The connection {paused[0]} is paused. Numbers stay as they were until an admin resumes it."
-    return ""
-
-
-# --- the linked work -------------------------------------------------------------------------------------------------------
-
-
-def _mine(issue: Issue, each: Shown) -> Line | None:
-    """What part of the work this issue is, and whether it moves the value."""
-    served, work = each.served, each.work
-    mode = "" if any(link.rule.mode is Mode.VALUE for link in served.links) else "context: never moves the value"
-    name = "This epic" if served.how == NAMED else "This issue"
-    if work is None:
-        return Line(name, mode or "counts towards the value") if each.linked else None
-    if served.how == NAMED and work.epic is not None:
-        return Line(name, _share(work.epic, work), mode)
-    if work.own is None:
-        above = issue.titles.get(issue.above[0], ("", ""))[0] if issue.above else ""
-        return Line(name, f"counted with {above}" if above else "not counted by itself", mode)
-    standing = {True: "done", False: "not done yet", None: "status not known"}[work.own_done]
-    if work.unit == "point":
-        size = f"{_amount(work.own.total)} of {_things(work.whole.total, 'point')}" if work.own.total else "no points yet"
-    else:
-        size = f"1 of {_things(work.whole.total, 'linked issue')}"
-    return Line(name, f"{size}, {standing}", mode)
-
-
-def _share(part: Part, work: Work) -> str:
-    if not part.items:
-        return "no issues below it are counted yet"
-    if not part.total:
-        return f"no points on its {_things(part.items, 'issue')} yet"
-    done = f"{_amount(part.done)} of {_things(part.total, work.unit)} done"
-    if part.items == work.whole.items:
-        return f"{done}, all of the linked work"
-    return f"{done}, {wording.percent_text(part.total / work.whole.total)} of the work"
-
-
-def _work(each: Shown) -> str:
-    """The linked work folded to one line (R080)."""
-    work = each.work
-    if work is None:
-        stored = each.facts.row.source or {}
-        if stored.get("total") and stored.get("done") is not None:
-            return f"{wording.plain_number(stored['done'], 0)} of {_things(stored['total'], 'linked item')} done"
-        if any(link.broken for link in each.linked):
-            return "Linked issues cannot be read now"
-        return "No linked issues yet" if all(link.listed for link in each.linked) else "Linked issues were not read yet"
-    if work.unit == "point":
-        return f"{_amount(work.whole.done)} of {_things(work.whole.total, 'point')} done in {_things(work.whole.items, 'linked issue')}"
-    return f"{_amount(work.whole.done)} of {_things(work.whole.total, 'linked issue')} done"
-
-
-def _work_lines(each: Shown, now: datetime) -> tuple[str, ...]:
-    lines = []
-    if (work := each.work) is not None:
-        stand = [(work.finished, "done"), (work.started, "in progress"), (work.waiting, "to do"), (work.untold, "with a status not known")]
-        lines.append(", ".join(f"{count} {word}" for count, word in stand if count))
-        more = [(work.without, "without points"), (work.left_out, "left out as won’t do")]
-        lines += [f"{_things(count, 'issue')} {word}" for count, word in more if count]
-        if each.scope is not None and (grown := work.whole.items + work.left_out - each.scope[1]):
-            lines.append(f"{'+' if grown > 0 else wording.MINUS}{_things(abs(grown), 'issue')} since {wording.day_text(each.scope[0])}")
-    lines += [link.broken for link in each.linked if link.broken]
-    if each.linked and all(link.rule.mode is not Mode.VALUE for link in each.linked):
-        lines.append("Context: this work never moves the value")
-    for row in each.facts.connections.values():
-        if each.linked and row.id == each.linked[0].connection_id:
-            lines.append(f"{row.name}, read {age_text(row.last_success_at, now)}" if row.last_success_at else f"{row.name}, not read yet")
-    return tuple(lines)
-
-
-def _amount(value: float) -> str:
-    return wording.plain_number(value, 1)
-
-
-def _things(count: float, word: str) -> str:
-    return f"{_amount(count)} {word}" if count == 1 else f"{_amount(count)} {word}s"
+    if silent is None:
+        return ""
+    if silent.parked_at is not None:
+        return f"The connection {silent.name} is parked: {silent.parked_reason}. Numbers stay as they were until an admin mends it."
+    return f"The connection {silent.name} is paused. Numbers stay as they were until an admin resumes it."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
@@ -11,6 +12,7 @@ from werkzeug.wrappers import Response
 from connector.errors import Conflict, InputError
 from connector.services.sign_in import links, providers, providing, sessions
 from connector.services.sign_in.claims import Flow, SignInRefused
+from connector.views.connections.permission import is_awaited
 from connector.views.sign_in.blueprint import blueprint
 from connector.web import limits
 from connector.web.context import runtime
@@ -52,6 +54,9 @@ def callback(provider: str) -> Answered:
     answer = {name: request.args.get(name, "") for name in ("state", "code", "error", "error_description", "iss") if name in request.args}
     flows = dict(_flows())
     kept = flows.pop(answer.get("state", ""), None)
+    if kept is None and provider == providers.ATLASSIAN and is_awaited(answer.get("state", "")):
+        # The one address that an app has at Atlassian also serves connecting a site, see ``services.connecting.consent``
+        return redirect(f"{url_for('connections.come_back_to_jira')}?{urlencode(answer)}", 303)
     session[FLOWS] = flows
     flow = Flow(state=answer["state"], **kept) if kept is not None else None
     try:

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from connector.errors import Offline, Refused, Uncertain
-from connector.hosts.jira.webhook import JiraDialect
+from connector.hosts.jira.webhook import WANTED
 from connector.hosts.jira.webhook_set_up import CORE, EVENTS
 from tests.hosts.jira.test_transport import CLOUD, SERVICE
 from tests.support.standin import running
@@ -21,7 +21,7 @@ def test_a_webhook_is_made_with_our_events_and_secret(host, sandbox):
     assert (made.created, made.how, made.why) == (True, (), "")
     hook = sandbox.admin.webhooks[made.id]
     assert (hook["url"], hook["secret"], hook["excludeBody"], hook["filters"]) == (URL, SECRET, False, {})
-    assert set(hook["events"]) == set(made.events) == JiraDialect.handled
+    assert set(hook["events"]) == set(made.events) == WANTED
 
 
 def test_a_second_time_brings_it_up_to_date_and_never_makes_two(host, sandbox):

@@ -129,7 +129,7 @@ def test_an_edit_that_jira_drops_silently_is_told(host, sandbox):
 def test_notify_mentions_and_comments_read_back_as_text(host, sandbox):
     receipt = host.notify("ACME-1", "acc-alice", "please check in\nby Friday")
     comment = host.fetch_comment("ACME-1", receipt["comment"])
-    assert comment.text == "acc-alice please check in\nby Friday"
+    assert comment.text == "please check in\nby Friday"
     assert comment.author == "5b10a2844c20165700ede21g"
     assert comment.created_at.tzinfo is UTC
     assert host.fetch_comment("ACME-1", "1") is None

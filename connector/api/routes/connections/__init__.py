@@ -172,6 +172,7 @@ def resume_connection(call: Call, name: str) -> Answer:
 def retire_connection(call: Call, name: str) -> Answer:
     """End a connection; its history stays."""
     try:
+        webhooks.take_away(call.runtime, call.viewer, name, call.body.version)
         left = saving.retire(call.runtime, call.viewer, name, call.body.version)
     except Stale as error:
         raise Conflict(str(error)) from None

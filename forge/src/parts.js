@@ -1,0 +1,62 @@
+// The few things that every frame shows around what the connector sends: a message, waiting, a word that something was done.
+
+const SAID = 6000; // milliseconds that a word stays
+const SLOW = 250; // milliseconds before waiting is said
+let hiding = 0;
+
+export function message(text) {
+  const box = document.createElement("div");
+  box.className = "problem unsaved";
+  box.setAttribute("role", "alert");
+  box.innerHTML = '<svg class="mark" aria-hidden="true"><use href="#at-risk"/></svg><div></div>';
+  box.lastElementChild.append(Object.assign(document.createElement("p"), { textContent: text }));
+  return box;
+}
+
+export function withButton(box, words, act) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "btn again", textContent: words });
+  button.addEventListener("click", act);
+  box.lastElementChild.append(button, " ");
+}
+
+// Says that `main` waits, once that takes long enough to be noticed; gives the function that ends it.
+export function wait(main, text = "") {
+  main.setAttribute("aria-busy", "true");
+  const timer = setTimeout(() => {
+    main.classList.add("waits");
+    if (text && !main.querySelector(":scope > .busy")) main.prepend(Object.assign(document.createElement("p"), { className: "busy", textContent: text }));
+  }, SLOW);
+  return () => {
+    clearTimeout(timer);
+    main.classList.remove("waits");
+    main.removeAttribute("aria-busy");
+    main.querySelector(":scope > .busy")?.remove();
+  };
+}
+
+export function say(text) {
+  const toast = document.getElementById("said");
+  const hide = () => (toast.hidden = true);
+  clearTimeout(hiding);
+  toast.textContent = text;
+  toast.hidden = false;
+  hiding = setTimeout(hide, SAID);
+  toast.onpointerenter = () => clearTimeout(hiding);
+  toast.onpointerleave = () => (hiding = setTimeout(hide, 2000));
+}
+
+export function point(element) {
+  if (!element.matches("a[href], button, input, select, textarea, [tabindex]")) element.tabIndex = -1;
+  element.focus();
+}
+
+// What the connector sent, as the content of `main`. The browser forbids `autofocus` in a frame of another origin: we focus ourselves.
+export function put(main, html) {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  for (const each of made.content.querySelectorAll("[autofocus]")) {
+    each.removeAttribute("autofocus");
+    each.dataset.focus = "";
+  }
+  main.replaceChildren(made.content);
+}
