@@ -84,6 +84,12 @@ def place(session: Session, ids: Collection[str], *, changed: Collection[str], n
     work.want(session, PanelRow, due, now, quiet=QUIET, longest=LONGEST, gap=REST)
 
 
+def want_again(session: Session, connection: int, now: float) -> None:
+    """Ask for all panels of a connection: what they are to show there has changed."""
+    ids = session.scalars(select(PanelRow.id).where(PanelRow.connection_id == connection)).all()
+    work.want(session, PanelRow, ids, now, quiet=QUIET, longest=LONGEST, gap=REST)
+
+
 def write_due(runtime: Runtime, connection: Connection, host: Host, *, limit: int = SLICE) -> int:
     """Write some panels that are due; the newest change first. Returns how many were taken. Raises ``HostError`` for the connection."""
     now = runtime.epoch()

@@ -17,6 +17,7 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
   let again = 0;
   let last = null; // how the present view was loaded
   let loadedAt = 0;
+  let left = null; // what was open and focused in the first view when somebody went on from it
   let digest = ""; // of what is shown: an unchanged view need not come again
 
   const keyOf = (form) => `okr ${place} ${form.dataset.post}`;
@@ -36,6 +37,7 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
     if (outcome.status >= 200 && outcome.status < 300) {
       last = wanted;
       show(outcome.body, focus ? "heading" : "stay");
+      if (focus && wanted.path === home().path) comeBack();
     } else if (outcome.body.html) {
       last = wanted;
       show(outcome.body, focus ? "heading" : "stay");
@@ -59,6 +61,13 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
     else if (focusing === "error") point(main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert], h1, h2, h3") ?? main);
     else if (held) document.getElementById(held)?.focus({ preventScroll: true });
     later(body.refresh);
+  }
+
+  // Back in the first view, everything is as somebody left it.
+  function comeBack() {
+    for (const id of left?.opened ?? []) document.getElementById(id)?.setAttribute("open", "");
+    document.getElementById(left?.focused || "-")?.focus();
+    left = null;
   }
 
   // By clock, and never under the hands of somebody who fills in a form or reads with the keyboard.
@@ -196,6 +205,7 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
       if (form) forget(keyOf(form)); // somebody who leaves a form by its own button gives it up
       const first = home();
       const path = getter.dataset.get;
+      if (last?.path === first.path && path !== first.path) left = { opened: [...main.querySelectorAll("details[open][id]")].map((each) => each.id), focused: getter.id };
       load(path === first.path ? first : { path }, { focus: true });
       return;
     }

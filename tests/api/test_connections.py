@@ -57,6 +57,8 @@ def test_a_connection_is_tested_saved_and_read_back_without_its_secret(api: Api,
         ({"host": "gitlab"}, "host"),
         ({"options": {"token_expires": "soon"}}, "options.token_expires"),
         ({"options": {"requests_per_minute": 0}}, "options.requests_per_minute"),
+        ({"options": {"fields": {"progress": "OKR", "status": "okr"}}}, "options.fields.status"),
+        ({"options": {"fields": {"percent": "OKR"}}}, "options.fields.percent"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -80,6 +82,8 @@ def test_options_have_versions_and_credentials_are_tested(api: Api, acme: Compan
     assert (first.status_code, first.json["options"]) == (200, {"requests_per_minute": 300})
     late = patch(api, "connections/acme-jira", {"options": {"requests_per_minute": 500}, "version": version})
     assert (late.status_code, late.json["theirs"]["requests_per_minute"]) == (409, 300)
+    named = {"fields": {"progress": "OKR percent"}}
+    assert patch(api, "connections/acme-jira", {"options": named, "version": first.json["settings_version"]}).json["options"] == named
     wrong = patch(api, "connections/acme-jira", {"auth": {**LOGIN, "api_token": "wrong-credential"}})
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "auth")
     assert patch(api, "connections/acme-jira", {"auth": LOGIN, "options": {}}).status_code == 422

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services import tokens
-from connector.store.tables import Audit, CheckIn, Cycle, Mapping, Objective
+from connector.store.tables import Audit, CheckIn, Cycle, Mapping, Objective, Team, TeamMember
 from tests.api.conftest import Api
 from tests.support.signed_in import add_person
 from tests.support.standin import running
@@ -149,9 +149,38 @@ def test_a_token_of_a_person_needs_no_as(app: Any, acme: Company, as_role: Any) 
     assert mine.get("key-results/kr-setup").json["check_ins"][0]["author"] == "bob@acme.example"
 
 
+def join_team(acme: Company, person: int) -> None:
+    with acme.runtime.store.write() as session:
+        team = session.scalars(select(Team)).one()
+        session.get_one(Objective, "onboarding").team_id = team.id
+        session.add(TeamMember(team_id=team.id, person_id=person))
+
+
+def test_a_person_updates_what_they_own_or_their_team_has(app: Any, acme: Company) -> None:
+    bob = add_person(acme.runtime, "bob@acme.example", "member")
+    mine = Api(app.test_client(), tokens.create(acme.runtime, "bobs", "member", person="bob@acme.example"))
+    own = {name: value for name, value in GOOD.items() if name != "as"}
+    answer = mine.post(PATH, own)
+    assert answer.status_code == 403
+    assert "ask Alice, who owns this one" in answer.json["detail"]
+    join_team(acme, bob)
+    assert mine.post(PATH, own).status_code == 201
+
+
+def test_a_doubt_and_a_named_blocker_over_the_api(app: Any, acme: Company) -> None:
+    hers = Api(app.test_client(), tokens.create(acme.runtime, "hers", "member", person="alice@acme.example"))
+    own = {name: value for name, value in GOOD.items() if name != "as"}
+    assert hers.post(PATH, {**own, "doubt": "may slip into spring"}).status_code == 201
+    assert hers.get("key-results/kr-setup").json["check_ins"][0]["doubt"] == "may slip into spring"
+    script = Api(app.test_client(), tokens.create(acme.runtime, "script", "admin"))
+    told = script.get("key-results/kr-setup").json["check_ins"][0]
+    assert (told["doubt"], told["blocker_link"]) == (None, None)
+    assert hers.post(PATH, {**own, "doubt": "x" * 281}).status_code == 422
+
+
 @pytest.mark.parametrize(("role", "status"), [("member", 403), ("lead", 201), ("admin", 201)])
 def test_a_token_of_a_person_speaks_for_nobody_else(app: Any, acme: Company, role: str, status: int) -> None:
-    add_person(acme.runtime, "bob@acme.example", role)
+    join_team(acme, add_person(acme.runtime, "bob@acme.example", role))
     mine = Api(app.test_client(), tokens.create(acme.runtime, "bobs", role, person="bob@acme.example"))
     before = count(acme)
     answer = mine.post(PATH, {**GOOD, "as": "alice@acme.example"})

@@ -12,6 +12,7 @@ from typing import Any
 
 USED = {
     "/rest/api/3/myself": ["get"],
+    "/rest/api/3/serverInfo": ["get"],
     "/rest/api/3/field": ["get"],
     "/rest/api/3/project/search": ["get"],
     "/rest/api/3/project/{projectIdOrKey}": ["get"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import logging
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from flask import Flask
 from sqlalchemy import select
 
@@ -28,6 +30,7 @@ from connector.services.sync import sync_connection
 from connector.store.base import Base
 from connector.store.tables import Connection
 from connector.web.gate import KEY
+from tests.support import permitted
 from tests.support.signed_in import Visit
 from tests.support.standin import running
 from tests.support.world import Company, company
@@ -62,7 +65,12 @@ def scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
     jira.world.settings.update(api_token=API_TOKEN, client_secret=CLIENT_SECRET)
     notion = NotionSandbox(token=NOTION_TOKEN)
     notion.world.add_database("Deals", {"Name": "title", "Seats": "number"})
-    with company(tmp_path, database_url, public_url="https://okr.acme.example") as acme, running(jira) as one, running(notion) as two:
+    app = {"atlassian_client_id": "sandbox-client", "atlassian_client_secret": CLIENT_SECRET}
+    with (
+        company(tmp_path, database_url, public_url="https://okr.acme.example", **app) as acme,
+        running(jira) as one,
+        running(notion) as two,
+    ):
         acme.objective()
         acme.key_result("kr-setup")
         yield Scene(acme, create_app(acme.runtime), jira, notion, (one, two))
@@ -88,6 +96,43 @@ def connect(scene: Scene, visit: Visit, kind: str, entered: dict[str, str]) -> N
     found = WORDS.search(tested.text)
     assert found, tested.text
     scene.hear(f"save {kind}", visit.post("/connect", {"tested": found[1]}).text)
+
+
+def permit_and_lose(scene: Scene, visit: Visit) -> None:
+    """A permission that is given in the browser, renewed, and taken back in an answer that repeats the tokens."""
+    jira, acme = scene.jira, scene.acme
+    left = visit.post("/connect/jira-oauth", {"name": "acme-permitted", "url": scene.urls[0]})
+    scene.hear("leave", left.text)
+    link = re.search(r'class="btn main" href="([^"]+)"', left.text)
+    assert link, left.text
+    back = requests.get(html.unescape(link[1]), allow_redirects=False, timeout=5).headers["Location"]
+    way = visit.get(back.removeprefix("https://okr.acme.example"))
+    tested = visit.get(way.location)
+    scene.hear("come back", tested.text)
+    found = WORDS.search(tested.text)
+    assert found, tested.text
+    scene.hear("save permitted", visit.post("/connect", {"tested": found[1]}).text)
+    with acme.runtime.store.read() as session:
+        ident = session.scalars(select(Connection.id).where(Connection.name == "acme-permitted")).one()
+    scene.secrets |= {value for name, value in permitted.login_of(acme, ident).items() if name.endswith("_token")}
+    scene.hear("register permitted", visit.post("/connections/acme-permitted/webhook/register").text)
+    scene.hear("webhook permitted", visit.get("/connections/acme-permitted/webhook").text)
+    permitted.age(acme, ident, "2026-01-01T00:00:00+00:00")
+    scene.hear("checks permitted", visit.post("/connections/acme-permitted/checks").text)
+    login = permitted.login_of(acme, ident)
+    scene.secrets |= {value for name, value in login.items() if name.endswith("_token")}
+    permitted.age(acme, ident, "2026-01-01T00:00:00+00:00")
+    told = f'{{"error": "invalid_grant", "error_description": "void: {login["refresh_token"]} of {CLIENT_SECRET}"}}'.encode()
+    jira.fail(path="/oauth/token", status=403, body=told)
+    jira.fail(path="/ex/jira/", status=401, times=2)
+    scene.hear("lost permitted", visit.post("/connections/acme-permitted/checks").text)
+    jira.faults.clear()
+    row = permitted.row_of(acme, ident)
+    assert "void: " in (row.parked_reason or "")
+    signed = jira.permissions.signed(iat=1, exp=2)
+    scene.secrets.add(signed)
+    headers = {"Authorization": f"Bearer {signed}"}
+    scene.hear("old token", scene.app.test_client().post("/webhooks/acme-permitted", json={"a": 1}, headers=headers).text)
 
 
 def pages_of(app: Flask, names: list[str]) -> list[str]:
@@ -130,6 +175,8 @@ def test_no_secret_shows_anywhere(scene: Scene, lines: None, capfd: pytest.Captu
     scene.hear("handshake", app.test_client().post("/webhooks/acme-notion", json={"verification_token": VERIFICATION}).text)
     webhooks.show_token(runtime, SYSTEM, "acme-notion")
     scene.hear("bad signature", app.test_client().post("/webhooks/acme-jira", json={"a": 1}, headers={"X-OKR-Secret": WRONG}).text)
+
+    permit_and_lose(scene, visit)
 
     # Hosts that repeat what they were sent, in answers that are errors.
     with runtime.store.read() as session:

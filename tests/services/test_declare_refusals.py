@@ -66,6 +66,8 @@ def changed(old: str, new: str) -> tuple[str, int]:
         ("{sum: \"Story Points\", of: done}, mode: context", "count, mode: value", "objectives[0].key_results[0].mappings[1].measure", "cannot be put together"),
         ("version: 1", "version: 2", "version", "only version: 1"),
         ("    auth: {token", "    options: {property_onyl: true}\n    auth: {token", "connections.acme-notion.options.property_onyl", "property_only"),
+        ("    auth: {token", "    options: {fields: {percent: X}}\n    auth: {token", "connections.acme-notion.options.fields.percent", "known are progress, status"),
+        ("    auth: {token", "    options: {fields: {status: 7}}\n    auth: {token", "connections.acme-notion.options.fields.status", "name or id of a field"),
         ("        start: 0", "        start: null", "objectives[0].key_results[0].start", "from X to Y"),
         ("lead: alice@acme.example", "lead: bob@acme.example", "teams[0].lead", "add them under people"),
         ("{acme-jira: \"5b10a2844c20165700ede21g\"", "{acme-jiro: \"x\"", "people[0].accounts.acme-jiro", "acme-jira"),

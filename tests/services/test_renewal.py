@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+import yaml
+from sqlalchemy import select, update
 
 from connector import renewal
 from connector.domain.rights import SYSTEM
@@ -20,6 +20,7 @@ from connector.errors import Busy, Offline, Refused
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.runtime import build_runtime
 from connector.services.connecting import checks, rotation, saving
+from connector.services.declare.apply import apply_text
 from connector.services.sync import sync_connection
 from connector.store.tables import Connection
 from connector.store.vault import Vault
@@ -28,7 +29,7 @@ from tests.support.standin import running
 from tests.support.world import Company, company
 
 LONG_AGO = "2026-01-01T00:00:00+00:00"
-both_databases = pytest.mark.parametrize("database_kind", ["sqlite", "postgres"])
+both_databases = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture
@@ -253,6 +254,26 @@ def test_a_retired_connection_is_renewed_no_more(acme: Company, jira: JiraSandbo
     assert jira.permissions.renewals == 0
 
 
+def test_a_file_with_the_tokens_of_the_first_day_keeps_the_renewed_ones(acme: Company, jira: JiraSandbox, url: str) -> None:
+    declared: dict[str, object] = {"host": "jira", "url": url, "auth": permitted.permit(jira, url), "webhook_secret": "a-secret-for-tests"}
+
+    def apply() -> list[str]:
+        outcome = apply_text(acme.runtime, yaml.safe_dump({"version": 1, "connections": {"acme-jira": declared}}), {})
+        return [str(change) for change in outcome.changes]
+
+    assert apply() == ["create connection acme-jira"]
+    with acme.runtime.store.read() as session:
+        ident = session.scalars(select(Connection.id)).one()
+    jira.tokens.clear()
+    who(acme, ident)
+    renewed = permitted.login_of(acme, ident)
+    assert apply() == []
+    declared["options"] = {"requests_per_minute": 500}  # a change that is tried at the host first
+    assert len(apply()) == 1
+    assert permitted.login_of(acme, ident) == renewed
+    who(acme, ident)
+
+
 # --- several at a time -----------------------------------------------------------------------------------------------------
 
 
@@ -287,8 +308,9 @@ from connector.settings import load_settings
 from connector.store.tables import Connection
 runtime = build_runtime(load_settings(
     data_dir=sys.argv[1], database_url=sys.argv[2], allow_private_hosts=True, secret_key="k" * 40), queue=InlineQueue())
+print("ready", flush=True)
 sys.stdin.readline()
-for _ in range(20):
+for _ in range(12):
     with runtime.store.read() as session:
         row = session.get(Connection, int(sys.argv[3]))
     with closing(runtime.connect(row)) as host:
@@ -302,15 +324,20 @@ def test_processes_that_lose_their_tokens_all_the_time_are_never_locked_out(
     jira.permissions.seconds = 1.0  # each token is due for renewal as soon as it is there
     ident = permitted.connect(acme, jira, url)
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path), str(acme.runtime.settings.resolved_database_url), str(ident)]
-    running_ones = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    time.sleep(0.1)
-    for process in running_ones:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in running_ones:
-        _, errors = process.communicate(timeout=90)
-        assert process.returncode == 0, errors[-2000:]
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            for _ in range(3)
+        ]
+        for worker in workers:
+            assert worker.stdout
+            worker.stdout.readline()
+        for worker in workers:  # all begin at the same moment
+            assert worker.stdin
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        told = [worker.communicate(timeout=90)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], told
     assert jira.permissions.renewals > 3
     who(acme, ident)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,10 @@ class Atlassian:
         if method == "GET" and issue and token in self.users and (self.users[token], self._id_of(issue[1])) in self.hidden:
             return _json({"errorMessages": ["Issue does not exist or you do not have permission to see it."], "errors": {}}, 404)
         if method == "POST" and path == "permissions/check":
-            body = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-            return _json(self._granted(body, body.get("accountId") or self.users.get(token, "")))
+            raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = BytesIO(raw)
+            account = json.loads(raw).get("accountId") or self.users.get(token, "")
+            return _json(self._granted(json.loads(raw), account)) if account else None  # of itself the app asks as any login
         if method == "GET" and path == "serverInfo":
             return _json({"baseUrl": f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}", "deploymentType": "Cloud"})
         return None

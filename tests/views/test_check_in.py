@@ -1,11 +1,8 @@
-"""Our own page of the check-in form: prefilled, filed once, drafts, conflicts, who may, and what a doubt tells whom."""
+"""Our own page of the check-in form: prefilled, filed once, drafts, conflicts, who may."""
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
@@ -17,7 +14,6 @@ from flask import Flask
 from sqlalchemy import event, select, update
 
 from connector.app import create_app
-from connector.services import tokens
 from connector.services.check_ins import file_check_in
 from connector.store.tables import CheckIn, Connection, Cycle, Item, KeyResult, MappingItem, Reading
 from tests.support.signed_in import Visit
@@ -368,42 +364,6 @@ def test_every_kind_has_its_form(
     again = alice.get("/key-results/kr-kind/check-in").text
     assert alice.post("/key-results/kr-kind/check-in", {**entries(again), "no_change": "none"}).status_code == 303
     assert rows(acme)[-1].movement == "flat"
-
-
-SECRET = "the vendor will not deliver"
-
-
-def test_a_doubt_is_nowhere_but_where_it_may_be(acme: Company, app: Flask, alice: Visit) -> None:
-    form = {**entries(alice.get(ADDRESS).text), "value": "42", "confidence": "4", "decision": "none"}
-    alice.post(ADDRESS, {**form, "doubt": SECRET})
-    who = {"lead": True, "champion": True, "admin": False, "member": False, "viewer": False}
-    for role, reads in who.items():
-        name = f"{role}@acme.example"
-        visit = Visit(app, acme.runtime, name, role)
-        assert (SECRET in visit.get("/key-results/kr-setup").text) is reads, role
-        assert SECRET not in visit.get(ADDRESS).text
-        token = tokens.create(acme.runtime, name, role, person=name)
-        answer = app.test_client().get("/api/v1/key-results/kr-setup", headers={"Authorization": f"Bearer {token}"})
-        assert (SECRET in answer.text) is reads, role
-        assert (answer.json or {})["check_ins"][0]["doubt"] == (SECRET if reads else None)
-    admin = Visit(app, acme.runtime, "admin@acme.example", "admin")
-    assert SECRET in alice.get("/key-results/kr-setup").text
-    assert SECRET not in admin.get("/audit").text
-    token = tokens.create(acme.runtime, "script", "admin")
-    for path in ("exports/csv", "exports/xlsx", "exports/json", "exports/pptx"):
-        answer = app.test_client().get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code == 200, path
-        assert SECRET.encode() not in unpacked(answer.data), path
-    with acme.runtime.store.read() as session:
-        dump = json.dumps([str(row) for row in session.execute(select(CheckIn.__table__))])
-    assert SECRET not in dump
-
-
-def unpacked(data: bytes) -> bytes:
-    if not data.startswith(b"PK"):
-        return data
-    with zipfile.ZipFile(io.BytesIO(data)) as package:
-        return b"\n".join(package.read(name) for name in package.namelist())
 
 
 def test_the_form_takes_few_statements(acme: Company, alice: Visit) -> None:

@@ -201,3 +201,13 @@ def test_an_unknown_mapping_is_not_found(desk: Desk) -> None:
     assert desk.lead.get("/mappings/77").status_code == 404
     assert desk.lead.get("/mappings/x").status_code == 404
     assert desk.lead.get("/mappings/new?key_result=none").status_code == 404
+
+
+def test_what_an_address_names_is_kept_while_a_key_result_is_chosen(desk: Desk) -> None:
+    page = desk.lead.get("/mappings/new?connection=acme-jira&kind=epics&epic=ACME-2&epic=ACME-1&other=1").text
+    (address,) = re.findall(r'href="(/mappings/new\?key_result=kr-seats[^"]*)"', page)
+    assert "other" not in address
+    form = desk.lead.get(address.replace("&amp;", "&")).text
+    assert re.findall(r'name="epic" value="([^"]+)" id="c-[^"]+" checked', form) == ["ACME-2", "ACME-1"]
+    again = desk.lead.get("/mappings/new?q=nothing&kind=epics&epic=ACME-2").text
+    assert '<input type="hidden" name="epic" value="ACME-2">' in again

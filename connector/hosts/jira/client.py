@@ -110,7 +110,8 @@ class _Bearer(AuthBase):
 class JiraClient:
     """One site, by path. Not shared between threads.
 
-    ``version`` is the REST version ("3", on Data Center "2"); ``cloud`` tells the two apart; ``site`` is the address people use.
+    ``version`` is the REST version ("3", on Data Center "2"); ``cloud`` tells the two apart; ``site`` is the address people use;
+    ``is_app``: it logs in as our Forge app.
     Every call raises a ``HostError`` for all but success.
     """
 
@@ -122,16 +123,16 @@ class JiraClient:
         self.version = "3" if self.cloud else "2"
         self._connection = settings.name
         base, self._token_url = _addresses(self.site, auth.get("cloud_id", ""))
-        self._is_app = app_login.is_app(auth)
-        if self._is_app:
+        self.is_app = app_login.is_app(auth)
+        if self.is_app:
             base = app_login.address(settings, allow_private=allow_private)
         self._permitted: PermittedToken | None = None
         fetches = auth.get("client_id") and not auth.get("access_token")
         origins = frozenset({origin_of(base), origin_of(self._token_url)} if fetches else {origin_of(base)})
         told = settings.options.get("requests_per_minute")
         self.allowance = Allowance("all", f"{int(told)}/60 second") if isinstance(told, (int, float)) and told >= 1 else None
-        ours = (*((self.allowance,) if self.allowance else ()), *((app_login.POINTS,) if self._is_app else ()))
-        self.allowance = self.allowance or (app_login.POINTS if self._is_app else None)
+        ours = (*((self.allowance,) if self.allowance else ()), *((app_login.POINTS,) if self.is_app else ()))
+        self.allowance = self.allowance or (app_login.POINTS if self.is_app else None)
         self._budget = budget
         policy = Policy(allowances=lambda method, path: (*allowances(method, path), *ours), explain=explain, idempotent=idempotent)
         self.gateway = Gateway(settings.name, origins, policy, budget, allow_private=allow_private, patience=patience)
@@ -148,7 +149,7 @@ class JiraClient:
             self._permitted = PermittedToken(settings, self._hide)
             self._session.auth = _Bearer(self._permitted.current)
             self._api: Jira | JiraCloud = JiraCloud(base, **options)
-        elif self._is_app:
+        elif self.is_app:
             self._session.auth = _Bearer(lambda: app_login.token(settings))
             self._api = JiraCloud(base, **options)
         elif auth.get("client_id"):
@@ -245,7 +246,7 @@ class JiraClient:
             return None
         try:
             answer = orjson.loads(response.content)
-            if self._is_app and (extra := app_login.points(answer)):
+            if self.is_app and (extra := app_login.points(answer)):
                 self._budget.spend(app_login.POINTS, extra)
             return answer
         except orjson.JSONDecodeError as error:

@@ -6,7 +6,7 @@ keeps the rest of the panel from being written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -81,12 +81,12 @@ class PanelFields:
         """(the receipt of one field, requests that wrote); an empty receipt where the app has no such field."""
         mark = digest(value)
         known = as_text(before.get("field"))
-        if known and before.get("digest") == mark:
+        if before.get("digest") == mark:
             return dict(before), 0
         if not known and value is None and not before:
             return {}, 0  # nothing to show and nothing shown
         warning = ""
-        for field in dict.fromkeys((*((known,) if known else ()), *self._app_fields().get(module, ()))):
+        for field in self._tried(module, known):
             try:
                 self._put(app, field, ref, value)
                 return {"field": field, "digest": mark}, 1
@@ -95,6 +95,12 @@ class PanelFields:
                     return {"field": "", "digest": "", "warning": f"{_TITLES[module]} was not written: {error.message}"}, 0
                 warning = f"{_TITLES[module]} was not written: {error.message}"
         return ({"field": known, "digest": mark, "warning": warning} if warning else {}), 0
+
+    def _tried(self, module: str, known: str) -> Iterator[str]:
+        """Where to write: the field that took it before, and only when that does not, those that the site lists."""
+        if known:
+            yield known
+        yield from (field for field in self._app_fields()[module] if field != known)
 
     def _put(self, app: JiraClient, field: str, ref: str, value: float | str | None) -> None:
         """Set one value. Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-custom-field-values--apps-"""

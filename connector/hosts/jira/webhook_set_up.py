@@ -36,6 +36,9 @@ def register(client: JiraClient, url: str, secret: str) -> WebhookSetUp:
     """
     if not client.cloud:
         return WebhookSetUp(False, why="Jira Data Center is read by the syncs only: its webhooks are not repeated when they get lost")
+    if client.is_app:
+        why = "the Forge app sends Jira's events itself; a webhook would bring the same once more"
+        return WebhookSetUp(False, "", ("Nothing is left to do: events come with the app.",), why)
     client.gateway.secrets |= {secret}
     try:
         present = _listed(client.webhooks("GET"))

@@ -24,6 +24,7 @@ _DECISION_WORDS = {
 }
 _TO_ADD = {"value": "value 42", "confidence": "confidence 7", "decision": "decision none", "blocker": "no blocker"}
 _MOST_NAMES = 12
+_MOST_MISTAKES = 6
 
 
 def filed_text(panel: KeyResultPanel, row: CheckIn, definition: Definition, carried: Collection[str]) -> str:
@@ -55,7 +56,9 @@ def status_text(panel: KeyResultPanel) -> str:
 
 def mistakes_text(mistakes: Sequence[str]) -> str:
     """What could not be read, each with its mend."""
-    shown = [f"{text[0].upper()}{text[1:]}." for text in mistakes]
+    shown = [f"{text[0].upper()}{text[1:]}." for text in mistakes[:_MOST_MISTAKES]]
+    if len(mistakes) > _MOST_MISTAKES:
+        shown.append(f"And {len(mistakes) - _MOST_MISTAKES} more.")
     return "\n".join(["Nothing was filed.", *shown, "Edit the comment or write a new one; “/okr help” tells what can be said."])
 
 

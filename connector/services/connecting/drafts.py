@@ -17,7 +17,9 @@ from connector.hosts.registry import HOSTS
 LONGEST_URL = 300
 LONGEST_SECRET = 5_000
 PORTS = frozenset({None, 443, 8443})
-OPTIONS = ("requests_per_minute", "property_only", "token_expires")
+OPTIONS = ("requests_per_minute", "property_only", "token_expires", "fields")
+FIELDS = ("progress", "status")  # of the option ``fields``: what our panels say in fields of the host
+LONGEST_FIELD = 255
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EMAIL = re.compile(r"[^@\s:]+@[^@\s]+")
@@ -171,7 +173,7 @@ def _lacks_only_cloud_id(host: str, auth: Mapping[str, str]) -> bool:
 
 
 def check_options(value: Any) -> dict[str, Any]:
-    """``requests_per_minute`` (above 0), ``property_only``, ``token_expires`` (a day as ISO text). Empty ones are left out."""
+    """``requests_per_minute`` (above 0), ``property_only``, ``token_expires`` (a day as ISO text), ``fields``. Empty ones are left out."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -197,9 +199,34 @@ def check_options(value: Any) -> dict[str, Any]:
             options["token_expires"] = date.fromisoformat(str(ends).strip()).isoformat()
         except ValueError:
             faults.append(InputError("Enter a day such as 2027-03-31, or leave it empty", where="options.token_expires"))
-    if faults:
-        raise Faults(faults)
+    fields, wrong = check_fields(value.get("fields"))
+    if fields:
+        options["fields"] = fields
+    if faults or wrong:
+        raise Faults([*faults, *(InputError(each.message, where=f"options.{each.where}") for each in wrong)])
     return options
+
+
+def check_fields(value: Any) -> tuple[dict[str, str], list[InputError]]:
+    """(the named fields, what is wrong with them) of the option ``fields``: the name or id of the one for each of ``FIELDS``."""
+    if value in (None, ""):
+        return {}, []
+    if not isinstance(value, Mapping):
+        return {}, [InputError("must name a field for progress, for status, or both", where="fields")]
+    known = ", ".join(FIELDS)
+    wrong = [
+        InputError(f"there is no such field of a panel; known are {known}", where=f"fields.{key}") for key in value if key not in FIELDS
+    ]
+    told: dict[str, str] = {}
+    for key in FIELDS:
+        name = value.get(key)
+        if name is not None and (not isinstance(name, str) or len(name) > LONGEST_FIELD or not name.isprintable()):
+            wrong.append(InputError(f"Enter the name or id of a field, at most {LONGEST_FIELD} signs", where=f"fields.{key}"))
+        elif name and name.strip():
+            told[key] = name.strip()
+    if len({name.casefold() for name in told.values()}) < len(told):
+        wrong.append(InputError("Progress is a number and status a text: name two fields", where="fields.status"))
+    return told, wrong
 
 
 def _number(value: Any) -> int | None:

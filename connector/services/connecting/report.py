@@ -175,7 +175,9 @@ def _rights(facts: Facts) -> Check:
     checks = facts.checks
     name = "Rights" if facts.host == "Jira" else "Sharing"
     if facts.parked_at is not None or (checks and not checks.get("ok")):
-        return Check(name, UNKNOWN, "not known while the token is refused", "checked with the new credentials")
+        return Check(
+            name, UNKNOWN, "not known while the token is refused", f"checked with the {'next token' if facts.by_app else 'new credentials'}"
+        )
     if not checks:
         return Check(name, UNKNOWN, "not looked at yet", "run the checks")
     warnings = [str(each) for each in checks.get("warnings") or ()]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from connector.domain.rights import Act, Viewer
 from connector.errors import Conflict
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, panels
 from connector.services.changes import check_version, record, require
 from connector.services.connecting import testing
 from connector.services.connecting.checks import stored_checks
@@ -125,8 +125,13 @@ def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[st
         row = find(session, name)
         check_version(settings_view(row), version)
         before = view(row)
+        ident, other = row.id, wanted.get("fields") != (row.options or {}).get("fields")
+        if other:
+            panels.want_again(session, ident, runtime.epoch())
         row.options = wanted
         record(session, viewer, runtime.now(), "update", "connection", name, before=before, after=view(row))
+    if other:
+        runtime.queue.nudge("drain", ident)
 
 
 def pause(runtime: Runtime, viewer: Viewer, name: str) -> None:

@@ -29,10 +29,13 @@ def view(row: Connection) -> dict[str, Any]:
 def settings_view(row: Connection) -> dict[str, Any]:
     """What the settings form shows, by its fields."""
     options = row.options or {}
+    fields = options.get("fields") or {}
     return {
         "requests_per_minute": options.get("requests_per_minute"),
         "property_only": "1" if options.get("property_only") else "",
         "token_expires": options.get("token_expires"),
+        "progress_field": fields.get("progress", ""),
+        "status_field": fields.get("status", ""),
     }
 
 

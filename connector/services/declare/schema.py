@@ -11,6 +11,7 @@ from typing import Any
 from connector.domain.rights import DEFAULT_ROLE, ROLES
 from connector.errors import Faults, InputError
 from connector.hosts.registry import HOSTS
+from connector.services.connecting.drafts import check_fields
 from connector.services.declare import reading
 from connector.services.declare.document import join, read_document
 from connector.services.declare.goals import Known, check_supports, read_objectives
@@ -20,7 +21,7 @@ from mappings.reading import as_mapping, as_number, as_text, near
 from mappings.rules import notion_id
 
 _TOP = ("version", "connections", "people", "forums", "teams", "cycles", "objectives")
-_OPTIONS = ("requests_per_minute", "property_only", "token_expires")
+_OPTIONS = ("requests_per_minute", "property_only", "token_expires", "fields")
 
 
 def read_declaration(text: str | bytes, environ: Mapping[str, str], *, many: int = 5) -> Declaration:
@@ -127,8 +128,16 @@ def _options(notes: Notes, data: Any, where: str) -> dict[str, Any]:
         "requests_per_minute": rate,
         "property_only": fields.take("property_only", reading.flag),
         "token_expires": expires.isoformat() if expires else None,
+        "fields": _fields(notes, *fields.raw("fields")),
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _fields(notes: Notes, data: Any, where: str) -> dict[str, str] | None:
+    told, wrong = check_fields(data)
+    for each in wrong:
+        notes.add(each.message[:1].lower() + each.message[1:], join(where.rpartition(".")[0], each.where))
+    return told or None
 
 
 # --- people, forums, teams, cycles -----------------------------------------------------------------------------------------------------

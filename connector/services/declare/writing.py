@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, panels
 from connector.services.declare import views
 from connector.services.declare.aftermath import WorkToDo
 from connector.services.declare.checks import Answers, must_be_checked
@@ -107,6 +107,8 @@ class Writer:
             self._session.add(row)
             self._connections[wanted.name] = row
         after = step.after or {}
+        if row.id is not None and (row.options or {}).get("fields") != wanted.options.get("fields"):
+            panels.want_again(self._session, row.id, self._epoch)
         row.url, row.options, row.retired_at = wanted.url, dict(wanted.options), None
         if after.get("auth") == views.NEW or step.row is None:
             row.auth = self._runtime.vault.seal(dict(wanted.auth))

@@ -2,6 +2,9 @@
 
 A row is one installation id on one site (cloud id). Any call through Forge makes its installation known; only an accepted one gets
 further, and only its system token is kept (sealed). A site that installs the app anew comes with a new installation id.
+
+The system token is a header beside the signed token. Where a person calls, their browser may have put it there: it is only kept where
+there is none, and no longer than to the next hourly call.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 TOKEN_LASTS = timedelta(hours=2)  # of a token that does not say it itself: the least that Atlassian promises
 TOKEN_MOST = timedelta(hours=4)
+TOKEN_BY_PERSON = timedelta(hours=1)
 TOKEN_GAIN = timedelta(minutes=10)  # a token is only stored when it lasts so much longer than the one that is there
 SEEN_EVERY = timedelta(minutes=1)  # how exactly last_seen_at is kept: no write for each call
 
@@ -80,7 +84,7 @@ def _news(runtime: Runtime, row: ForgeInstallation, invocation: Invocation) -> b
     now = runtime.now()
     if row.state in (REPLACED, REFUSED, WAITING):
         return now - row.last_seen_at >= SEEN_EVERY
-    ends = token_end(invocation.system_token, now)
+    ends = _end_for(row, invocation, now)
     gains = ends is not None and (row.token_ends_at is None or ends - row.token_ends_at >= TOKEN_GAIN)
     return gains or row.state == SILENT or _differs(row, invocation) or now - row.last_seen_at >= SEEN_EVERY
 
@@ -116,16 +120,26 @@ def _write(runtime: Runtime, invocation: Invocation, site: str, hourly: bool) ->
         session.flush()
         accepting.judge(runtime, session, row)
         if row.state in ACCEPTED:
-            _keep_token(runtime, session, row, invocation.system_token)
+            _keep_token(runtime, session, row, invocation)
             accepting.settle(runtime, session, row)
         session.flush()
         return row
 
 
-def _keep_token(runtime: Runtime, session: Session, row: ForgeInstallation, token: str) -> None:
+def _end_for(row: ForgeInstallation, invocation: Invocation, now: datetime) -> datetime | None:
+    """Until when the system token of a call would be kept; None when it would not."""
+    ends = token_end(invocation.system_token, now)
+    if ends is None or not invocation.account:
+        return ends
+    usable = row.token_ends_at is not None and row.token_ends_at > now
+    return None if usable else min(ends, now + TOKEN_BY_PERSON)
+
+
+def _keep_token(runtime: Runtime, session: Session, row: ForgeInstallation, invocation: Invocation) -> None:
     """Store a system token that lasts longer than the one that is there; an older one, which came late, changes nothing."""
-    ends = token_end(token, runtime.now())
-    if ends is None or ends <= runtime.now() or (row.token_ends_at is not None and ends <= row.token_ends_at):
+    now = runtime.now()
+    ends = _end_for(row, invocation, now)
+    if ends is None or ends <= now or (row.token_ends_at is not None and ends <= row.token_ends_at):
         return
     session.flush()
     session.execute(
@@ -134,7 +148,7 @@ def _keep_token(runtime: Runtime, session: Session, row: ForgeInstallation, toke
             ForgeInstallation.id == row.id,
             or_(ForgeInstallation.token_ends_at.is_(None), ForgeInstallation.token_ends_at < ends),
         )
-        .values(system_token=runtime.vault.seal(token), token_ends_at=ends)
+        .values(system_token=runtime.vault.seal(invocation.system_token), token_ends_at=ends)
         .execution_options(synchronize_session="fetch")
     )
     accepting.token_renewed(runtime, session, row)

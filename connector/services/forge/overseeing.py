@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 SILENCE = timedelta(hours=4)  # four hourly calls, and the longest life of a token
 LATE = timedelta(hours=2)
-MEND = "see in Jira under Apps → Manage apps whether the app is still installed there, and that it may reach this connector"
+MEND = "see in Jira under Apps → Manage apps whether it is still installed, and that it reaches this connector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def look_for_silence(runtime: Runtime) -> None:
             row.state, row.system_token = SILENT, None
             since = f"{row.hourly_at or row.last_seen_at:%Y-%m-%d %H:%M}Z"
             log.warning("forge_installation_silent", site=row.site_url or row.cloud_id, since=since)
-            _park(runtime, session, row, f"the Forge app has not made its hourly call since {since} and its token has ended; {MEND}")
+            _park(runtime, session, row, f"the Forge app has not called since {since} and its token has ended; {MEND}")
 
 
 def _silent(now: datetime) -> Select[ForgeInstallation]:

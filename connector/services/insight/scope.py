@@ -165,8 +165,8 @@ def load_lights(session: Session, viewer: Viewer, scope: Scope, today: date) -> 
     early = {ident: rhythm.expected(each, today).too_early for ident, each in scope.cycles.items()}
     weights: dict[str, float] = {}
     for row in rows:
-        weights[row[2]] = weights.get(row[2], 0.0) + row[7]
-    return [_light(row, scope.cycles[row[12]], early[row[12]], weights[row[2]]) for row in rows]
+        weights[row.objective_id] = weights.get(row.objective_id, 0.0) + row.weight
+    return [_light(row, scope.cycles[row.cycle_id], early[row.cycle_id], weights[row.objective_id]) for row in rows]
 
 
 def _light(row: Any, cycle: Cycle, early: bool, weights: float) -> Light:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import flash, redirect, url_for
 from werkzeug.wrappers import Response
 
@@ -100,7 +102,8 @@ def save_renewal(name: str) -> Response | tuple[str, int]:
 def save_settings(name: str) -> Response | tuple[str, int]:
     """Store the options."""
     form = submitted()
-    options = {key: form[key] for key in ("requests_per_minute", "property_only", "token_expires")}
+    options: dict[str, Any] = {key: form[key] for key in ("requests_per_minute", "property_only", "token_expires")}
+    options["fields"] = {"progress": form["progress_field"], "status": form["status_field"]}
     try:
         saving.save_settings(runtime(), viewer(), name, options, form.version)
     except InputError as error:

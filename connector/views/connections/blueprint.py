@@ -20,4 +20,6 @@ def note(form: Form, error: InputError | HostError) -> None:
         return
     for each in error.errors if isinstance(error, Faults) else (error,):
         field = each.where.removeprefix("auth.").removeprefix("options.")
+        if field.startswith("fields."):
+            field = f"{field.removeprefix('fields.')}_field"
         form.note(InputError(each.message[:1].upper() + each.message[1:], where=field))

@@ -45,8 +45,7 @@ def app_facts(known: Known, now: datetime, zone: tzinfo) -> AppFacts:
     return AppFacts(
         id=known.id,
         site=host_of(known.site) or f"cloud id {known.cloud_id}",
-        release=" · ".join(part for part in (f"version {known.version}" if known.version else "", known.environment) if part)
-        or "version not known",
+        release=" · ".join((known.version or "not known", known.environment)).removesuffix(" · "),
         mark=mark,
         word=word,
         why=why,

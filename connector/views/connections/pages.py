@@ -22,7 +22,7 @@ from connector.web.context import runtime
 from connector.web.forms import Form, filled
 from connector.web.gate import need, viewer
 
-SETTINGS = ("requests_per_minute", "property_only", "token_expires")
+SETTINGS = ("requests_per_minute", "property_only", "token_expires", "progress_field", "status_field")
 CHART_WIDTH, BASE = 600, 60  # units of the chart: its width, and where the bars stand
 
 

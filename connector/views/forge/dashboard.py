@@ -84,9 +84,10 @@ def dashboard_config_check() -> Response:
 @for_person
 def dashboard_config_preview() -> Response:
     """How many key results the settings choose, in a sentence."""
+    given = _given()
     try:
         with runtime().store.read() as session:
-            config = settle(session, caller().viewer, read_config(_given()), _today())
+            config = settle(session, caller().viewer, read_config(given), _today())
             told = preview(session, caller().viewer, config, runtime().now(), runtime().settings.zone)
     except InputError:
         told = "Something above needs a look."

@@ -32,6 +32,7 @@ ANSWERS = (
     *("webhook", "webhook/refresh"),
 )
 CONTRACT = Path(__file__).parents[2] / "contracts" / "jira-platform-v3.used.json"
+APP = "6d1c7c1e-0000-4000-8000-000000000001"
 AUTH = {"email": "bot@acme.example", "api_token": "sandbox-token"}
 
 
@@ -98,9 +99,9 @@ def url(sandbox: JiraSandbox, contract: dict[str, Any]) -> Iterator[str]:
 def build(url: str) -> Iterator[Callable[..., jira.JiraHost]]:
     built: list[jira.JiraHost] = []
 
-    def make(auth: dict[str, str] | None = None, **options: Any) -> jira.JiraHost:
-        settings = ConnectionSettings("acme-jira", "jira", url, auth or AUTH)
-        built.append(jira.build(settings, budget=Budget("acme-jira"), allow_private=True, **options))
+    def make(auth: dict[str, str] | None = None, app: dict[str, str] | None = None, told: Any = None, **options: Any) -> jira.JiraHost:
+        settings = ConnectionSettings("acme-jira", "jira", url, auth or AUTH, told or {}, app or {})
+        built.append(jira.build(settings, **{"budget": Budget("acme-jira"), "allow_private": True, **options}))
         return built[-1]
 
     yield make
@@ -111,6 +112,21 @@ def build(url: str) -> Iterator[Callable[..., jira.JiraHost]]:
 @pytest.fixture
 def host(build: Callable[..., jira.JiraHost]) -> jira.JiraHost:
     return build()
+
+
+@pytest.fixture
+def app(url: str, sandbox: JiraSandbox) -> dict[str, str]:
+    """Our Forge app, installed on the site; what a connection's settings say of it."""
+    sandbox.rest.access.install_app(APP, "e0000000-1111-4000-8000-000000000009", "the app's token")
+    cloud = sandbox.world.settings["cloud_id"]
+    ari = f"ari:cloud:ecosystem::app/{APP}"
+    return {
+        "token": "the app's token",
+        "cloud_id": cloud,
+        "api_base_url": f"{url}/ex/jira/{cloud}",
+        "app_id": ari,
+        "environment": "PRODUCTION",
+    }
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from openapi_core import Config, OpenAPI
-from openapi_core.testing import MockRequest
+from openapi_core.contrib.werkzeug import WerkzeugOpenAPIRequest, WerkzeugOpenAPIResponse
+from werkzeug.test import Client, EnvironBuilder
+from werkzeug.wrappers import Request
 
 from connector.errors import Forbidden, HostError, InputError, Offline
 from connector.services.forge.caller import Caller
@@ -133,14 +135,27 @@ def test_the_token_of_a_person_is_never_sent_to_an_address_that_is_not_atlassian
     assert forge.atlassian.asked == []
 
 
-def test_what_is_asked_keeps_to_jiras_contract() -> None:
+def test_what_is_asked_and_how_the_stand_in_answers_keep_to_jiras_contract(forge: Forge) -> None:
     spec = json.loads(CONTRACT.read_text())
     openapi = OpenAPI.from_dict({**spec, "servers": [{"url": "/"}]}, config=Config(spec_validator_cls=None))
-    bodies: list[dict[str, Any]] = [
-        {"globalPermissions": ["ADMINISTER"]},
-        {"accountId": ALICE, "projectPermissions": [{"permissions": ["BROWSE_PROJECTS"], "issues": [10001]}]},
+    headers = forge.headers(forge.token(forge.claims()), ALICE)
+    asked = [
+        ("GET", "issue/10001?fields=issuetype", None),
+        ("GET", "serverInfo", None),
+        ("POST", "permissions/check", {"globalPermissions": ["ADMINISTER"]}),
+        (
+            "POST",
+            "permissions/check",
+            {"accountId": ALICE, "projectPermissions": [{"permissions": ["BROWSE_PROJECTS"], "issues": [10001]}]},
+        ),
     ]
-    for body in bodies:
-        request = MockRequest("http://x", "post", "/rest/api/3/permissions/check", data=json.dumps(body).encode())
-        openapi.validate_request(request)
-    openapi.validate_request(MockRequest("http://x", "get", "/rest/api/3/issue/10001", args={"fields": "issuetype"}))
+    base = f"/ex/jira/{forge.cloud_id}"
+    for method, path, body in asked:
+        client = Client(forge.atlassian)
+        answer = client.open(
+            f"{base}/rest/api/3/{path}", method=method, json=body, headers={"Authorization": f"Bearer {headers['X-Forge-OAuth-User']}"}
+        )
+        assert answer.status_code == 200
+        request = Request(EnvironBuilder(f"/rest/api/3/{path}", method=method, json=body).get_environ())
+        openapi.validate_request(WerkzeugOpenAPIRequest(request))
+        openapi.validate_response(WerkzeugOpenAPIRequest(request), WerkzeugOpenAPIResponse(answer))

@@ -25,8 +25,8 @@ from tests.support.installed import ANOTHER, environment, jwt, opened, rows, see
 
 
 @pytest.fixture
-def forge(tmp_path: Path) -> Iterator[Forge]:
-    with forge_world(tmp_path) as world:
+def forge(tmp_path: Path, database_url: str) -> Iterator[Forge]:
+    with forge_world(tmp_path, database_url=database_url) as world:
         yield world
 
 
@@ -64,6 +64,25 @@ def test_a_newer_token_replaces_an_older_one_and_never_the_other_way_round(forge
     seen(forge, system=None, hourly=True)
     assert opened(forge, forge.installation().system_token) == jwt(now + 10_800, "newer")
     assert forge.installation().token_ends_at == newer.token_ends_at
+
+
+def test_a_token_that_a_person_brings_does_not_push_out_the_apps_own(forge: Forge) -> None:
+    """The header is not signed: whoever holds a token of their own could put anything there."""
+    now = forge.company.runtime.epoch()
+    seen(forge, system=jwt(now + 7200))
+    seen(forge, ALICE, system=jwt(now + 14_000, "poison"))
+    forge.company.clock.ahead = 61
+    seen(forge, ALICE, system=jwt(now + 14_000, "poison"))
+    assert opened(forge, forge.installation().system_token) == jwt(now + 7200)
+    forge.company.clock.ahead = 7300
+    seen(forge, ALICE, system=jwt(now + 14_000, "poison"))
+    row = forge.installation()
+    assert opened(forge, row.system_token) == jwt(now + 14_000, "poison"), "without any other it is tried"
+    assert row.token_ends_at is not None
+    assert row.token_ends_at.timestamp() < now + 7300 + 3700, "but not for long"
+    forge.company.clock.ahead = 7400
+    seen(forge, system=jwt(now + 7400 + 7200, "own"), hourly=True)
+    assert opened(forge, forge.installation().system_token) == jwt(now + 7400 + 7200, "own")
 
 
 def test_tokens_are_sealed_anew_with_a_new_key(site: Forge) -> None:
@@ -118,6 +137,7 @@ def test_an_installation_of_production_takes_over_from_development(forge: Forge)
     assert forge.installation().state == "replaced"
 
 
+@pytest.mark.databases("sqlite", "postgres")
 def test_a_silent_installation_is_noticed_and_comes_back_by_itself(forge: Forge) -> None:
     runtime = forge.company.runtime
     seen(forge, hourly=True)
@@ -125,7 +145,7 @@ def test_a_silent_installation_is_noticed_and_comes_back_by_itself(forge: Forge)
     forge.company.clock.ahead = 3 * 3600
     task.run(runtime)
     assert forge.installation().state == "active", "the token has ended, but calls may still come"
-    seen(forge, ALICE, system=jwt(runtime.epoch() + 3 * 3600))  # people look, the schedule does not run
+    seen(forge, system=jwt(runtime.epoch() + 3 * 3600))  # an event comes, the schedule does not run
     forge.company.clock.ahead = 5 * 3600
     task.run(runtime)
     assert forge.installation().state == "active", "its token still works"
@@ -134,7 +154,7 @@ def test_a_silent_installation_is_noticed_and_comes_back_by_itself(forge: Forge)
     row = forge.installation()
     assert (row.state, row.system_token) == ("silent", None)
     parked = rows(forge, Connection)[0]
-    assert "has not made its hourly call since" in str(parked.parked_reason)
+    assert "the Forge app has not called since" in str(parked.parked_reason)
     assert "Manage apps" in str(parked.parked_reason)
     assert seen(forge, hourly=True).state == "active"
     back = rows(forge, Connection)[0]
@@ -208,6 +228,7 @@ def said(forge: Forge) -> list[tuple[str, str]]:
     return [(each.state, each.message) for each in found]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 def test_doctor_tells_how_the_app_is(forge: Forge) -> None:
     runtime = forge.company.runtime
     assert said(forge) == [(WARNING, "the app is set up here, but no call of it ever came")]

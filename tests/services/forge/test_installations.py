@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import Forbidden, NotFound
 from connector.services.connecting import saving
 from connector.services.forge import overseeing
-from connector.services.forge.installations import connection_of
+from connector.services.forge.caller import Invocation
+from connector.services.forge.installations import connection_of, note
 from connector.services.forge.people import caller_of
 from connector.store.tables import Audit, Connection, ForgeInstallation
 from tests.support.forge import ALICE, INSTALLATION, STRANGER, SYSTEM_TOKEN, Forge, forge_site, forge_world
@@ -20,8 +24,8 @@ from tests.support.installed import ANOTHER, LOGIN, opened, rows, seen
 
 
 @pytest.fixture
-def forge(tmp_path: Path) -> Iterator[Forge]:
-    with forge_world(tmp_path) as world:
+def forge(tmp_path: Path, database_url: str) -> Iterator[Forge]:
+    with forge_world(tmp_path, database_url=database_url) as world:
         yield world
 
 
@@ -34,6 +38,7 @@ def site(tmp_path: Path) -> Iterator[Forge]:
 # --- accepting -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.databases("sqlite", "postgres")
 def test_the_first_site_is_accepted_and_becomes_a_connection_by_itself(forge: Forge) -> None:
     row = seen(forge)
     assert (row.state, row.site_url, row.app_version, row.environment) == ("active", forge.site_url, "1.0.0", "PRODUCTION")
@@ -112,6 +117,27 @@ def test_a_call_that_claims_anothers_address_is_not_believed(site: Forge) -> Non
         site.company.clock.ahead += 50
         seen(site, installation=ANOTHER, cloud_id="cloud-b")
     assert len(site.jira.calls("tenant_info")) == asked, "a wrong address is not asked for again at once"
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_first_calls_at_the_same_moment(forge: Forge) -> None:
+    """Of one site they make one row and one connection; of several sites one is the first."""
+    runtime = forge.company.runtime
+    calls = [forge.invocation() for _ in range(4)]
+    calls += [
+        replace(forge.invocation(), installation=f"{ANOTHER}-{n}", cloud_id=f"cloud-{n}", site_url="", system_token="") for n in range(4)
+    ]
+    start = threading.Barrier(len(calls))
+
+    def call(invocation: Invocation) -> str:
+        start.wait()
+        return note(runtime, invocation).state
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        list(pool.map(call, calls))
+    states = [row.state for row in rows(forge, ForgeInstallation)]
+    assert (len(states), states.count("active"), states.count("waiting")) == (5, 1, 4)
+    assert len(rows(forge, Connection)) == (1 if forge.installation().state == "active" else 0)
 
 
 def test_a_retired_connection_gives_no_trust_and_is_not_made_again(tmp_path: Path) -> None:

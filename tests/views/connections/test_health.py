@@ -128,6 +128,24 @@ def test_settings_are_saved_and_two_admins_see_both_versions(acme: Company, admi
     assert row.options == {"requests_per_minute": 300}
 
 
+def test_fields_for_the_panels_are_named_checked_and_shown_again(acme: Company, admin: Visit, jira: JiraSandbox) -> None:
+    connect(admin, jira)
+
+    def save(**fields: str) -> tuple[int, str]:
+        version = re.search(r'name="version" value="(\w+)"', admin.get("/connections/acme-jira").text)
+        assert version
+        answer = admin.post("/connections/acme-jira/settings", {**fields, "version": version[1]})
+        return answer.status_code, answer.text
+
+    status, page = save(progress_field="OKR percent", status_field=" okr percent")
+    assert (status, "name two fields" in page, 'value="OKR percent"' in page) == (422, True, True)
+    assert save(progress_field=" OKR percent ", status_field="customfield_10301")[0] == 303
+    row = row_of(acme, "acme-jira")
+    assert row is not None
+    assert row.options == {"fields": {"progress": "OKR percent", "status": "customfield_10301"}}
+    assert 'value="customfield_10301"' in admin.get("/connections/acme-jira").text
+
+
 def test_pausing_stops_calls_and_resuming_goes_on(acme: Company, admin: Visit, jira: JiraSandbox) -> None:
     connect(admin, jira)
     admin.post("/connections/acme-jira/pause")

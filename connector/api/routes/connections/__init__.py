@@ -5,6 +5,7 @@ A secret made by us is in one answer only: the one of the call that made it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from connector.api.routes.connections.shapes import (
@@ -26,9 +27,16 @@ from connector.domain.rights import Act
 from connector.errors import Conflict, InputError
 from connector.services.changes import Stale
 from connector.services.connecting import checks, health, report, saving, webhooks
-from connector.services.connecting.drafts import Draft
+from connector.services.connecting.drafts import FIELDS, Draft
 from connector.services.connecting.testing import Tested
 from connector.store.reads.paging import moment_text
+
+
+def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as they are given: what is not set is left out."""
+    given = {name: value for name, value in settings.items() if value not in (None, "")}
+    fields = {name: given.pop(f"{name}_field") for name in FIELDS if f"{name}_field" in given}
+    return given | ({"fields": fields} if fields else {})
 
 
 def _tested(draft: Draft, tested: Tested, *, saved: bool) -> dict[str, Any]:
@@ -83,7 +91,7 @@ def get_connection(call: Call, name: str) -> Answer:
             "repaired": facts.done.repaired if facts.done else None,
             "quota": dict(facts.quota) if facts.quota else None,
             "token_ends": facts.ends_on.isoformat() if facts.ends_on else None,
-            "options": {name: value for name, value in found.settings.items() if value not in (None, "")},
+            "options": _options(found.settings),
             "hours": list(facts.hours),
             "key_results": [
                 {"id": each.row.id, "title": each.row.title, "state": each.row.state, "broken": each.broken or None}

@@ -22,12 +22,20 @@ Auth = Annotated[
 ]
 
 
+class PanelFieldsBody(Given):
+    """Fields in Jira that our panels fill: by name or id."""
+
+    progress: Annotated[Text | None, Field(description="a number field; percent")] = None
+    status: Annotated[Text | None, Field(description="a text field")] = None
+
+
 class OptionsBody(Given):
     """What may be set of a connection."""
 
     requests_per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = None
     property_only: bool = False
     token_expires: Annotated[Text | None, Field(description="day on which the credentials end, such as 2027-03-31")] = None
+    fields: PanelFieldsBody | None = None
 
 
 class ConnectionBody(Given):
