@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from sqlalchemy import event, insert, select, text, update
@@ -25,6 +27,7 @@ from tests.support.services import postgres_server
 
 REPEATS = 40
 BOUND = 150.0  # ms, p95
+HEAVIEST = 150.0  # KB
 TEAMS = 40
 CONFIGS: dict[str, dict[str, Any]] = {
     "triage": {"view": "triage"},
@@ -57,13 +60,14 @@ def measure(name: str, forge: Forge) -> list[Row]:
     """One database."""
     count = scaled(KEY_RESULTS)
     prefix = _plan(forge, count)
-    empty, _, _ = _p95(forge, {"view": "triage", "team": str(prefix)})
+    empty = _measured(forge, {"view": "triage", "team": str(prefix)})
     rows: list[Row] = []
     for title, config in CONFIGS.items():
-        slow, weight, statements = _p95(forge, config)
-        rows.append(at_most(f"{name}, {count:,} key results over {count * ITEMS_EACH:,} items: {title}, p95", slow, "ms", BOUND))
-        rows.append(beside(f"{name}: {title}, {statements} statements, weight", weight / 1000, "KB", weight / 1000))
-    rows.append(beside(f"{name}: a panel without key results, p95", empty, "ms", empty))
+        found = _measured(forge, config)
+        rows.append(at_most(f"{name}, {count:,} key results over {count * ITEMS_EACH:,} items: {title}, p95", found.slow, "ms", BOUND))
+        rows.append(beside(f"{name}: {title}, {found.statements} statements, processor time", found.processor, "ms", empty.processor))
+        rows.append(at_most(f"{name}: {title}, weight", found.weight / 1000, "KB", HEAVIEST))
+    rows.append(Row(f"{name}: a panel without key results, p95", empty.slow, "ms"))
     return rows
 
 
@@ -104,24 +108,39 @@ def _plan(forge: Forge, count: int) -> int:
         return teams[TEAMS].id
 
 
-def _p95(forge: Forge, config: dict[str, Any]) -> tuple[float, int, int]:
-    """95th percentile of the server's time in ms, the bytes of the answer, and its statements."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The 95th percentile of the server's time and the median of its processor time in ms, the answer's bytes, and its statements.
+
+    Processor time is there because other work on the machine lengthens the one and hardly the other.
+    """
+
+    slow: float
+    processor: float
+    weight: int
+    statements: int
+
+
+def _measured(forge: Forge, config: dict[str, Any]) -> _Measured:
     seen: list[str] = []
 
     def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         seen.append(statement)
 
     times: list[float] = []
+    worked: list[float] = []
     weight = 0
     event.listen(forge.company.runtime.store.engine, "before_cursor_execute", count)
-    for _ in range(REPEATS):
-        token = forge.token(forge.claims(BOB))
-        headers = forge.headers(token, BOB)
+    for _ in range(REPEATS + 1):
+        headers = forge.headers(forge.token(forge.claims(BOB)), BOB)
         seen.clear()
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.thread_time()
         answer = forge.client.post("/forge/v1/dashboard", json={"config": config}, headers=headers)
         times.append((time.perf_counter() - begun) * 1000)
+        worked.append((time.thread_time() - busy) * 1000)
         weight = len(answer.data)
         assert answer.status_code == 200, (config, answer.status_code, answer.text[:500])
     event.remove(forge.company.runtime.store.engine, "before_cursor_execute", count)
-    return sorted(times)[int(len(times) * 0.95)], weight, sum(statement.startswith(("SELECT", "WITH")) for statement in seen)
+    selects = sum(statement.startswith(("SELECT", "WITH")) for statement in seen)
+    times, worked = times[1:], worked[1:]  # the first one compiles templates and statements, once in a process
+    return _Measured(sorted(times)[int(len(times) * 0.95)], median(worked), weight, selects)

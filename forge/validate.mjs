@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import manifest from "@forge/manifest";
 
 const { FullValidationProcessor, ProductTriggerValidationProcessor } = manifest;
-const processors = [new FullValidationProcessor({ deprecatedRuntimes: ["nodejs18.x", "nodejs20.x"] }), new ProductTriggerValidationProcessor()];
+const deprecatedRuntimes = ["nodejs18.x", "nodejs20.x"];
+const processors = [new FullValidationProcessor({ deprecatedRuntimes }), new ProductTriggerValidationProcessor()];
 
 async function check(file) {
   let wrong = 0;

@@ -19,7 +19,7 @@ from connector.errors import InputError
 
 SIGN = "/okr"
 _SIGN_SOMEWHERE = re.compile(r"(?<![\w/])/okr(?!\w)", re.IGNORECASE)  # no part of an address
-_OPENING = re.compile(r"\s*(?:[-*•]\s+)?(?:(?:@\S+|\[~[^\]]+\])[\s,:]*)*/okr(?=$|[\s,:;?])", re.IGNORECASE)
+_OPENING = re.compile(r"[\s,:]*(?:[-*•]\s+)?(?:@\S+\s+|\[~[^\]\s]+\][\s,:]*)*/okr(?=$|[\s,:;?])", re.IGNORECASE)
 _GAP = re.compile(r"(?:[\s;!:]|[.,](?!\d)|\band\b|&)*", re.IGNORECASE)
 _KEYWORD = re.compile(
     r"(?:(?P<help>help\b|\?)|(?P<status>status\b)|(?P<unblocked>no\s+blockers?\b)|(?P<undecided>no\s+decision(?:\s+needed)?\b)"

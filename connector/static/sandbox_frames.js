@@ -22,7 +22,10 @@ function keptConfig(name) {
 function context({ box, editing }) {
   const extension = JSON.parse(box.dataset.extension);
   const config = keptConfig(box.dataset.name);
-  if (extension.type === "jira:dashboardGadget") Object.assign(extension, { entryPoint: editing ? "edit" : undefined, gadgetConfiguration: config });
+  if (extension.type === "jira:dashboardGadget") {
+    extension.entryPoint = editing ? "edit" : undefined;
+    extension.gadgetConfiguration = config;
+  }
   if (extension.type === "dashboards:widget") extension.config = config;
   extension.location = location.href;
   return {
@@ -45,12 +48,15 @@ async function invoke(entry, { path, method, headers, body }) {
   const way = trouble.value;
   if (way === "lost") throw new Error("Failed to fetch");
   if (way === "late") return never;
-  const call = { path, method, headers, body, module: entry.box.dataset.module, account: account.value, extension: context(entry).extension, ended: way === "ended" };
-  const answer = await fetch("/sandbox/forge/invoke", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(call) });
+  const place = { module: entry.box.dataset.module, account: account.value, extension: context(entry).extension };
+  const call = JSON.stringify({ path, method, headers, body, ...place, ended: way === "ended" });
+  const answer = await fetch("/sandbox/forge/invoke", { method: "POST", headers: { "Content-Type": "application/json" }, body: call });
   const told = await answer.json();
   if (way === "unsaid") throw new Error("Failed to fetch"); // it arrived, the answer did not
   if (way === "broken") return { success: false, error: { message: "the remote answered 500" } };
-  if (!told.success && trouble.dataset.bodies && told.answered) return { success: true, payload: { headers: {}, status: told.answered.status, body: parsed(told.answered.body) } };
+  if (!told.success && trouble.dataset.bodies && told.answered) {
+    return { success: true, payload: { headers: {}, status: told.answered.status, body: parsed(told.answered.body) } };
+  }
   return told;
 }
 
@@ -102,9 +108,11 @@ function keep(entry, config) {
 function edit(entry, on) {
   entry.editing = on;
   entry.draft = undefined;
-  entry.box.querySelector("[data-save]")?.toggleAttribute("hidden", !(on && entry.box.dataset.module === "okr-widget"));
+  const button = entry.box.querySelector("[data-save]");
+  button?.toggleAttribute("hidden", !(on && entry.box.dataset.module === "okr-widget"));
   entry.box.querySelector("[data-edit]")?.setAttribute("aria-expanded", String(on));
-  entry.frame.src = `${site.elsewhere}/sandbox/forge/${on ? entry.box.dataset.edit : entry.box.dataset.resource}/index.html?from=${encodeURIComponent(location.origin)}`;
+  const resource = on ? entry.box.dataset.edit : entry.box.dataset.resource;
+  entry.frame.src = `${site.elsewhere}/sandbox/forge/${resource}/index.html?from=${encodeURIComponent(location.origin)}`;
 }
 
 function say(text) {
@@ -139,17 +147,23 @@ addEventListener("message", ({ source, origin, data }) => {
 });
 addEventListener("popstate", () => frames.forEach((entry) => post(entry, { kind: "history", address: location.hash.slice(1) })));
 
+const SANDBOX =
+  "allow-popups allow-popups-to-escape-sandbox allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts";
+
 for (const box of document.querySelectorAll("[data-module]")) {
   const frame = document.createElement("iframe");
   const entry = { frame, box, editing: false };
   Object.assign(frame, { title: box.dataset.title, width: box.dataset.width, height: "60" });
-  if (site.elsewhere !== location.origin) frame.setAttribute("sandbox", "allow-popups allow-popups-to-escape-sandbox allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts");
+  if (site.elsewhere !== location.origin) frame.setAttribute("sandbox", SANDBOX);
   edit(entry, false);
   box.append(frame);
   frames.set(frame.contentWindow, entry);
   box.querySelector("[data-edit]")?.addEventListener("click", () => edit(entry, !entry.editing));
-  box.querySelector("[data-refresh]")?.addEventListener("click", () => post(entry, { kind: "event", event: "JIRA_DASHBOARD_GADGET_REFRESH", payload: { origin: "gadget", gadgetId: JSON.parse(box.dataset.extension).gadget?.id } }));
-  box.querySelector("[data-save]")?.addEventListener("click", () => post(entry, { kind: "save", config: entry.draft ?? keptConfig(box.dataset.name) ?? {} }));
+  const { gadget } = JSON.parse(box.dataset.extension);
+  const refresh = { event: "JIRA_DASHBOARD_GADGET_REFRESH", payload: { origin: "gadget", gadgetId: gadget?.id } };
+  box.querySelector("[data-refresh]")?.addEventListener("click", () => post(entry, { kind: "event", ...refresh }));
+  const draft = () => entry.draft ?? keptConfig(box.dataset.name) ?? {};
+  box.querySelector("[data-save]")?.addEventListener("click", () => post(entry, { kind: "save", config: draft() }));
 }
 
 const speaker = document.querySelector(".comments [name=account]");

@@ -20,7 +20,7 @@ from connector.errors import StoreUnavailable
 from connector.runtime import Runtime
 from connector.store import work
 from connector.store.migrate import is_current
-from connector.store.tables import CheckIn, Connection, Counter, Delivery, Item, KeyResult, Mapping, Panel, Run
+from connector.store.tables import CheckIn, CommentCommand, Connection, Counter, Delivery, Item, KeyResult, Mapping, Panel, Run
 
 blueprint = Blueprint("health", __name__)
 
@@ -129,7 +129,7 @@ def _deliveries(session: Session, runtime: Runtime) -> Iterator[Metric]:
 
 def _work(session: Session, runtime: Runtime) -> Iterator[Metric]:
     waiting = GaugeMetricFamily("okr_work_waiting", "Rows with work wanted and not done.", labels=["table"])
-    for table in (Item, KeyResult, Mapping, Panel):
+    for table in (CommentCommand, Item, KeyResult, Mapping, Panel):
         waiting.add_metric([table.__tablename__], work.waiting(session, table))
     yield waiting
     failing = session.scalar(select(func.count()).select_from(Panel).where(Panel.wanted > Panel.done, Panel.attempts >= FAILING_FROM))

@@ -10,7 +10,8 @@ const LARGEST = 480 * 1000; // bytes of a request; Forge refuses more than 500 K
 // Forge hands on the body of a success only (its reference says that others reject and lose their status), so the connector is asked
 // to answer refusals as successes whose body names the status: x-okr-envelope. A bridge that hands on every answer works as well.
 export async function call(path, { method = "GET", body } = {}) {
-  if (body !== undefined && new Blob([JSON.stringify(body)]).size > LARGEST) return refused(413, "This is more than Jira passes on at once. Shorten the text.");
+  const size = body === undefined ? 0 : new Blob([JSON.stringify(body)]).size;
+  if (size > LARGEST) return refused(413, "This is more than Jira passes on at once. Shorten the text.");
   let timer;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE, "late")));
   try {

@@ -2,29 +2,38 @@
 
 // `ask` takes { path, method, body, headers } and gives { body: { status, html | raw, type, headers, path } }, null when nothing came.
 export function carry(ask) {
-  const text = (data) => (data === null || data === undefined ? "" : typeof data === "string" ? data : new URLSearchParams(data instanceof FormData ? [...data].filter(([, value]) => typeof value === "string") : data).toString());
+  function text(data) {
+    if (data === null || data === undefined) return "";
+    if (typeof data === "string") return data;
+    return new URLSearchParams(data instanceof FormData ? [...data].filter(([, value]) => typeof value === "string") : data).toString();
+  }
 
   async function request(path, method, data, headers) {
     const body = text(data);
-    const typed = body && !Object.keys(headers).some((name) => name.toLowerCase() === "content-type") ? { ...headers, "Content-Type": "application/x-www-form-urlencoded" } : headers;
-    const outcome = await ask({ path, method, body, headers: typed });
+    const told = Object.keys(headers).some((name) => name.toLowerCase() === "content-type");
+    const kind = body && !told ? { "Content-Type": "application/x-www-form-urlencoded" } : {};
+    const outcome = await ask({ path, method, body, headers: { ...headers, ...kind } });
     if (!outcome) return null;
-    const { body: told } = outcome;
-    const away = told.headers?.["HX-Redirect"] ?? told.headers?.["HX-Location"];
+    const page = outcome.body;
+    const given = page.headers ?? {};
+    const away = given["HX-Redirect"] ?? given["HX-Location"];
     if (away && !away.startsWith("{")) {
       // htmx would leave the frame for an address that only exists behind the bridge
       dispatchEvent(new CustomEvent("frame:go", { detail: away }));
-      delete told.headers["HX-Redirect"];
-      delete told.headers["HX-Location"];
+      delete given["HX-Redirect"];
+      delete given["HX-Location"];
     }
-    return { status: told.status ?? 200, text: told.raw ?? told.html ?? "", type: told.type ?? "text/html", headers: told.headers ?? {}, path: told.path ?? path };
+    const { status = 200, raw, html = "", type = "text/html" } = page;
+    return { status, text: raw ?? html, type, headers: given, path: page.path ?? path };
   }
 
   window.fetch = async (input, { method = "GET", body, headers = {}, signal } = {}) => {
-    const told = await request(String(input?.url ?? input), method.toUpperCase(), body, Object.fromEntries(new Headers(headers)));
+    const address = String(input?.url ?? input);
+    const told = await request(address, method.toUpperCase(), body, Object.fromEntries(new Headers(headers)));
     if (signal?.aborted) throw new DOMException("aborted", "AbortError");
     if (!told) throw new TypeError("Failed to fetch");
-    return new Response(told.status === 204 ? null : told.text, { status: told.status, headers: { ...told.headers, "Content-Type": told.type } });
+    const { status, text: content, type } = told;
+    return new Response(status === 204 ? null : content, { status, headers: { ...told.headers, "Content-Type": type } });
   };
 
   window.XMLHttpRequest = class CarriedRequest extends EventTarget {
@@ -74,7 +83,8 @@ export function carry(ask) {
         this.status = told.status;
         this.responseText = told.text;
         this.responseURL = location.origin + told.path;
-        this.#given.answer = { "content-type": told.type, ...Object.fromEntries(Object.entries(told.headers).map(([name, value]) => [name.toLowerCase(), value])) };
+        const given = Object.entries(told.headers).map(([name, value]) => [name.toLowerCase(), value]);
+        this.#given.answer = { "content-type": told.type, ...Object.fromEntries(given) };
       }
       this.#tell(told ? "load" : "error");
       this.#tell("loadend");

@@ -30,7 +30,8 @@ const platform = {
 
 export function configOf(context) {
   const extension = context.extension ?? {};
-  const isWidget = extension.type === "dashboards:widget" || (!extension.gadgetConfiguration && !extension.gadget && Boolean(extension.config || extension.context?.dashboardId));
+  const isGadget = extension.type === "jira:dashboardGadget" || extension.gadgetConfiguration || extension.gadget;
+  const isWidget = extension.type === "dashboards:widget" || (!isGadget && Boolean(extension.config || extension.context?.dashboardId));
   const access = isWidget ? platform : gadget;
   const read = access.read(context);
   return { ...access, isWidget, config: read && typeof read === "object" ? read : {} };

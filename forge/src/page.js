@@ -102,7 +102,8 @@ const pathOf = ({ pathname = "", search = "", hash = "" }) => pathname + search 
 
 function follow() {
   const back = (path) => {
-    if (path && path !== "/" && path !== shown) go({ path }, { push: false });
+    if (!path || path === "/") first(false);
+    else if (path !== shown) go({ path }, { push: false });
   };
   if (past) past.listen((location, action) => action === "POP" && back(pathOf(location)));
   else addEventListener("popstate", ({ state }) => back(state?.path));
@@ -148,18 +149,20 @@ carry(async (request) => {
   return answered(outcome) ? outcome : null;
 });
 addEventListener("frame:go", ({ detail }) => go({ path: ours(detail) }));
-follow();
 
-async function begin() {
-  const kept = past ? pathOf(past.location ?? {}) : "";
-  if (kept && kept !== "/") return go({ path: kept }, { push: false, focus: false });
+// Where the module begins: the connector knows, by the project that Jira shows.
+async function first(beginning = true) {
   const done = wait(main, "Reading the page");
   const outcome = await call("/forge/v1/page/start", { method: "POST", body: { area } });
   done();
   base = outcome.body.base || base;
-  if (outcome.body.path && outcome.status < 300) return go({ path: outcome.body.path }, { push: false, focus: false });
+  if (outcome.body.path && outcome.status < 300) return go({ path: outcome.body.path }, { push: false, focus: !beginning });
   const box = message(whatHappened(outcome));
-  if (mayTryAgain(outcome.status)) withButton(box, "Try again", begin);
+  if (mayTryAgain(outcome.status)) withButton(box, "Try again", () => first());
   main.replaceChildren(box);
 }
-begin();
+
+const kept = past ? pathOf(past.location ?? {}) : "";
+if (kept && kept !== "/") go({ path: kept }, { push: false, focus: false });
+else first();
+follow();

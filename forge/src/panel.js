@@ -20,6 +20,8 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
   let left = null; // what was open and focused in the first view when somebody went on from it
   let digest = ""; // of what is shown: an unchanged view need not come again
 
+  const forms = () => [...main.querySelectorAll("form[data-post]")];
+  const unfolded = () => [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
   const keyOf = (form) => `okr ${place} ${form.dataset.post}`;
 
   async function load(request, { focus = false, quiet = false } = {}) {
@@ -51,14 +53,15 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
   function show(body, focusing) {
     const held = focusing === "stay" ? document.activeElement?.id : "";
     digest = body.digest ?? "";
-    const opened = [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
+    const opened = unfolded();
     put(main, body.html ?? "");
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     if (body.said) say(body.said);
-    main.querySelectorAll("form[data-post]").forEach(prepare);
+    forms().forEach(prepare);
     onAnswer(main);
-    if (focusing === "heading") point(main.querySelector("[data-focus]") ?? main.querySelector("h1, h2, h3, legend") ?? main);
-    else if (focusing === "error") point(main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert], h1, h2, h3") ?? main);
+    const first = (...wanted) => wanted.map((each) => main.querySelector(each)).find(Boolean) ?? main;
+    if (focusing === "heading") point(first("[data-focus]", "h1, h2, h3, legend"));
+    else if (focusing === "error") point(first("[aria-invalid=true]", "[role=alert], h1, h2, h3"));
     else if (held) document.getElementById(held)?.focus({ preventScroll: true });
     later(body.refresh);
   }
@@ -78,7 +81,8 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
   }
 
   function busy() {
-    return Boolean(sending) || [...main.querySelectorAll("form[data-post]")].some((form) => form.contains(document.activeElement) || !same(form.before, entries(form)));
+    const inHand = (form) => form.contains(document.activeElement) || !same(form.before, entries(form));
+    return Boolean(sending) || forms().some(inHand);
   }
 
   // The whole frame when there is nothing to go back to, else a line above what is there.
@@ -92,7 +96,8 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
     } else {
       main.replaceChildren(box);
     }
-    if (wanted && (outcome.status === 503 || outcome.status === 0)) again = setTimeout(() => (busy() ? null : load(wanted, { quiet: true })), 30000);
+    const passing = outcome.status === 503 || outcome.status === 0;
+    if (wanted && passing) again = setTimeout(() => (busy() ? null : load(wanted, { quiet: true })), 30000);
   }
 
   function prepare(form) {
@@ -149,11 +154,12 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
       // the answer has the entries, and knows better than what was kept what they are about
       forget(keyOf(form));
       show(body, "error");
-      for (const each of main.querySelectorAll("form[data-post]")) if (keyOf(each) === keyOf(form)) keep(keyOf(each), entries(each));
+      for (const each of forms()) if (keyOf(each) === keyOf(form)) keep(keyOf(each), entries(each));
       return null;
     }
     keep(keyOf(form), typed);
-    const box = message(status === 422 || status === 409 || status === 400 || status === 403 ? whatHappened(outcome) : notSaved(outcome, whatOf(form)));
+    const refused = [400, 403, 404, 409, 422].includes(status);
+    const box = message(refused ? whatHappened(outcome) : notSaved(outcome, whatOf(form)));
     form.prepend(box);
     if (focused?.isConnected) focused.focus({ preventScroll: true });
     box.scrollIntoView({ block: "nearest" });
@@ -192,7 +198,7 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
   main.addEventListener("change", changed);
   // A frame that goes away keeps what stands in its forms.
   addEventListener("pagehide", () => {
-    for (const form of main.querySelectorAll("form[data-post]")) if (!same(form.before, entries(form))) keep(keyOf(form), entries(form));
+    for (const form of forms()) if (!same(form.before, entries(form))) keep(keyOf(form), entries(form));
   });
 
   document.addEventListener("click", (event) => {
@@ -202,10 +208,11 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
       event.preventDefault();
       if (sending) return;
       const form = getter.closest("form[data-post]");
+      clearTimeout(typing);
       if (form) forget(keyOf(form)); // somebody who leaves a form by its own button gives it up
       const first = home();
       const path = getter.dataset.get;
-      if (last?.path === first.path && path !== first.path) left = { opened: [...main.querySelectorAll("details[open][id]")].map((each) => each.id), focused: getter.id };
+      if (last?.path === first.path && path !== first.path) left = { opened: unfolded(), focused: getter.id };
       load(path === first.path ? first : { path }, { focus: true });
       return;
     }

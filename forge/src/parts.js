@@ -24,7 +24,8 @@ export function wait(main, text = "") {
   main.setAttribute("aria-busy", "true");
   const timer = setTimeout(() => {
     main.classList.add("waits");
-    if (text && !main.querySelector(":scope > .busy")) main.prepend(Object.assign(document.createElement("p"), { className: "busy", textContent: text }));
+    const said = Object.assign(document.createElement("p"), { className: "busy", textContent: text });
+    if (text && !main.querySelector(":scope > .busy")) main.prepend(said);
   }, SLOW);
   return () => {
     clearTimeout(timer);

@@ -29,10 +29,11 @@ export function mayTryAgain(status) {
 }
 
 // `what` names the thing: "The check-in". Nothing typed is lost; a time-out leaves open whether it arrived, and it is filed once.
-export function notSaved(outcome, what) {
-  if (outcome.status === -1) return `No answer came in time, so ${lower(what)} may or may not be saved. Your entries are still here. Save again: it is filed once.`;
-  const reason = outcome.status > 0 && outcome.status !== 401 && outcome.body.detail ? ` ${sentence(outcome.body.detail)}` : outcome.status === 401 ? " Jira’s pass for this panel had ended." : "";
-  return `${what} was not saved.${reason} Your entries are still here. Save again.`;
+export function notSaved({ status, body }, what) {
+  const safe = "Your entries are still here. Save again";
+  if (status === -1) return `No answer came in time, so ${lower(what)} may or may not be saved. ${safe}: it is filed once.`;
+  const reason = status === 401 ? "Jira’s pass for this panel had ended." : status > 0 ? sentence(body.detail) : "";
+  return [`${what} was not saved.`, reason, `${safe}.`].filter(Boolean).join(" ");
 }
 
 function lower(what) {

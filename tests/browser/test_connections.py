@@ -30,6 +30,7 @@ PAGES = (
     "/connect/jira-token",
     "/connect/jira-service",
     "/connect/notion-oauth",
+    "/connect/jira-oauth",
 )
 
 

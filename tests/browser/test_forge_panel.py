@@ -357,8 +357,15 @@ def test_a_comment_is_an_update_and_the_panel_shows_it(open_page: Opener, sandbo
     filed = check_ins(sandbox.folder, "kr-failures")
     assert len(filed) == before + 1
     assert (filed[-1].confidence, filed[-1].source) == (4, "comment")
-    page.goto(sandbox.url + "/sandbox/issue/PAY-5?as=daniel")
-    expect(inside(page, "context").get_by_text("the bank changes its file format").first).to_be_visible()
+    shown = inside(page, "context").get_by_text("the bank changes its file format").first
+    for _ in range(10):  # the state follows the check-in a moment later
+        page.goto(sandbox.url + "/sandbox/issue/PAY-5?as=daniel")
+        expect(inside(page, "context").get_by_role("button", name="Update")).to_be_visible()
+        if shown.is_visible():
+            break
+        page.wait_for_timeout(500)
+    expect(shown).to_be_visible()
+    expect(page.get_by_text("Check-in").last).to_be_visible()  # the answer, below the comment
 
 
 def test_nothing_of_a_panel_breaks_the_policy_of_jira(open_page: Opener, complaints: Complaints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def only(text: str) -> Command:
             "value": 42.0, "confidence": 7.0, "blocker": "waiting for @Bob", "decision": DecisionKind.NONE,
         }),
         ("@okr-bot, /okr 5", {"value": 5.0}),
+        (", /okr 5", {"value": 5.0}),
         ("[~accountid:70121:x] /okr 5", {"value": 5.0}),
         ("- /okr 5\u200b", {"value": 5.0}),
         ("/okr 5\n/okr confidence 7\nThanks", {"value": 5.0, "confidence": 7.0}),
@@ -260,3 +262,15 @@ def test_a_number_is_one_number_or_refused(text: str) -> None:
     commas, points = digits.count(","), digits.count(".")
     if commas == 0 and points <= 1:
         assert number == float(digits)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["@", "@a ", "[~", "and ", "confidence ", "blocker: a, ", "decision budget x ", "1,", "1 000", "“", " ", ", ", "x ", "\n/okr a 5"],
+)
+@pytest.mark.parametrize("head", ["", "/okr ", "/okr blocker: ", "/okr value "])
+def test_a_long_comment_is_read_in_no_time(head: str, piece: str) -> None:
+    text = head + piece * (32_000 // len(piece))  # the longest that Jira takes
+    begun = time.process_time()
+    parse_commands(text)
+    assert time.process_time() - begun < 5

@@ -100,6 +100,9 @@ def test_every_host_names_the_same_things(place: Place) -> None:
     assert module.TITLE
     settings = ConnectionSettings("acme", place.kind, place.url, place.auth)
     assert module.complete_auth(settings, budget=Budget("acme"), allow_private=True) == place.auth
+    assert module.is_renewed(place.auth) is False
+    assert module.webhook_secret(place.auth) == ""
+    assert module.containers_of([]) in (None, frozenset())
 
 
 def test_the_connection_test_tells_who_we_are_and_what_is_missing(host: Host) -> None:

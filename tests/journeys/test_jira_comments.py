@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from connector.domain.commands import parse_commands
-from connector.hosts.jira.fields import document, plain_text
-from connector.hosts.jira.sandbox import JiraSandbox
-from connector.services import check_ins
-from connector.services.comment_commands import working
-from connector.services.drain import drain
-from connector.store.tables import CheckIn, CommentCommand, Connection, Cycle, Objective, Person, PersonAccount
-from tests.journeys.conftest import Site
-from tests.support.standin import running
-from tests.support.world import company
-
-ACCOUNTS = {name: f"70121:{name}" for name in ("Alice", "Bob", "Charlie", "Eve")}
-
-
-class Talk(Site):
-    """The site with a key result of Alice's on its first epic, and people whose accounts are known, but for Eve."""
-
-    epic: str
-
-    def prepare(self) -> None:
-        self.epic = self.epics[0]
-        self.company.key_result("kr-setup", title="First invoice sent")
-        self.company.mapping("kr-setup", self.connection, select={"epics": [self.epic]}, measure="done_share")
-        with self.company.runtime.store.write() as session:
-            for person in session.scalars(select(Person)):
-                session.add(PersonAccount(person_id=person.id, connection_id=self.connection, account=ACCOUNTS[person.name]))
-        self.company.work(self.connection)
-
-    def work(self) -> None:
-        """Do what is due, a while after the last time: nothing gathers then, so nothing is waited for."""
-        self.company.clock.ahead += 5
-        drain(self.company.runtime, self.connection)
-
-    def say(self, text: Any, by: str = "Alice", *, on: str = "", tell: bool = True) -> str:
-        """Write a comment and send its event; gives its id."""
-        name = on or self.epic
-        body = document(text) if isinstance(text, str) else text
-        comment = self.sandbox.world.add_comment(name, body, {"accountId": ACCOUNTS[by], "displayName": by})
-        if tell:
-            self.tell(comment["id"], on=name)
-        return str(comment["id"])
-
-    def tell(self, comment: str, *, event: str = "comment_created", on: str = "") -> None:
-        name = on or self.epic
-        found = next(each for each in self.comments(name) if each["id"] == comment)
-        shown = {"id": found["id"], "author": found["author"], "updateAuthor": found.get("updateAuthor", found["author"])}
-        body = plain_text(found["body"])  # webhooks carry the older API's text
-        issue = {"id": self.ref(name), "key": name}
-        self.company.deliver(self.connection, {"timestamp": 1, "webhookEvent": event, "issue": issue, "comment": {**shown, "body": body}})
-
-    def edit(self, comment: str, text: str, by: str = "") -> None:
-        self.sandbox.world.edit_comment(self.epic, comment, document(text))
-        found = next(each for each in self.comments() if each["id"] == comment)
-        if by:
-            found["updateAuthor"] = {"accountId": ACCOUNTS[by], "displayName": by}
-        self.tell(comment, event="comment_updated")
-
-    def comments(self, name: str = "") -> list[dict[str, Any]]:
-        issue = self.sandbox.world.find(name or self.epic)
-        assert issue is not None
-        return list(issue["comments"])
-
-    def answers(self, name: str = "") -> list[str]:
-        bot = self.sandbox.world.settings["account"]["accountId"]
-        return [plain_text(each["body"]) for each in self.comments(name) if each["author"]["accountId"] == bot]
-
-    def filed(self) -> list[CheckIn]:
-        with self.company.runtime.store.read() as session:
-            return list(session.scalars(select(CheckIn).order_by(CheckIn.id)))
-
-    def outcomes(self) -> list[str]:
-        with self.company.runtime.store.read() as session:
-            return list(session.scalars(select(CommentCommand.outcome).order_by(CommentCommand.id)))
+from connector.hosts.jira.fields import document
+from connector.store.tables import CommentCommand, Connection, Cycle, Objective, Person
+from tests.journeys.talking import ACCOUNTS, Talk, talking
 
 
 @pytest.fixture
-def talk(tmp_path: Path) -> Iterator[Talk]:
-    sandbox = JiraSandbox()
-    with running(sandbox) as url, company(tmp_path) as people:
-        made = Talk(people, sandbox, url)
-        made.prepare()
+def talk(tmp_path: Path, database_url: str) -> Iterator[Talk]:
+    with talking(tmp_path, database_url) as made:
         yield made
 
 
@@ -162,6 +89,38 @@ def test_a_draft_follows_its_source(talk: Talk) -> None:
     talk.say("/okr decision none")
     talk.work()
     assert [(row.draft, row.value) for row in talk.filed()] == [(False, 25.0)]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_the_databases_agree_on_edits_and_drafts(talk: Talk) -> None:
+    comment = talk.say("/okr 42 confidence 7")
+    talk.work()
+    for text in ("/okr 42 confidence 7 decision none", "/okr 43 confidence 7 decision none", "/okr 42 confidence 7 decision none"):
+        talk.company.clock.ahead += 1
+        talk.edit(comment, text)
+        talk.tell(comment)
+        talk.work()
+    assert [(row.value, row.draft) for row in talk.filed()] == [(42.0, False), (43.0, False), (42.0, False)]
+    assert len(talk.answers()) == 1
+
+
+@pytest.mark.parametrize("event", ["jira:issue_updated", "avi:jira:commented:issue"])
+def test_other_events_that_tell_of_a_comment_do_too(talk: Talk, event: str) -> None:
+    comment = talk.say("/okr 64 confidence 7 decision none", tell=False)
+    issue = {"id": talk.ref(talk.epic), "key": talk.epic}
+    if event.startswith("avi:"):  # of the Forge app: without the comment's words
+        told = {"eventType": event, "issue": issue, "atlassianId": ACCOUNTS["Alice"], "comment": {"id": comment}}
+    else:
+        told = {
+            "timestamp": 1,
+            "webhookEvent": event,
+            "issue": issue,
+            "comment": {"id": comment, "author": {"accountId": ACCOUNTS["Alice"]}},
+        }
+    talk.company.deliver(talk.connection, told)
+    talk.work()
+    assert [row.value for row in talk.filed()] == [64.0]
+    assert len(talk.answers()) == 1
 
 
 def test_an_event_that_comes_twice_files_once_and_is_answered_once(talk: Talk) -> None:
@@ -385,134 +344,3 @@ def test_quotes_and_code_are_not_said_and_mentions_do_not_matter(talk: Talk) -> 
     talk.say({"type": "doc", "version": 1, "content": [quoted, code, said]})
     talk.work()
     assert [(row.value, row.confidence) for row in talk.filed()] == [(13.0, 9)]
-
-
-# --- trouble -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("status", "path"), [(429, "/comment"), (503, "/comment"), (500, "/comment")])
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_outage_delays_and_repeats_nothing(talk: Talk, status: int, path: str, method: str) -> None:
-    fault = talk.sandbox.fail(status=status, times=2, path=path, method=method)
-    talk.say("/okr 64 confidence 7 decision none")
-    talk.work()
-    for _ in range(6):
-        talk.company.clock.ahead += 20
-        talk.work()
-    assert fault.times == 0
-    assert [row.value for row in talk.filed()] == [64.0]
-    assert len(talk.answers()) == 1
-    assert talk.outcomes() == ["filed"]
-
-
-def test_an_answer_whose_confirmation_got_lost_is_not_written_twice(talk: Talk) -> None:
-    talk.sandbox.fail(path="/comment", method="POST", drop=True, commit=True, times=1)
-    talk.say("/okr 64 confidence 7 decision none")
-    talk.work()
-    for _ in range(4):
-        talk.company.clock.ahead += 20
-        talk.work()
-    assert len(talk.answers()) == 1
-    assert talk.outcomes() == ["filed"]
-
-
-def test_a_worker_that_dies_before_the_answer_is_made_up_for(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from connector.hosts.jira.host import JiraHost
-
-    class Killed(BaseException):
-        pass
-
-    def die(*_: Any) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(JiraHost, "reply", die)
-        talk.say("/okr 64 confidence 7 decision none")
-        with pytest.raises(Killed):
-            talk.work()
-    talk.company.clock.ahead += 600
-    talk.work()
-    assert [row.value for row in talk.filed()] == [64.0]
-    assert len(talk.answers()) == 1
-
-
-def test_a_right_that_is_missing_for_comments_parks_nothing(talk: Talk) -> None:
-    talk.sandbox.fail(status=403, path="/comment", times=100)
-    talk.say("/okr 64 confidence 7 decision none")
-    talk.work()
-    with talk.company.runtime.store.read() as session:
-        assert session.get_one(Connection, talk.connection).parked_at is None
-    assert talk.outcomes() == ["refused"]
-
-
-def test_comments_are_carried_out_as_they_were_said(talk: Talk) -> None:
-    moment = datetime.now(UTC)
-    talk.sandbox.world.clock = lambda: moment
-    first = talk.say("/okr 10 confidence 5 decision none", tell=False)
-    moment += timedelta(seconds=5)
-    second = talk.say("/okr 20 confidence 6 decision none", by="Alice", tell=False)
-    talk.tell(second)
-    talk.tell(first)
-    talk.work()
-    assert [row.value for row in talk.filed()] == [10.0, 20.0]
-
-
-def test_a_comment_that_arrives_after_a_newer_one_does_not_turn_the_number_back(talk: Talk) -> None:
-    moment = datetime.now(UTC)
-    talk.sandbox.world.clock = lambda: moment
-    first = talk.say("/okr 10 confidence 5 decision none", tell=False)
-    moment += timedelta(seconds=5)
-    talk.say("/okr 20 confidence 6 decision none")
-    talk.work()
-    talk.tell(first)
-    talk.work()
-    assert [row.value for row in talk.filed()] == [20.0]
-    assert "a newer update of kr-setup" in talk.answers()[-1]
-
-
-def test_a_comment_held_up_by_an_outage_does_not_undo_what_was_filed_on_a_page_since(talk: Talk) -> None:
-    talk.say("/okr 10 confidence 5 decision none", tell=False)
-    talk.company.clock.ahead += 3600
-    check_ins.file_check_in(
-        talk.company.runtime, "kr-setup", {"value": 30, "confidence": 8, "decision": "none"}, author="alice@acme.example"
-    )
-    talk.tell(talk.comments()[0]["id"])
-    talk.work()
-    assert [row.value for row in talk.filed()] == [30.0]
-
-
-def test_twenty_commands_at_once_are_each_filed_and_answered(talk: Talk) -> None:
-    moment = datetime.now(UTC) - timedelta(seconds=60)
-    talk.sandbox.world.clock = lambda: moment
-    for number in range(20):
-        moment += timedelta(seconds=1)
-        talk.say(f"/okr {number} confidence 7 decision none")
-    talk.work()
-    assert [row.value for row in talk.filed()] == [float(number) for number in range(20)]
-    assert len(talk.answers()) == 20
-    assert talk.company.row("kr-setup").current == 19.0
-
-
-def test_another_robot_that_talks_back_is_not_talked_to_for_ever(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "MOST_ANSWERS", 3)
-    for number in range(5):
-        talk.say(f"/okr {number} confidence 7 decision none")
-        talk.work()
-    assert len(talk.answers()) == 3
-    assert len(talk.filed()) == 5  # what is said counts, answered or not
-
-
-def test_no_answer_is_a_command(talk: Talk) -> None:
-    for text in (
-        "/okr status",
-        "/okr help",
-        "/okr confidence 7",
-        "/okr confidence 99",
-        "/okr nonsense",
-        "/okr 4 confidence 3 decision none",
-    ):
-        talk.say(text)
-    talk.say("/okr 5 confidence 3", by="Eve")
-    talk.work()
-    assert len(talk.answers()) == 7
-    assert [parse_commands(answer) for answer in talk.answers() if parse_commands(answer)] == []

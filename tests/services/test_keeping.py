@@ -190,6 +190,19 @@ def test_a_host_that_does_not_answer_is_noted_and_left_for_the_next_hour(acme: C
     assert permitted.row_of(acme, ident).failures == 1
 
 
+def test_a_replaced_client_secret_signs_after_the_permission_is_given_again(acme: Company, jira: JiraSandbox, url: str) -> None:
+    ident = connected(acme, jira, url)
+    webhooks.register(acme.runtime, SYSTEM, "acme-jira")
+    jira.world.settings["client_secret"] = "the-next-client-secret-of-the-app"
+    draft, tested = saving.try_renewal(acme.runtime, SYSTEM, "acme-jira", {"auth": permitted.permit(jira, url)})
+    saving.save_renewal(acme.runtime, SYSTEM, draft, tested)
+    assert ("webhook", (ident,)) in acme.runtime.queue.nudges  # type: ignore[attr-defined]
+    assert keeping.keep(acme.runtime, ident)
+    row = permitted.row_of(acme, ident)
+    assert acme.runtime.vault.open(row.webhook_secret or "") == "the-next-client-secret-of-the-app"
+    assert acme.runtime.vault.open(row.previous_webhook_secret or "") == "the-client-secret-of-the-app"
+
+
 def test_it_is_taken_away_when_the_connection_ends(acme: Company, jira: JiraSandbox, url: str) -> None:
     connected(acme, jira, url)
     webhooks.register(acme.runtime, SYSTEM, "acme-jira")

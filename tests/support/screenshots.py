@@ -14,7 +14,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import sign_in, start, stop
-from tests.support import chromium
+from tests.support import chromium, node
+from tests.support.frames import inside
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
@@ -36,6 +37,35 @@ def _epic(page: Page) -> None:
     page.get_by_text("would go").or_(page.get_by_text("stays")).first.wait_for()
 
 
+def _panel(page: Page) -> None:
+    """Both panels of the issue, read."""
+    for name in ("context", "panel"):
+        inside(page, name).get_by_role("button", name="Update").wait_for()
+
+
+def _update(page: Page) -> None:
+    """The form of an update, opened in the narrow panel."""
+    inside(page, "context").get_by_role("button", name="Update").click()
+    inside(page, "context").locator("#check-in-form").wait_for()
+
+
+def _board(page: Page) -> None:
+    """Both panels of the dashboard, read."""
+    for name in ("gadget", "widget"):
+        inside(page, name).get_by_role("heading", level=1).wait_for()
+
+
+def _settings(page: Page) -> None:
+    """The settings of the dashboard's gadget."""
+    page.locator("#place-gadget [data-edit]").click()
+    inside(page, "gadget").get_by_role("heading", name="Panel settings").wait_for()
+
+
+def _framed(name: str) -> Callable[[Page], None]:
+    """One of our own pages in a frame, read."""
+    return lambda page: inside(page, name).get_by_role("heading", level=1).wait_for()
+
+
 PICTURES = (
     Picture("overview", "/"),
     Picture("sandbox", "/sandbox/board"),
@@ -50,11 +80,18 @@ PICTURES = (
     Picture("people", "/people"),
     Picture("audit", "/audit"),
     Picture("import", "/exchange"),
+    Picture("issue-panel", "/sandbox/issue/GROW-4?as=ben", _panel, height=760),
+    Picture("issue-update", "/sandbox/issue/GROW-4?as=ben", _update, height=900),
+    Picture("dashboard-panel", "/sandbox/dashboard", _board, height=1000),
+    Picture("dashboard-settings", "/sandbox/dashboard", _settings, height=900),
+    Picture("project-page", "/sandbox/project/GROW", _framed("project")),
+    Picture("jira-admin-page", "/sandbox/jira-admin", _framed("admin"), height=1000),
 )
 
 
 def main(names: list[str]) -> int:
     """Take all pictures, or those named."""
+    node.built()
     chosen = [picture for picture in PICTURES if not names or picture.name in names]
     with tempfile.TemporaryDirectory(prefix="okr-screenshots-") as folder, sync_playwright() as playwright:
         sandbox = start(Path(folder))

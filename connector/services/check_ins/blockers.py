@@ -39,8 +39,13 @@ def offered_blockers(session: Session, mapping_ids: Collection[int]) -> list[Blo
         .order_by(Item.updated_at.desc(), Item.id.desc())
         .limit(_LOOKED_AT)
     ).all()
-    found = [Blocker(_text(row), row.url, row.status or "", bool(_STUCK.search(row.status or ""))) for row in rows]
+    found = [Blocker(_text(row), row.url, row.status or "", is_stuck(row.status)) for row in rows]
     return sorted(found, key=lambda each: not each.stuck)[:OFFERED]
+
+
+def is_stuck(status: str | None) -> bool:
+    """Whether a status, in the host's own words, says that nothing moves: "Blocked", "On hold", "Waiting for legal"."""
+    return bool(_STUCK.search(status or ""))
 
 
 def link_of(session: Session, mapping_ids: Collection[int], blocker: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from connector.errors import HostError, InputError
 from connector.runtime import Runtime
 from connector.services import connections
-from connector.services.connecting.webhooks import address, kept_facts, wanted_containers
+from connector.services.connecting.webhooks import address, kept_facts, own_secret, store_secret, wanted_containers
 from connector.store.tables import Audit, Connection
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,10 @@ def keep(runtime: Runtime, connection_id: int) -> bool:
         row = session.get(Connection, connection_id)
     if row is None or row.retired_at or row.parked_at or row.paused_at or not (row.webhook or {}).get("kept"):
         return False
-    wanted = wanted_containers(runtime, row)
+    wanted, secret = wanted_containers(runtime, row), own_secret(runtime, row)
+    if secret:  # it changes when the permission is given again after the app's secret was replaced
+        with runtime.store.write() as session:
+            store_secret(runtime, session.get_one(Connection, connection_id), secret)
     try:
         with closing(runtime.connect(row)) as host:
             made = host.register_webhook(address(runtime, row.name), "", wanted)

@@ -99,7 +99,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         JIRA_OAUTH,
         JIRA,
-        "Permission by OAuth",
+        "Permission at Atlassian",
         "Somebody signs in at Atlassian and allows it. Brings webhooks of its own, without a Jira administrator; needs an app of yours.",
         (
             "An operator has made an OAuth 2.0 (3LO) app at developer.atlassian.com, and set OKR_ATLASSIAN_CLIENT_ID and "

@@ -236,6 +236,8 @@ def _age(facts: Facts, now: datetime, zone: tzinfo) -> Check:
     gap = usual_gap(facts.hours)
     usual = f"; usual gap is {span_text(gap)}" if gap else ""
     mend = f"see at {facts.host} whether the webhook is still active"
+    if facts.last_event_at is None and facts.kept and facts.kept.get("created"):
+        return Check("Webhook age", LATE, "none has come yet", "share the app under Distribution, or let its owner give the permission")
     if facts.last_event_at is None:
         return Check("Webhook age", LATE, "none has ever come", f"create it at {facts.host}: see Webhook")
     age = now - facts.last_event_at

@@ -97,8 +97,8 @@ def save_renewal(runtime: Runtime, viewer: Viewer, draft: Draft, tested: Tested)
         connections.unpark(session, row.id, now, viewer.name)
         record(session, viewer, now, "renew", "connection", row.name, before=before, after={**view(row), "auth": NEW})
         _read_anew(session, row.id, runtime.epoch())
-        ident = row.id
-    for job in ("list", "drain"):
+        ident, kept = row.id, bool((row.webhook or {}).get("kept"))
+    for job in ("list", "drain", *(("webhook",) if kept else ())):
         runtime.queue.nudge(job, ident)
     runtime.queue.nudge("sync", ident, ASKED_FULL)
 

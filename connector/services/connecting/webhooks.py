@@ -77,7 +77,7 @@ def make_secret(runtime: Runtime, viewer: Viewer, name: str) -> str:
         if row.host != JIRA:
             raise Conflict(f"{name}'s webhook secret comes from the host: arm the connection instead")
         secret = _new_secret()
-        _replace(runtime, row, secret)
+        store_secret(runtime, row, secret)
         record(session, viewer, runtime.now(), "new_secret", "connection", name)
     return secret
 
@@ -100,7 +100,7 @@ def register(runtime: Runtime, viewer: Viewer, name: str) -> SetUp:
     wanted = wanted_containers(runtime, row) if own else ()
     secret = own or _new_secret()
     with runtime.store.write() as session:  # before the host knows it: no delivery signed with it may be refused
-        _replace(runtime, find(session, name), secret)
+        store_secret(runtime, find(session, name), secret)
     sealed = _stored_secret(runtime, name)
     made: WebhookSetUp | None = None
     try:
@@ -187,7 +187,8 @@ def _stored_secret(runtime: Runtime, name: str) -> str:
         return find(session, name).webhook_secret or ""
 
 
-def _replace(runtime: Runtime, row: Connection, secret: str) -> None:
+def store_secret(runtime: Runtime, row: Connection, secret: str) -> None:
+    """Make ``secret`` the one that deliveries are signed with; a former one counts for a day more. The same one again changes nothing."""
     if row.webhook_secret:
         if _is_sealed(runtime, row.webhook_secret, secret):
             return

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Text, and_, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
-from connector.domain.model import Cycle, Item
+from connector.domain.model import Category, Cycle, Item
 from connector.domain.rights import Viewer
+from connector.services.check_ins.blockers import is_stuck
 from connector.services.check_ins.rights import updatable
 from connector.services.facts import Facts
 from connector.services.forge.issue_links import NAMED, Issue, Served, find_issue, served_by
@@ -34,8 +35,9 @@ class Shown:
     """One key result of an issue with all that is told of it. Lists are oldest first.
 
     ``goals``: from its own objective upwards, as far as the viewer may know of them · ``draft``: the viewer's own open draft ·
-    ``work``: None when nothing is linked here or too much to count · ``scope``: (day, items) of the first night in the cycle, when the
-    nightly sync has counted every mapping of this connection.
+    ``stuck``: keys and statuses of open linked issues whose status says that nothing moves · ``work``: None when nothing is linked here
+    or too much to count · ``scope``: (day, items) of the first night in the cycle, when the nightly sync has counted the one mapping of
+    this connection.
     """
 
     served: Served
@@ -45,6 +47,7 @@ class Shown:
     draft: Any = None
     readings: list[tuple[datetime, float]] = field(default_factory=list)
     may_update: bool = False
+    stuck: tuple[tuple[str, str], ...] = ()
     work: Work | None = None
     scope: tuple[date, int] | None = None
     linked: tuple[Link, ...] = ()
@@ -76,12 +79,24 @@ def read_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -
         each.goals = goals[each.served.objective_id]
         each.may_update = name in theirs
         if items is not None:
+            each.stuck = _stuck(each.linked, items)
             each.work = work_of(each.linked, items, _own(each.served, issue), each.served.epic)
     return IssuePanel(issue, tuple(shown.values()), tuple(found[SHOWN:]))
 
 
 def _own(served: Served, issue: Issue) -> str:
     return served.epic if served.how == NAMED else issue.ref
+
+
+def _stuck(links: Sequence[Link], items: Mapping[int, Sequence[Item]]) -> tuple[tuple[str, str], ...]:
+    """No titles: who sees this issue need not see those."""
+    found = {
+        item.key: item.status or ""
+        for link in links
+        for item in items.get(link.id, ())
+        if item.category is not Category.DONE and is_stuck(item.status)
+    }
+    return tuple(sorted(found.items(), key=lambda each: (len(each[0]), each[0])))
 
 
 def _shown(served: Served, connection_id: int) -> Shown:
@@ -177,6 +192,7 @@ def _items(session: Session, mappings: Sequence[int]) -> dict[int, list[Item]] |
         select(
             MappingItem.mapping_id,
             ItemRow.ref,
+            ItemRow.key,
             type_coerce(ItemRow.parents, Text),
             ItemRow.category,
             ItemRow.status,
@@ -191,7 +207,7 @@ def _items(session: Session, mappings: Sequence[int]) -> dict[int, list[Item]] |
     if len(rows) > MOST_ITEMS:
         return None
     found: dict[int, list[Item]] = {}
-    for mapping, ref, parents, category, status, resolution, fields in rows:
-        item = item_of(ref, "", "", "", "", "", parents, category, status, resolution, fields, None, None)
+    for mapping, ref, key, parents, category, status, resolution, fields in rows:
+        item = item_of(ref, key, "", "", "", "", parents, category, status, resolution, fields, None, None)
         found.setdefault(mapping, []).append(item)
     return found

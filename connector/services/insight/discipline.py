@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -32,26 +32,36 @@ class Update(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One key result: ``last`` is its last complete check-in, ``due`` the moment until which the next one is on time."""
+    """One key result: ``last`` is its last complete check-in, ``due`` the moment at which an update became due, None when none is."""
 
     light: Light
     update: Update
     last: datetime | None
-    due: datetime
+    due: datetime | None
+
+
+_MARGIN = timedelta(hours=3)  # so much may a day be longer or shorter; within a cadence less it, no calendar need be asked
 
 
 def judge(
     cadence: Cadence, begun: datetime, last: datetime | None, before: datetime | None, draft: datetime | None, now: datetime, zone: tzinfo
-) -> tuple[Update, datetime]:
-    """How the latest update came, and when the next is due. ``begun``: since when updates are asked for; ``before``: the last but one."""
-    due = rhythm.due_by(cadence, max(last, begun) if last else begun, zone)
-    if now > due:
-        since = last or begun
-        return (Update.DRAFT if draft is not None and draft > since else Update.MISSING), due
+) -> tuple[Update, datetime | None]:
+    """How the latest update came, and since when the next is due, None while it is not.
+
+    ``begun``: since when updates are asked for; ``before``: the last but one.
+    """
+    surely = rhythm.cadence_length(cadence) - _MARGIN
+    since = max(last, begun) if last else begun
+    if now - since > surely:
+        due = rhythm.due_by(cadence, since, zone)
+        if now > due:
+            return (Update.DRAFT if draft is not None and draft > (last or begun) else Update.MISSING), due
     if last is None:
-        return Update.NOT_DUE, due
-    was_due = rhythm.due_by(cadence, max(before, begun) if before else begun, zone)
-    return (Update.LATE if last > was_due else Update.ON_TIME), due
+        return Update.NOT_DUE, None
+    earlier = max(before, begun) if before else begun
+    if last - earlier <= surely or last <= rhythm.due_by(cadence, earlier, zone):
+        return Update.ON_TIME, None
+    return Update.LATE, None
 
 
 def load_standings(session: Session, lights: Sequence[Light], now: datetime, zone: tzinfo) -> list[Standing]:

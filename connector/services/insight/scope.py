@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select
@@ -18,7 +19,7 @@ from connector.domain import buckets, rhythm
 from connector.domain.buckets import Bucket
 from connector.domain.model import Cycle, Kind, Movement, State
 from connector.domain.rights import Viewer
-from connector.domain.scoring import shown_progress
+from connector.domain.scoring import TOLERANCE, shown_progress
 from connector.errors import NotFound
 from connector.store.tables import Connection, Forum, KeyResult, Mapping, Objective, Person, Team
 from connector.store.tables import Cycle as CycleRow
@@ -169,11 +170,19 @@ def load_lights(session: Session, viewer: Viewer, scope: Scope, today: date) -> 
     return [_light(row, scope.cycles[row.cycle_id], early[row.cycle_id], weights[row.objective_id]) for row in rows]
 
 
-def _light(row: Any, cycle: Cycle, early: bool, weights: float) -> Light:
-    # Unpacked, not asked by name: this runs for thousands of rows while somebody waits.
-    ident, title, objective, kind_text, state_text, way, raw, expected, weight, cadence, decision, blocked, _, reasons, team, forum = row
+@cache
+def _standing(kind_text: str, state_text: str, way: str | None, arrived: bool | None) -> tuple[Kind, State, Bucket, str]:
+    """What a few stored words mean; ``arrived``: whether the whole way is done, None when that is not known."""
     kind, state = Kind(kind_text), State(state_text)
+    progress = None if arrived is None else float(arrived)
+    return kind, state, buckets.bucket_of(state), buckets.moves(kind, state, Movement(way) if way else None, progress)
+
+
+def _light(row: Any, cycle: Cycle, early: bool, weights: float) -> Light:
+    # Unpacked, not asked by name, and told by few distinct words: this runs for thousands of rows while somebody waits.
+    ident, title, objective, kind_text, state_text, way, raw, expected, weight, cadence, decision, blocked, _, reasons, team, forum = row
     progress = shown_progress(raw)
+    kind, state, bucket, word = _standing(kind_text, state_text, way, None if progress is None else progress >= 1.0 - TOLERANCE)
     closed = state is State.CLOSED
     return Light(
         ident,
@@ -183,8 +192,8 @@ def _light(row: Any, cycle: Cycle, early: bool, weights: float) -> Light:
         forum or "",
         kind,
         state,
-        buckets.bucket_of(state),
-        buckets.moves(kind, state, Movement(way) if way else None, progress),
+        bucket,
+        word,
         progress,
         None if early else expected,
         weight,

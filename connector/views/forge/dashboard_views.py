@@ -154,7 +154,7 @@ def _pre_read(look: _Look) -> dict[str, Any]:
 
 def _missing(standings: Sequence[Any], look: _Look) -> list[tuple[Light, str]]:
     """Key results whose update is due, longest first, with what is known of it. The subject is the number, never a person."""
-    ordered = sorted(standings, key=lambda each: (each.due, each.light.id))
+    ordered = sorted(standings, key=lambda each: (each.due or look.now, each.light.id))
     return [
         (each.light, (f"last check-in {wording.local_day_text(each.last, look.zone)}" if each.last else "no check-in yet")
          + (", a draft waits" if each.update is Update.DRAFT else ""))

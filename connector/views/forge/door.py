@@ -16,8 +16,10 @@ from connector.services.forge import installations, people, replay
 from connector.services.forge.caller import Caller, Invocation
 from connector.services.forge.invocation import NotInvoked, verify
 from connector.services.forge.keys import KeysUnavailable
+from connector.services.remembered import once
 from connector.web.context import runtime
 
+STREAM_SECONDS = 2.0  # for which events go on without a look at their installation
 MOST_SENT = 600_000  # bytes; Forge lets people send 500 KB
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -48,6 +50,17 @@ def for_app(view: Callable[P, R]) -> Callable[P, R | Response]:
     return checked
 
 
+def for_events(view: Callable[P, R]) -> Callable[P, R | Response]:
+    """``for_app`` for calls that come in hundreds: what is known of an installation is looked up once in ``STREAM_SECONDS``."""
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+        refused = _let_in(bind=False, stream=True)
+        return view(*args, **kwargs) if refused is None else refused
+
+    return checked
+
+
 def for_person(view: Callable[P, R]) -> Callable[P, R | Response]:
     """A view for people who look at a module of an accepted installation. Raises ``Forbidden`` for others."""
 
@@ -64,7 +77,7 @@ def for_person(view: Callable[P, R]) -> Callable[P, R | Response]:
     return checked
 
 
-def _let_in(*, bind: bool) -> Response | None:
+def _let_in(*, bind: bool, stream: bool = False) -> Response | None:
     """Check the token and make the installation known; an answer when the call ends here. ``bind``: the token may change one thing only."""
     try:
         found = verify(runtime(), dict(request.headers.items()))
@@ -77,5 +90,9 @@ def _let_in(*, bind: bool) -> Response | None:
             503, "Atlassian's keys cannot be read now, so the call cannot be checked. Try again shortly.", headers={"Retry-After": "5"}
         )
     g.forge_invocation = found
-    g.forge_installation = installations.note(runtime(), found)
+    if stream:
+        key = (found.installation, found.cloud_id, found.api_base_url, found.app_version, found.environment)
+        g.forge_installation = once(runtime(), "forge-streams", key, STREAM_SECONDS, lambda: installations.note(runtime(), found))
+    else:
+        g.forge_installation = installations.note(runtime(), found)
     return None

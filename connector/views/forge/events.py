@@ -13,13 +13,13 @@ from connector.services.forge.installations import connection_of
 from connector.services.forge.states import ACCEPTED
 from connector.store.tables import ForgeInstallation
 from connector.views.forge.blueprint import blueprint
-from connector.views.forge.door import for_app, invocation
+from connector.views.forge.door import for_events, invocation
 from connector.web.context import runtime
 from webhooks.intake import Intake
 
 
 @blueprint.post("/events")
-@for_app
+@for_events
 def events() -> Response:
     """Keep one event for the connection of its installation. Raises ``Forbidden`` unless that is accepted, ``StoreUnavailable``."""
     installed: ForgeInstallation = g.forge_installation

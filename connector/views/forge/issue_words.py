@@ -35,8 +35,9 @@ class Block:
 
     ``way``: the line above the key result, of the issue itself · ``goals``: (title, address), nearest first, with ``between`` more before
     the last · ``ends``: words at the left, middle and right of the bar · ``by``: who or what told the value, and how old it is ·
-    ``update``: the button's word, "" where this viewer may not; then ``whose`` says who does · ``decided``: which decision came from
-    the owner's last update.
+    ``blocker_link``: key and address of the issue that is the blocker, told before the rest · ``seen``: a blocker that the linked work
+    speaks of and nobody has confirmed · ``update``: the button's word, "" where this viewer may not; then ``whose`` says who does ·
+    ``decided``: which decision came from the owner's last update.
     """
 
     kr: KeyResultView
@@ -57,6 +58,7 @@ class Block:
     facts: tuple[Line, ...]
     blocker: Line | None
     blocker_link: tuple[str, str]
+    seen: Line | None
     ask: Line | None
     late: str
     mend: str
@@ -103,6 +105,7 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
     between = max(0, len(goals) - MOST_GOALS)
     told_by = next((entry for entry in reversed(each.check_ins) if entry.value is not None), None)
     silent = next((found for found in facts.connections.values() if found.parked_at or found.paused_at), None)
+    linked = _linked(last)
     word, _, rest = kr.movement_text.partition(", ")
     return Block(
         kr=kr,
@@ -121,8 +124,9 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
         updated=_updated(last, zone),
         comment=kr.comment,
         facts=_facts(issue, each, kr, last),
-        blocker=Line("Blocker", kr.blocker, _blocked(each, kr, now)) if kr.blocker else None,
-        blocker_link=_linked(last),
+        blocker=Line("Blocker", kr.blocker.removeprefix(linked[0]), _blocked(each, kr, now)) if kr.blocker else None,
+        blocker_link=linked,
+        seen=_seen(each, kr) if not kr.blocker and not over else None,
         ask=_ask(kr, last, now) if kr.ask else None,
         late=_late(silent),
         mend=address("connection", silent.name) if silent is not None else "",
@@ -191,7 +195,8 @@ def _author(check_in: Any) -> str:
 
 def _facts(issue: Issue, each: Shown, kr: KeyResultView, last: Any) -> tuple[Line, ...]:
     lines = [mine(issue, each)]
-    if last is not None and not kr.blocker and not kr.ask:
+    blocked = bool(kr.blocker or each.stuck)
+    if last is not None and not blocked and not kr.ask:
         lines.append(Line("Blocker, ask", "none"))
     elif last is not None and not kr.ask:
         lines.append(Line("Ask", "none"))
@@ -211,6 +216,19 @@ def _blocked(each: Shown, kr: KeyResultView, now: datetime) -> str:
     days = (now - since).days
     age = f"for {wording.days_text(days)}" if days else "since today"
     return f"{age}, with {kr.owner}" if kr.owner else f"{age}, with nobody: ownerless"
+
+
+def _seen(each: Shown, kr: KeyResultView) -> Line | None:
+    """An issue whose status says that it is stuck is asked about, not taken for a blocker."""
+    if not each.stuck:
+        return None
+    key, status = each.stuck[0]
+    more = f" and {len(each.stuck) - 1} more" if len(each.stuck) > 1 else ""
+    return Line(
+        "Blocker",
+        f"{key} has the status “{status}”{more}",
+        f"seen in the linked work · not yet confirmed{f' by {kr.owner}' if kr.owner else ''}",
+    )
 
 
 def _linked(last: Any) -> tuple[str, str]:

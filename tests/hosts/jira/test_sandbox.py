@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import requests
+
 from connector.hosts.jira.sandbox import JiraSandbox
 
 
@@ -67,3 +69,67 @@ def test_a_large_site_is_walked_quickly(host, sandbox, make):
         sandbox.add_issue("ACME", f"n{number}", parent="ACME-1", category="done" if number % 2 else "new")
     items, _ = make.walk(host, host.plan([make.wanted(host, make.epics("ACME-1"))]))
     assert len(items) == 2002
+
+
+# --- who asks --------------------------------------------------------------------------------------------------------------
+
+
+def ask(url, sandbox, token, method, path, body=None):
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.request(
+        method, f"{url}/ex/jira/{sandbox.world.settings['cloud_id']}/rest/api/3/{path}", headers=headers, json=body, timeout=10
+    )
+    return answer.status_code, answer.json() if answer.content else None
+
+
+def test_people_with_tokens_of_their_own_see_what_is_theirs(sandbox, url, app):
+    sandbox.world.settings |= {
+        "logins": {"of alice": "alice", "of charlie": "charlie"},
+        "hidden": {"charlie": ["ACME-1"], "bob": ["ACME"]},
+        "admins": ["alice"],
+    }
+    assert ask(url, sandbox, "of alice", "GET", "issue/ACME-1")[0] == 200
+    assert ask(url, sandbox, "of charlie", "GET", "issue/ACME-1")[0] == 404
+    assert ask(url, sandbox, "of charlie", "GET", "issue/ACME-2")[0] == 200
+    assert ask(url, sandbox, "of nobody", "GET", "issue/ACME-2")[0] == 401
+    assert ask(url, sandbox, "of charlie", "GET", "myself")[1]["accountId"] == "charlie"
+    found = ask(url, sandbox, "of charlie", "POST", "search/jql", {"jql": "project = ACME", "fields": ["id"]})[1]["issues"]
+    assert len(found) == len(sandbox.world.issues) - 1
+    bulk = ask(url, sandbox, "of charlie", "POST", "issue/bulkfetch", {"issueIdsOrKeys": ["ACME-1", "ACME-2"]})[1]
+    assert [issue["key"] for issue in bulk["issues"]] == ["ACME-2"]
+
+
+def test_the_app_may_ask_for_the_rights_of_others(sandbox, url, app):
+    sandbox.world.settings |= {"logins": {"of bob": "bob"}, "hidden": {"charlie": ["ACME-1"], "bob": ["ACME"]}, "admins": ["alice"]}
+    one, two = (int(sandbox.world.find(key)["id"]) for key in ("ACME-1", "ACME-2"))
+    wish = {"projectPermissions": [{"permissions": ["BROWSE_PROJECTS"], "issues": [one, two], "projects": [10000]}]}
+
+    def seen(account, token="the app's token"):
+        status, told = ask(
+            url, sandbox, token, "POST", "permissions/check", {**wish, "accountId": account, "globalPermissions": ["ADMINISTER"]}
+        )
+        if status != 200:
+            return status
+        (right,) = told["projectPermissions"]
+        return right["issues"], right["projects"], told["globalPermissions"]
+
+    assert seen("alice") == ([one, two], [10000], ["ADMINISTER"])
+    assert seen("charlie") == ([two], [10000], [])
+    assert seen("bob") == ([], [], [])
+    assert seen("alice", "of bob") == 403
+    rights = ask(url, sandbox, "of bob", "GET", "mypermissions?permissions=ADMINISTER,BROWSE_PROJECTS")[1]["permissions"]
+    assert {name: right["havePermission"] for name, right in rights.items()} == {"ADMINISTER": False, "BROWSE_PROJECTS": True}
+    assert ask(url, sandbox, "of bob", "GET", "mypermissions?permissions=BROWSE_PROJECTS&issueKey=ACME-2")[0] == 404
+
+
+def test_only_the_app_writes_its_fields_and_only_what_fits(sandbox, url, app):
+    sandbox.world.settings["logins"] = {"of alice": "alice"}
+    update = {"updates": [{"issueIds": [10001], "value": 40}]}
+    path = "app/field/customfield_10200/value"
+    assert ask(url, sandbox, "the app's token", "PUT", path, update) == (204, None)
+    assert ask(url, sandbox, "of alice", "PUT", path, update)[0] == 403
+    assert ask(url, sandbox, "the app's token", "PUT", "app/field/customfield_10030/value", update)[0] == 403
+    assert ask(url, sandbox, "the app's token", "PUT", "app/field/customfield_99999/value", update)[0] == 404
+    assert ask(url, sandbox, "the app's token", "PUT", path, {"updates": [{"issueIds": [10001], "value": "40"}]})[0] == 400
+    assert ask(url, sandbox, "the app's token", "PUT", path, {"updates": [{"issueIds": [99999], "value": 1}]})[0] == 400
+    assert ask(url, sandbox, "the app's token", "PUT", path, {"updates": [{"issueIds": [10001], "value": None}]})[0] == 204

@@ -276,7 +276,9 @@ def test_an_update_by_somebody_else_is_marked_where_hosts_show_it(acme: Company)
     file(acme, WHOLE, author=BOB)
     with acme.runtime.store.read() as session:
         facts = load_facts(session, ["kr-setup"], computing=False)["kr-setup"]
-    assert describe_key_result(facts, "http://okr", acme.runtime.now(), acme.runtime.settings.zone).source_text.startswith("Bob for Alice, ")
+    assert describe_key_result(facts, "http://okr", acme.runtime.now(), acme.runtime.settings.zone).source_text.startswith(
+        "Bob for Alice, "
+    )
     file(acme, WHOLE, author=ALICE)
     with acme.runtime.store.read() as session:
         facts = load_facts(session, ["kr-setup"], computing=False)["kr-setup"]

@@ -123,6 +123,7 @@ def test_a_call_that_claims_anothers_address_is_not_believed(site: Forge) -> Non
 def test_first_calls_at_the_same_moment(forge: Forge) -> None:
     """Of one site they make one row and one connection; of several sites one is the first."""
     runtime = forge.company.runtime
+    assert runtime.instance, "made when the connector starts to work, long before"
     calls = [forge.invocation() for _ in range(4)]
     calls += [
         replace(forge.invocation(), installation=f"{ANOTHER}-{n}", cloud_id=f"cloud-{n}", site_url="", system_token="") for n in range(4)

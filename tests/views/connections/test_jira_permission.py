@@ -114,6 +114,8 @@ def test_there_and_back_again(acme: Company, admin: Visit, jira: JiraSandbox, ur
     webhook = admin.get("/connections/acme-jira/webhook").text
     assert "Sends for the whole site" in webhook
     assert "Make a new secret" not in webhook
+    assert "paste the webhook secret" not in webhook
+    assert "under Distribution" in webhook
     assert stored["client_secret"] not in webhook
     assert "30 days left" in admin.get("/connections/acme-jira").text
     version = re.findall(r'name="version" value="([^"]*)"', admin.get("/connections/acme-jira").text)[-1]
