@@ -45,6 +45,7 @@ READING = {  # everybody who is signed in; each shows what the viewer may know o
     "plan.wording",
     "mappings.index",
     "mappings.drift",
+    "mappings.project",
 }
 EITHER = {  # the page or its service asks for one of several acts
     "plan.index": (Act.WRITE, Act.SIGN_OFF),
