@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     oidc_client_id: str = Field("", validate_default=True, description="The connector's client id at that provider.")
     oidc_client_secret: str = Field("", description="Its secret; empty for a public client, which PKCE protects alone.")
     oidc_name: str = Field("OpenID Connect", description="What the sign-in page calls that provider.")
-    atlassian_client_id: str = Field("", description="Client id of an OAuth 2.0 (3LO) app at Atlassian: for signing in, and for connecting Jira sites.")
+    atlassian_client_id: str = Field(
+        "", description="Client id of an OAuth 2.0 (3LO) app at Atlassian: for signing in, and for connecting Jira sites."
+    )
     atlassian_client_secret: str = Field("", validate_default=True, description="Its secret.")
     notion_client_id: str = Field("", description="Client id of a public Notion connection.")
     notion_client_secret: str = Field("", validate_default=True, description="Its secret.")

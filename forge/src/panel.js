@@ -1,4 +1,4 @@
-// The fragments of a panel: loaded, swapped, sent. Attributes of the markup say what happens, see docs/jira.md:
+// The fragments of a panel: loaded, swapped, sent. Attributes of the markup say what happens, see docs/forge.md:
 // data-get (load and swap), form[data-post] (send and swap), data-check + data-check-into (look while typing), data-open (own tab).
 
 import { call, open } from "./bridge.js";
@@ -53,9 +53,9 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
   function show(body, focusing) {
     const held = focusing === "stay" ? document.activeElement?.id : "";
     digest = body.digest ?? "";
-    const opened = unfolded();
+    const folds = new Map([...main.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
     put(main, body.html ?? "");
-    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    for (const [id, open] of folds) document.getElementById(id)?.toggleAttribute("open", open);
     if (body.said) say(body.said);
     forms().forEach(prepare);
     onAnswer(main);

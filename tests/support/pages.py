@@ -17,7 +17,8 @@ FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # Anything else is a machine or a service that readers do not have.
 KNOWN_SITES = re.compile(
-    r"(?:[\w-]+\.)*(?:example|<[^>]+>)|127\.0\.0\.1|(?:acme|<your site>)\.atlassian\.net|api\.(?:notion|atlassian)\.com|www\.notion\.so|<.*|…|connector"
+    r"(?:[\w-]+\.)*(?:example|<[^>]+>)|127\.0\.0\.1|(?:acme|<your site>)\.atlassian\.net"
+    r"|api\.(?:notion|atlassian)\.com|www\.notion\.so|<.*|…|connector"
     r"|forge\.cdn\.prod\.atlassian-dev\.net"
 )
 

@@ -159,6 +159,14 @@ def test_a_draft_is_kept_said_resumed_and_completed(acme: Company, alice: Visit)
     assert [(row.draft, row.value) for row in rows(acme)] == [(False, 44.0)]
 
 
+def test_a_blocker_that_was_taken_away_stays_away_in_the_draft(acme: Company, alice: Visit) -> None:
+    tell(acme, blocker="no test site")
+    form = entries(alice.get(ADDRESS).text)
+    assert form["blocker"] == "no test site"
+    alice.post(ADDRESS, {**form, "blocker": "", "value": "44", "decision": ""})
+    assert entries(alice.get(ADDRESS).text)["blocker"] == ""
+
+
 def test_nothing_at_all_is_no_draft(acme: Company, alice: Visit) -> None:
     answer = alice.post(ADDRESS, entries(alice.get(ADDRESS).text))
     assert answer.status_code == 422

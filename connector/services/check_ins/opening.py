@@ -101,7 +101,7 @@ def carried_over(facts: Facts, last: CheckIn | None, draft: CheckIn | None = Non
         "blocker": (last.blocker or "") if last else "",
     }
     if draft is not None:
-        told = {"value": draft.value, "confidence": draft.confidence, "blocker": draft.blocker}
+        told = {"value": draft.value, "confidence": draft.confidence, "blocker": draft.blocker or ""}  # an empty one was taken away
         carried |= {name: value for name, value in told.items() if value is not None}
     return {name: value for name, value in carried.items() if value is not None}
 

@@ -201,7 +201,7 @@ def _carried(session: Session, facts: Facts, person: Person | None) -> dict[str,
     fed = any(link.rule.mode is Mode.VALUE for link in facts.links)
     if fed and facts.row.current is not None and facts.row.as_of is not None and facts.row.as_of > draft.created_at:
         carried["value"] = facts.row.current  # the source has spoken since
-    more = {"blocker": draft.blocker or "", "decision": draft.decision, "comment": draft.comment}
+    more = {"decision": draft.decision, "comment": draft.comment}
     return carried | {name: value for name, value in more.items() if value is not None}
 
 

@@ -49,6 +49,7 @@ class Shown:
     may_update: bool = False
     stuck: tuple[tuple[str, str], ...] = ()
     work: Work | None = None
+    too_many: bool = False  # linked items, to count them here
     scope: tuple[date, int] | None = None
     linked: tuple[Link, ...] = ()
 
@@ -78,6 +79,7 @@ def read_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -
     for name, each in shown.items():
         each.goals = goals[each.served.objective_id]
         each.may_update = name in theirs
+        each.too_many = items is None
         if items is not None:
             each.stuck = _stuck(each.linked, items)
             each.work = work_of(each.linked, items, _own(each.served, issue), each.served.epic)

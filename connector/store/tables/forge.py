@@ -16,7 +16,8 @@ class ForgeInstallation(Base):
     """One installation of our Forge app on one site. Its id changes when the app is installed anew; the site's cloud id does not.
 
     ``state``: "waiting" (an admin must accept the site) · "active" · "silent" (its hourly calls stopped; it may be uninstalled) ·
-    "replaced" (the app was installed anew) · "refused" (by an admin). ``system_token``: sealed, acts as the app's own user until ``token_ends_at``.
+    "replaced" (the app was installed anew) · "refused" (by an admin). ``system_token``: sealed, acts as the app's own user until
+    ``token_ends_at``.
     The connection that it works for refers to it.
     """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.domain import wording
+from connector.services.forge import issue_reading
 from connector.services.forge.issue_links import NAMED, Issue
 from connector.services.forge.issue_reading import Shown
 from connector.services.forge.issue_work import Part, Work
@@ -60,6 +61,8 @@ def folded(each: Shown) -> str:
         stored = each.facts.row.source or {}
         if stored.get("total") and stored.get("done") is not None:
             return f"{wording.plain_number(stored['done'], 0)} of {_things(stored['total'], 'linked item')} done"
+        if each.too_many:
+            return f"Together more than {_things(issue_reading.MOST_ITEMS, 'linked issue')}: not counted here"
         if any(link.broken for link in each.linked):
             return "Linked issues cannot be read now"
         return "No linked issues yet" if all(link.listed for link in each.linked) else "Linked issues were not read yet"

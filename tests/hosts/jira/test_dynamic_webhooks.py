@@ -19,8 +19,10 @@ URL = "https://okr.acme.example/webhooks/acme-jira"
 BACK = "https://okr.acme.example/sign-in/atlassian/callback"
 DAY = 86_400
 
+SCOPES = " ".join(oauth.SCOPES)
 
-def permitted(url, sandbox, scopes=" ".join(oauth.SCOPES)):
+
+def permitted(url, sandbox, scopes=SCOPES):
     client, secret = sandbox.permissions.client
     code = sandbox.permissions.give(BACK, scopes)
     how = {"budget": Budget("consent"), "allow_private": True}

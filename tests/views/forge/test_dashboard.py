@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from connector.services.forge.dashboard import VIEWS
 from connector.store.tables import Cycle, Forum, KeyResult, Objective, Team
 from tests.support.board import FORUMS, THIRTY, fill
 from tests.support.forge import ALICE, CHARLIE, STRANGER, Forge, forge_site
+from tests.support.fragments import words
 
 WORDS = {"At risk": "at_risk", "Stalled": "stalled", "On track": "on_track", "Closed": "closed"}
 MOST_STATEMENTS = 20
@@ -41,23 +41,6 @@ def shown(forge: Forge, account: str = ALICE, **config: Any) -> str:
     assert answer.status_code == 200, answer.text
     html: str = answer.json["html"]  # type: ignore[index]
     return html
-
-
-class Text(HTMLParser):
-    """The words of a fragment, in one line."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-
-def words(html: str) -> str:
-    reader = Text()
-    reader.feed(html)
-    return " ".join(" ".join(reader.parts).split())
 
 
 def lists(html: str) -> dict[str, list[str]]:
@@ -363,90 +346,3 @@ def statements(forge: Forge) -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(engine, "before_cursor_execute", note)
-
-
-# --- settings --------------------------------------------------------------------------------------------------------------------
-
-
-def test_the_form_offers_what_there_is_and_says_how_much_it_shows(site: Forge) -> None:
-    answer = site.call("POST", "/forge/v1/dashboard/config", {"config": {}}).json
-    assert answer
-    html = answer["html"]
-    assert 'data-post="/forge/v1/dashboard/config/check"' in html
-    for label in ("View", "Review forum", "Team", "Cycle", "Key result", "Objective", "Order", "Lists", "Load anew"):
-        assert re.search(rf"<label[^>]*>{label}", html), label
-    for name in ("Growth", "Product review", "2026-Q4", "App store rating"):
-        assert f">{name}</option>" in html
-    assert "30 key results: 7 at risk, 4 stalled, 5 cannot tell, 13 on track, 1 closed." in words(html)
-
-
-def test_settings_are_kept_as_ids_with_defaults_filled_in(site: Forge) -> None:
-    form = {
-        "view": "card",
-        "team": "",
-        "forum": "",
-        "cycle": "",
-        "key_result": "annual plans",
-        "objective": "",
-        "refresh": "60",
-        "sort": "gap",
-    }
-    for body in (form, {"config": form}):
-        kept = site.call("POST", "/forge/v1/dashboard/config/check", body).json
-        assert kept
-        assert kept["config"] == {
-            "view": "card", "team": "", "cycle": "", "forum": "", "objective": "", "key_result": "kr-1", "sort": "gap", "group": "state",
-            "refresh": 60,
-        }  # fmt: skip
-        assert "Annual plans sold" in shown(site, **kept["config"])
-
-
-@pytest.mark.parametrize(
-    ("given", "field", "says"),
-    [
-        ({"view": "x"}, "view", "choose one of the list: Triage, Pre-read"),
-        ({"sort": "x"}, "sort", "choose one of the list"),
-        ({"team": "999"}, "team", "this team is not here any more"),
-        ({"forum": "x"}, "forum", "this forum is not here any more"),
-        ({"cycle": "999"}, "cycle", "this cycle is not here any more"),
-        ({"key_result": "rate"}, "key_result", "3 key results match"),
-        ({"key_result": "nothing of the kind"}, "key_result", "no key result has this title"),
-        ({"objective": "what customers feel"}, "objective", "5 objectives match"),
-        ({"refresh": "1441"}, "refresh", "enter whole minutes from 0"),
-        ({"refresh": "-1"}, "refresh", "enter whole minutes from 0"),
-        ({"refresh": True}, "refresh", "enter whole minutes from 0"),
-        ({"view": "x" * 300}, "view", "choose one of the list"),
-    ],
-)
-def test_settings_that_cannot_be_kept_come_back_with_what_is_wrong_at_its_field(
-    site: Forge, given: dict[str, Any], field: str, says: str
-) -> None:
-    answer = site.call("POST", "/forge/v1/dashboard/config/check", given)
-    assert answer.status_code == 422
-    html = answer.json["html"]  # type: ignore[index]
-    assert f'id="e-{field}"' in html
-    assert re.search(rf'name="{field}"[^>]*aria-invalid="true"', html)
-    assert says in words(html)
-
-
-def test_every_fault_is_said_at_once_and_what_was_chosen_stays(site: Forge) -> None:
-    answer = site.call("POST", "/forge/v1/dashboard/config/check", {"view": "x", "team": "999", "refresh": "60"})
-    html = answer.json["html"]  # type: ignore[index]
-    assert 'id="e-view"' in html
-    assert 'id="e-team"' in html
-    assert "999 (not here any more)" in html
-    assert re.search(r'<option value="60" selected>', html)
-
-
-def test_a_form_that_is_opened_again_shows_what_went_stale(site: Forge) -> None:
-    html = site.call("POST", "/forge/v1/dashboard/config", {"config": {"team": "999", "view": "tree"}}).json["html"]  # type: ignore[index]
-    assert "this team is not here any more" in words(html)
-    assert re.search(r'<option value="tree" selected>', html)
-
-
-def test_the_preview_is_a_sentence(site: Forge) -> None:
-    with site.company.runtime.store.read() as session:
-        team = str(session.scalars(select(Team.id).where(Team.name == "Growth")).one())
-    told = site.call("POST", "/forge/v1/dashboard/config/preview", {"team": team, "view": "tree"}).json
-    assert told == {"html": "4 key results: 2 at risk, 1 stalled, 1 on track."}
-    assert site.call("POST", "/forge/v1/dashboard/config/preview", {"team": "999"}).json == {"html": "Something above needs a look."}

@@ -247,6 +247,13 @@ def test_too_many_items_to_count_leave_the_stored_counts(scene: IssueScene, monk
     assert "of the work" not in text
 
 
+def test_too_many_context_items_are_told_and_not_taken_for_none(scene: IssueScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issue_reading, "MOST_ITEMS", 3)
+    scene.company.key_result("kr-context")
+    scene.map("kr-context", [OTHER], measure="done_share", mode="context")
+    assert "Together more than 3 linked issues: not counted here" in scene.text(OTHER)
+
+
 # --- to whom ---------------------------------------------------------------------------------------------------------------
 
 
