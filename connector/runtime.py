@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.hosts.base import ConnectionSettings, Dialect, Host
 from connector.hosts.goals import Goals
@@ -53,7 +54,10 @@ class Runtime:
         """This installation's stable id: part of what we write into hosts, made once and kept in the database."""
         if not self._instance:
             with self.store.write() as session:
-                row = session.scalar(select(Counter).where(Counter.name == "instance"))
+                # Two processes that start on an empty database must not make two: the second waits here for the first's commit.
+                insert = postgresql.insert if self.store.engine.dialect.name == "postgresql" else sqlite.insert
+                session.execute(insert(Counter).values(name="instance-made", labels="", value=1.0).on_conflict_do_nothing())
+                row = session.scalar(select(Counter).where(Counter.name == "instance").order_by(Counter.labels).limit(1))
                 if row is None:
                     row = Counter(name="instance", labels=os.urandom(5).hex(), value=1.0)
                     session.add(row)

@@ -18,7 +18,7 @@ from connector.store import reads
 from connector.store.tables import Person
 from connector.store.visibility import sees_key_result
 
-_CHECK_IN_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed", "doubt")
+_CHECK_IN_FIELDS = ("value", "confidence", "blocker", "decision", "comment", "as_of", "delayed", "doubt", "milestones")
 
 
 def _page(call: Call, read: Any, **more: Any) -> Answer:

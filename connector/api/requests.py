@@ -95,6 +95,13 @@ class CheckInBody(Given):
     """
 
     value: Annotated[float | bool | None, BeforeValidator(_number_only), Field(description="in the key result's unit")] = None
+    milestones: Annotated[
+        dict[str, bool] | list[str | int] | None,
+        Field(
+            description="steps of a milestone key result that no mapping feeds: title or index (from 0) → done or not, others stay; or the "
+            "list of all that are done. Absent: as they are"
+        ),
+    ] = None
     confidence: Annotated[Any, BeforeValidator(_number_only), WithJsonSchema(_CONFIDENCE)] = None
     blocker: Annotated[Text | None, Field(description="one line, 280 characters; absent means none")] = None
     decision: Annotated[Any, WithJsonSchema(_DECISION)] = None

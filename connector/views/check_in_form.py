@@ -5,7 +5,6 @@ One template, one way in: the places differ in where the form is sent and how it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +24,7 @@ from connector.services.check_ins import Filed, Opening, file_check_in, open_for
 from connector.services.check_ins.form_key import FormKey, make_key, read_key
 from connector.services.check_ins.opening import over_text, read_seen
 from connector.services.facts import load_facts
+from connector.views import check_in_entries as entries
 from connector.views.query import ASKS, MOVES, KeyResultView, Known, load_key_result
 from connector.web.forms import Form, plain
 
@@ -95,6 +95,7 @@ def fresh(shown: Shown) -> Form:
     today = shown.now.astimezone(zone).date().isoformat()
     values = {"as_of": today, "shown_day": today, "seen": opening.seen, **values}
     form = Form({**values, "key": _new_key(shown)})
+    entries.show_steps(opening, form)
     if opening.draft is not None:
         _mark_missing(form, _typed(shown, form)[0])
     return form
@@ -113,22 +114,6 @@ def value_text(definition: Definition, value: float | None) -> str:
     if definition.kind is Kind.YES_NO:
         return "yes" if wording.current_text(definition, value) == "done" else "no"
     return wording.plain_number(value, display_decimals(definition)).replace(wording.THIN_GAP, "").replace(wording.MINUS, "-")
-
-
-def of_json(body: Any) -> Form:
-    """A form that a bundle sent as a JSON object: texts, or lists where a name stood several times. Raises ``InputError``."""
-    if not isinstance(body, Mapping):
-        raise InputError("send the form as a JSON object")
-    values: dict[str, str] = {}
-    for name, given in body.items():
-        last = given[-1] if isinstance(given, list) and given else given
-        if last is None or isinstance(last, list | dict):
-            continue
-        text = plain(last)
-        if len(text) > 20_000 or "\x00" in text:
-            raise InputError("is longer than 20000 characters, or holds a sign that text must not hold", where=str(name))
-        values[str(name)] = text
-    return Form(values)
 
 
 def _typed(shown: Shown, form: Form) -> tuple[CheckInDraft | None, dict[str, Any]]:
@@ -153,7 +138,9 @@ def _typed(shown: Shown, form: Form) -> tuple[CheckInDraft | None, dict[str, Any
 
 def _value(shown: Shown, form: Form) -> Any:
     definition, text = shown.opening.definition, form["value"].strip()
-    if definition.kind is Kind.MILESTONES:
+    if shown.opening.stepwise:
+        return entries.steps_value(shown.opening, form)
+    if definition.kind is Kind.MILESTONES:  # counted from mapped items
         return shown.opening.facts.row.current
     seen = read_seen(form["seen"])
     if text and text == form["shown_value"] and seen is not None and seen[1] is not None:
@@ -206,6 +193,7 @@ def save(shown: Shown, form: Form) -> Saved | None:
             viewer=viewer,
             seen=form["seen"],
             opened_at=opened.opened_at,
+            ticks=entries.typed_ticks(shown.opening, form),
         )
     except Stale as stale:
         _conflict(shown, form, stale, opened.opened_at)
@@ -213,7 +201,7 @@ def save(shown: Shown, form: Form) -> Saved | None:
     except InputError as error:
         form.errors.setdefault(error.where, f"{error.message[:1].upper()}{error.message[1:]}.")
         return None
-    return Saved(filed, _said(shown, draft, filed))
+    return Saved(filed, _said(entries.promised(shown.opening, form), draft, filed))
 
 
 def _require(shown: Shown) -> None:
@@ -242,7 +230,7 @@ def _no_change(shown: Shown, form: Form) -> None:
     if last is None or form["decision"] not in ("", wanted):
         form.errors["decision"] = "The button and the choice say different things: choose one and save."
         return
-    if _value(shown, form) != shown.opening.facts.row.current:
+    if entries.steps_touched(shown.opening, form) if shown.opening.stepwise else _value(shown, form) != shown.opening.facts.row.current:
         changed.append("value")
     if form["confidence"] != plain(last.confidence):
         changed.append("confidence")
@@ -257,6 +245,8 @@ def _no_change(shown: Shown, form: Form) -> None:
 def _conflict(shown: Shown, form: Form, stale: Stale, opened_at: datetime) -> None:
     """Both versions, the entries kept; the next save files them."""
     form.stale = stale
+    if entries.FIELD in stale.theirs:
+        entries.keep_steps(form, stale.theirs[entries.FIELD])
     form.values["seen"] = stale.version
     form.values["key"] = _new_key(shown, opened_at)
     if set(stale.theirs) == {"value"}:  # the source moved on: what was left as shown follows it
@@ -266,10 +256,9 @@ def _conflict(shown: Shown, form: Form, stale: Stale, opened_at: datetime) -> No
     form.values.pop("no_change", None)
 
 
-def _said(shown: Shown, draft: CheckInDraft | None, filed: Filed) -> str:
+def _said(definition: Definition, draft: CheckInDraft | None, filed: Filed) -> str:
     if filed.draft:
         return f"Saved as a draft. It does not count yet, still to add: {asking.missing_text(filed.missing)}."
-    definition = shown.opening.definition
     value = draft.value if draft is not None else None
     parts = [wording.current_text(definition, value)] if value is not None else []
     if draft is not None and draft.confidence is not None:
@@ -284,7 +273,7 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
     """What the templates of the form ask for."""
     opening, view, zone = shown.opening, shown.view, shown.runtime.settings.zone
     definition, last = opening.definition, opening.last
-    probe = Form(dict(form.values))  # the form's own errors are told at its fields
+    probe = Form(dict(form.values), form.lists)  # the form's own errors are told at its fields
     draft, _ = _typed(shown, probe)
     value = _readable(shown, probe, draft)
     movement = opening.movement(value)
@@ -293,6 +282,7 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
     moved = wording.movement_text(definition, movement, base.value if base else None, value, base.as_of if base else None, zone)
     word, _, rest = moved.partition(", ")
     bound = definition.kind in BOUND_KINDS
+    counted = wording.current_text(entries.promised(opening, form), value) if opening.stepwise else ""
     return {
         "at": shown.place,
         "kr": view,
@@ -304,6 +294,8 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
         "expected_text": _expected_text(view),
         "moves": "" if bound else MOVES[movement] if movement else "not known",
         "moved": moved if bound or movement is None else rest,
+        "steps": entries.step_rows(opening, form),
+        "counted": counted,
         "moved_word": word,
         "asked": asking.questions(
             definition,
@@ -377,13 +369,15 @@ def _same_again(opening: Opening) -> list[tuple[str, str]]:
 
 def _theirs(shown: Shown, form: Form) -> list[tuple[str, str, str]]:
     """Field, what is saved now, what was typed: where they differ."""
+    steps = entries.steps_differing(shown.opening, form)
     if form.stale is None or "at" not in form.stale.theirs:
-        return []
+        return steps
     theirs, definition = form.stale.theirs, shown.opening.definition
     shown_value = wording.current_text(definition, theirs["value"]) if theirs["value"] is not None else "not told"
-    typed = _readable(shown, Form(dict(form.values)), None)
+    typed = _readable(shown, Form(dict(form.values), form.lists), None)
+    value = ("Value", shown_value, wording.current_text(definition, typed) if typed is not None else form["value"])
     rows = [
-        ("Value", shown_value, wording.current_text(definition, typed) if typed is not None else form["value"]),
+        *(steps if shown.opening.stepwise else [value]),
         ("Confidence", plain(theirs["confidence"]), form["confidence"]),
         ("Blocker", theirs["blocker"] or "none", form["blocker"].strip() or "none"),
         ("Decision", asking.DECISION_WORDS[theirs["decision"]], asking.DECISION_WORDS.get(form["decision"], "")),

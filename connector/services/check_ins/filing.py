@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -14,13 +15,25 @@ from sqlalchemy.orm import Session
 from connector.domain import scoring
 from connector.domain.checkin import CheckInDraft, parse_check_in
 from connector.domain.rights import Viewer
+from connector.domain.steps import Ticks, state_of
 from connector.errors import Conflict, InputError, NotFound, StoreUnavailable
 from connector.runtime import Runtime
 from connector.services.changes import Stale
 from connector.services.check_ins.blockers import link_of
 from connector.services.check_ins.doubts import open_doubt, seal_doubt
-from connector.services.check_ins.opening import base_of, over_text, read_seen, seen_text
+from connector.services.check_ins.opening import base_of, open_draft, over_text, read_seen, seen_text
 from connector.services.check_ins.rights import require_check_in
+from connector.services.check_ins.steps import (
+    FIELD,
+    Stepping,
+    form_address,
+    marks_of,
+    read_steps,
+    stepwise,
+    told_ticks,
+    waiting_ticks,
+    write_ticks,
+)
 from connector.services.facts import Facts, load_facts
 from connector.services.rollup import roll_up_dirty
 from connector.store import work
@@ -51,6 +64,7 @@ class _Told:
     source: str
     identity: str
     opened_at: datetime | None
+    steps: Stepping | None  # what it does with the steps, where these are the value
 
 
 def file_check_in(
@@ -65,6 +79,7 @@ def file_check_in(
     viewer: Viewer | None = None,
     seen: str | None = None,
     opened_at: datetime | None = None,
+    ticks: Ticks | None = None,
 ) -> Filed:
     """File an update of ``author`` (an e-mail address, "" for none known).
 
@@ -74,6 +89,8 @@ def file_check_in(
     ``token`` is the name of the API token that says so: the audit trail names it as who did this, and the author beside it.
     Whether it may speak for ``author`` is for the caller to know. ``viewer``: who asks; their right is checked here, None for commands
     on the machine itself. ``seen``: what a form was shown with, so that an update in between is noticed. ``opened_at``: when.
+    ``ticks``: the steps of a form, all of them; a script says ``milestones`` in ``data`` instead. An update that says nothing of steps
+    leaves them as they are, or as the draft has them that it completes.
 
     Raises ``InputError`` for bad fields, ``NotFound`` for an unknown key result or person, ``Forbidden``, ``Conflict`` when the cycle
     is over, ``Stale`` when somebody checked in since the form was shown.
@@ -91,10 +108,11 @@ def file_check_in(
         facts = load_facts(session, [key_result_id], computing=False).get(key_result_id)
         if facts is None:
             raise NotFound(f"there is no key result {key_result_id!r}")
-        told = _Told(
-            parse_check_in(data, facts.definition), _author(session, author), token or author or source, source, identity, opened_at
-        )
-        if before is not None and _same(runtime, before, told):
+        person = _author(session, author)
+        steps = _steps(runtime, session, facts, data, before, person, ticks)
+        fields = {name: value for name, value in data.items() if name != FIELD} | ({"value": steps.value} if steps is not None else {})
+        told = _Told(parse_check_in(fields, facts.definition), person, token or author or source, source, identity, opened_at, steps)
+        if before is not None and _same(runtime, session, before, told):
             return Filed(before.id, before.draft, told.draft.missing(), repeated=True)
         if over := over_text(facts, runtime):
             raise Conflict(over)
@@ -151,8 +169,26 @@ def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, befor
     session.add(row)
     session.flush()
     if not row.draft:
-        _moved(session, facts.row, row, told.person.email if told.person else told.source, now)
+        write_ticks(session, facts.row, told.steps.changes if told.steps else {}, told.speaker, now)
+        _moved(
+            session, facts.row, row, told.person.email if told.person else told.source, now, told.steps.explained() if told.steps else {}
+        )
     return row
+
+
+def _steps(
+    runtime: Runtime,
+    session: Session,
+    facts: Facts,
+    data: dict[str, Any],
+    before: CheckIn | None,
+    person: Person | None,
+    ticks: Ticks | None,
+) -> Stepping | None:
+    """What the update does with the steps: what it says itself, on top of what waits in the author's draft."""
+    draft = before if before is not None and before.draft else open_draft(session, facts.row.id, person.id if person else None)
+    waiting = waiting_ticks(session, draft) if stepwise(facts) else {}
+    return read_steps(facts, data, waiting, ticks, form_address(runtime.settings.base_url, facts.row.id))
 
 
 def _note(session: Session, row: CheckIn, told: _Told, token: str, now: datetime) -> None:
@@ -164,7 +200,7 @@ def _note(session: Session, row: CheckIn, told: _Told, token: str, now: datetime
             action="check_in",
             entity="key_result",
             entity_id=row.key_result_id,
-            after={"check_in": row.id, "draft": row.draft} | speaker,
+            after={"check_in": row.id, "draft": row.draft} | speaker | ({"steps": told.steps.told()} if told.steps else {}),
         )
     )
 
@@ -202,7 +238,7 @@ def _completed(session: Session, key_result_id: str, was: str) -> int | None:
     return next((int(after["draft"]) for after in entries if after and after.get("was") == was), None)
 
 
-def _same(runtime: Runtime, row: CheckIn, told: _Told) -> bool:
+def _same(runtime: Runtime, session: Session, row: CheckIn, told: _Told) -> bool:
     """Whether a request that came again says what its first coming said."""
     draft = told.draft
     return (
@@ -214,6 +250,7 @@ def _same(runtime: Runtime, row: CheckIn, told: _Told) -> bool:
         and (row.comment or "") == draft.comment
         and row.delayed == draft.delayed
         and open_doubt(runtime, row.doubt) == draft.doubt
+        and (told.steps is None or told_ticks(session, row) == state_of(told.steps.after.milestones))
     )
 
 
@@ -227,7 +264,10 @@ def _check_seen(session: Session, facts: Facts, seen: str, value: float | None) 
     found, current = read_seen(seen), facts.row.current
     if found is None or found[0] != (facts.check_ins[-1].id if facts.check_ins else 0):
         raise _stale(session, facts)
-    if found[1] != current and value == found[1]:
+    if stepwise(facts):  # the steps themselves, not a number that is counted from them a moment later
+        if found[2] != marks_of(facts):
+            raise Stale(_steps_now(facts), version=seen_text(found[0], current, marks_of(facts)))
+    elif found[1] != current and value == found[1]:
         raise Stale({"value": current}, version=seen_text(found[0], current))
 
 
@@ -235,12 +275,18 @@ def _stale(session: Session, facts: Facts) -> Stale:
     """What was filed since a form was shown."""
     last = facts.check_ins[-1] if facts.check_ins else None
     if last is None:
-        return Stale({"value": facts.row.current}, version=seen_text(0, facts.row.current))
+        return Stale(_steps_now(facts) or {"value": facts.row.current}, version=seen_text(0, facts.row.current, marks_of(facts)))
     by = session.scalar(select(Person.name).where(Person.id == last.author_id)) if last.author_id is not None else None
     theirs = {"value": last.value, "confidence": last.confidence, "blocker": last.blocker or "", "decision": last.decision or "none"}
     return Stale(
-        {**theirs, "comment": last.comment or "", "at": last.created_at}, version=seen_text(last.id, facts.row.current), by=by or "somebody"
+        {**theirs, **_steps_now(facts), "comment": last.comment or "", "at": last.created_at},
+        version=seen_text(last.id, facts.row.current, marks_of(facts)),
+        by=by or "somebody",
     )
+
+
+def _steps_now(facts: Facts) -> dict[str, Any]:
+    return {FIELD: state_of(facts.definition.milestones)} if stepwise(facts) else {}
 
 
 def _seconds(opened_at: datetime | None, now: datetime) -> int | None:
@@ -259,7 +305,7 @@ def _author(session: Session, email: str) -> Person | None:
     return person
 
 
-def _moved(session: Session, key_result: KeyResult, row: CheckIn, actor: str, now: datetime) -> None:
+def _moved(session: Session, key_result: KeyResult, row: CheckIn, actor: str, now: datetime, explained: Mapping[str, Any]) -> None:
     """A check-in with a value is a reading too, also when it confirms the number that was there."""
     if row.value is not None:
         latest = select(Reading.value).where(Reading.key_result_id == key_result.id).order_by(Reading.id.desc()).limit(1)
@@ -273,6 +319,6 @@ def _moved(session: Session, key_result: KeyResult, row: CheckIn, actor: str, no
                 day=row.as_of.astimezone(UTC).date(),
                 recorded_at=now,
                 actor=actor,
-                source={"check_in": row.id},
+                source={"check_in": row.id, **explained},
             )
         )

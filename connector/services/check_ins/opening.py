@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 from connector.domain import scoring
 from connector.domain.model import Definition, Movement
 from connector.domain.rights import Viewer
+from connector.domain.steps import Ticks, ticked
 from connector.runtime import Runtime
 from connector.services.check_ins.blockers import Blocker, offered_blockers
 from connector.services.check_ins.doubts import open_doubt
 from connector.services.check_ins.rights import may_check_in, why_not
+from connector.services.check_ins.steps import marks_of, stepwise, waiting_ticks
 from connector.services.facts import HISTORY, Facts, cycle_end_moment
 from connector.store.tables import CheckIn, Person, Reading
 
@@ -38,6 +40,7 @@ class Opening:
     """A key result as the form shows it. ``check_ins`` are rows of (CheckIn, author's name), those that count, oldest first.
 
     ``refusal``: why nobody or this viewer does not update it, "" when they do · ``seen``: what the form carries along to notice changes.
+    ``ticks``: what one's own draft says of the steps, where these are the value (``stepwise``).
     """
 
     facts: Facts
@@ -48,6 +51,8 @@ class Opening:
     draft: CheckIn | None = None
     refusal: str = ""
     blockers: Sequence[Blocker] = field(default_factory=list)
+    stepwise: bool = False
+    ticks: Ticks = field(default_factory=dict)
 
     @property
     def definition(self) -> Definition:
@@ -78,22 +83,26 @@ def open_form(session: Session, runtime: Runtime, viewer: Viewer, facts: Facts) 
     if not refusal and not may_check_in(session, viewer, ident):
         refusal = why_not(viewer, facts.owner.name if facts.owner else "")
     draft = None if refusal else open_draft(session, ident, viewer.person_id)
+    ticks = waiting_ticks(session, draft) if stepwise(facts) else {}
     return Opening(
         facts=facts,
         check_ins=check_ins,
         base=base_of(session, ident, [row for row, _ in check_ins]),
-        prefilled=_prefilled(runtime, facts, last, draft),
-        seen=seen_text(last.id if last else 0, facts.row.current),
+        prefilled=_prefilled(runtime, facts, last, draft, ticks),
+        seen=seen_text(last.id if last else 0, facts.row.current, marks_of(facts)),
         draft=draft,
         refusal=refusal,
         blockers=[] if refusal else offered_blockers(session, [link.id for link in facts.links]),
+        stepwise=stepwise(facts),
+        ticks=ticks,
     )
 
 
 def carried_over(facts: Facts, last: CheckIn | None, draft: CheckIn | None = None) -> dict[str, Any]:
     """Value, confidence and blocker as a form would show them before anybody typed; the decision is never among them.
 
-    For commands in comments too: what a command does not say is what the form would have shown. Missing names are not known.
+    For commands in comments too: what a command does not say is what the form would have shown. Missing names are not known; the value
+    of steps is none of them, since whoever files counts it.
     """
     carried: dict[str, Any] = {
         "value": facts.row.current,
@@ -103,11 +112,15 @@ def carried_over(facts: Facts, last: CheckIn | None, draft: CheckIn | None = Non
     if draft is not None:
         told = {"value": draft.value, "confidence": draft.confidence, "blocker": draft.blocker or ""}  # an empty one was taken away
         carried |= {name: value for name, value in told.items() if value is not None}
+    if stepwise(facts):
+        del carried["value"]
     return {name: value for name, value in carried.items() if value is not None}
 
 
-def _prefilled(runtime: Runtime, facts: Facts, last: CheckIn | None, draft: CheckIn | None) -> dict[str, Any]:
+def _prefilled(runtime: Runtime, facts: Facts, last: CheckIn | None, draft: CheckIn | None, ticks: Ticks) -> dict[str, Any]:
     shown = carried_over(facts, last, draft)
+    if stepwise(facts):
+        shown["value"] = scoring.milestones_value(ticked(facts.definition, ticks).milestones)
     if draft is not None:
         more = {"decision": draft.decision, "comment": draft.comment, "doubt": open_doubt(runtime, draft.doubt)}
         shown |= {name: value for name, value in more.items() if value}
@@ -159,15 +172,16 @@ def over_text(facts: Facts, runtime: Runtime) -> str:
     return ""
 
 
-def seen_text(check_in: int, value: float | None) -> str:
-    """The last check-in and the value that a form was shown with."""
-    return f"{check_in}:{'' if value is None else repr(value)}"
+def seen_text(check_in: int, value: float | None, marks: str = "") -> str:
+    """The last check-in, the value and, where they are ticked, the steps that a form was shown with."""
+    return f"{check_in}:{'' if value is None else repr(value)}" + (f":{marks}" if marks else "")
 
 
-def read_seen(text: str) -> tuple[int, float | None] | None:
+def read_seen(text: str) -> tuple[int, float | None, str] | None:
     """What ``seen_text`` made; None for anything else, which then counts as outdated."""
-    check_in, colon, value = text.partition(":")
+    check_in, colon, rest = text.partition(":")
+    value, _, marks = rest.partition(":")
     try:
-        return (int(check_in), float(value) if value else None) if colon else None
+        return (int(check_in), float(value) if value else None, marks) if colon else None
     except ValueError:
         return None

@@ -23,6 +23,7 @@ from connector.hosts.base import Comment
 from connector.runtime import Runtime
 from connector.services.check_ins import file_check_in, updatable, why_not
 from connector.services.check_ins.opening import carried_over, open_draft, over_text
+from connector.services.check_ins.steps import NO_NUMBER, form_address, stepwise
 from connector.services.comment_commands import answers
 from connector.services.facts import Facts, load_facts
 from connector.services.forge.issue_links import key_results_of_issue
@@ -173,6 +174,8 @@ def _prepared(
         fields = _carried(session, known, place.person) | said
         for fault in check_in_faults(fields, known.definition):
             mistakes.append(f"{fault.field}: {fault.message}")
+        if stepwise(known) and command.value is not None:
+            mistakes.append(f"value: {NO_NUMBER}: {form_address(runtime.settings.base_url, name)}")
         identity, repeated = _identity(session, place, row, name, Spoken((command,)).digest)
         if not repeated and (newer := _newer(session, place, known)):
             return [], mistakes, answers.too_late(name, newer, runtime.settings.zone)
@@ -270,7 +273,7 @@ def _filed(runtime: Runtime, place: _Place, update: _Update, *, several: bool) -
     panel = describe_key_result(facts, runtime.settings.base_url, runtime.now(), runtime.settings.zone)
     if row is None:  # a draft that was completed another way since
         return False, answers.status_text(panel)
-    carried = frozenset(update.fields) - frozenset(update.command.said())
+    carried = (frozenset(update.fields) | {"value"}) - frozenset(update.command.said())
     if row.draft:
         missing = [each for each in filed.missing if each not in update.fields] or list(filed.missing)
         return True, answers.draft_text(panel, row, facts.definition, carried, missing, name if several else "")

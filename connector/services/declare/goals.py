@@ -223,7 +223,7 @@ def _key_result(notes: Notes, data: Any, where: str, known: Known) -> DeclaredKe
     if len(notes.errors) > before or not (name and title and owner and definition):
         return None
     weight = 1.0 if weight is None else weight
-    return DeclaredKeyResult(name, title, owner, definition, weight, cadence or Cadence.WEEKLY, tuple(drafts), said)
+    return DeclaredKeyResult(name, title, owner, definition, weight, cadence or Cadence.WEEKLY, tuple(drafts), said, silent)
 
 
 # --- mappings ------------------------------------------------------------------------------------------------------------------

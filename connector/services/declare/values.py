@@ -88,6 +88,7 @@ class DeclaredKeyResult:
     cadence: Cadence
     mappings: tuple[DeclaredMapping, ...] = ()
     said: Mapping[str, Any] = field(default_factory=dict)  # by_hand
+    silent: frozenset[int] = frozenset()  # milestones of which the file does not say whether they are done
 
 
 @dataclass(frozen=True, slots=True)

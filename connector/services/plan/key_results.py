@@ -133,6 +133,8 @@ def _update(
 ) -> Saved:
     work, now = WorkToDo(), runtime.now()
     with runtime.store.write() as session:
+        # Steps are ticked in check-ins: one of the same moment is waited for, so that this change does not undo its ticks.
+        session.execute(select(KeyResult.id).where(KeyResult.id == ident).with_for_update())
         row, above, owner = find(session, viewer, ident)
         before = view_of(row, owner)
         check_version(before, version, by=saving.last_actor(session, ENTITY, ident))

@@ -8,7 +8,7 @@ from connector.errors import InputError, NotFound
 from connector.services.forge import rights
 from connector.services.forge.caller import Caller
 from connector.services.forge.issue_links import key_results_of_issue
-from connector.views import check_in_form as forms
+from connector.views import check_in_entries, check_in_form as forms
 from connector.views.forge.blueprint import answer, blueprint
 from connector.views.forge.door import caller, for_person
 from connector.web.context import runtime
@@ -68,7 +68,7 @@ def _form() -> Form:
     body = request.get_json(silent=True)
     if body is None:
         raise InputError("send the form as a JSON object")
-    return forms.of_json(body)
+    return check_in_entries.of_json(body)
 
 
 def _why(form: Form) -> str:

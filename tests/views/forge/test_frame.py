@@ -46,7 +46,7 @@ NEW = {"key_result": "kr-setup", "connection": "acme-jira", "kind": "epics", "ep
 
 def test_the_page_of_a_project_begins_with_what_it_feeds_and_leads_to_the_editor(site: Forge) -> None:
     begun = site.call("POST", "/forge/v1/page/start", json={"area": "project"}, project="ACME").json
-    assert begun == {"path": "/mappings/projects/acme-jira/ACME"}
+    assert begun == {"path": "/mappings/projects/acme-jira/ACME", "base": site.company.runtime.settings.base_url}
     page = show(site, begun["path"])
     assert (page["status"], page["title"]) == (200, "Mappings of ACME · okr-connector")
     assert "No work of ACME feeds a key result yet." in page["html"]
@@ -130,7 +130,7 @@ def test_other_bodies_are_refused_in_words(site: Forge, body: Any) -> None:
 
 
 def test_the_admin_page_asks_jira_whether_the_caller_administers_it(site: Forge) -> None:
-    assert site.call("POST", "/forge/v1/page/start", json={"area": "admin"}, account=ALICE).json == {"path": "/connections/acme-jira"}
+    assert site.call("POST", "/forge/v1/page/start", json={"area": "admin"}, account=ALICE).json["path"] == "/connections/acme-jira"
     assert show(site, "/connections/acme-jira", area="admin")["status"] == 200
     site.person("bob@acme.example", BOB, "admin")  # an admin of ours is not one of Jira
     assert site.call("POST", "/forge/v1/page/start", json={"area": "admin"}, account=BOB).status_code == 403
