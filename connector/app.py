@@ -28,7 +28,7 @@ from connector.problems import problem
 from connector.runtime import Runtime
 from connector.services.sign_in import sessions
 from connector.web import limits
-from connector.web.gate import common
+from connector.web.gate import KEY, common, inside, keep_inside
 from connector.web.navigation import entries
 from webhooks.views import make_blueprint
 
@@ -87,7 +87,9 @@ class PageSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie when a page changed its session."""
+        """Write the cookie when a page changed its session. One that a frame carries off never signs anybody in."""
+        if inside() is not None:
+            session.pop(KEY, None)
         if not self.is_null_session(session):
             super().save_session(app, session, response)
 
@@ -104,6 +106,7 @@ def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__)  # its templates and static files lie beside this module
     app.url_map.converters["int"] = RowNumber
     _configure(app, runtime)
+    app.before_request(keep_inside)  # before anything else looks at the request
     app.extensions["runtime"] = runtime
     registry = app.extensions["prometheus"] = CollectorRegistry()
     app.register_blueprint(make_blueprint(runtime, registry))

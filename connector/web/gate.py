@@ -6,6 +6,7 @@ Every blueprint of pages calls ``guard`` once; a view that changes or shows more
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -21,10 +22,41 @@ from connector.services.tokens import verify
 from connector.web.context import runtime
 
 KEY = "key"  # what the cookie calls the key of a browser session
-INSIDE = "okr.viewer"  # who asks for a page inside a host's frame; only code of ours can put this into the WSGI environment
+NOT_INSIDE = "this page is not shown inside Jira; open the connector in a tab of its own"
+INSIDE = "okr.inside"  # only code of ours can put this into the WSGI environment
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Inside:
+    """A page request that a host's frame carries: who asks, and which endpoints may answer ("plan." stands for all of a blueprint).
+
+    ``refused`` is set when another endpoint was asked for.
+    """
+
+    viewer: Viewer
+    endpoints: tuple[str, ...]
+    refused: bool = False
+
+    def may_show(self, endpoint: str) -> bool:
+        """Whether this endpoint is one of them."""
+        return any(endpoint.startswith(name) if name.endswith(".") else endpoint == name for name in self.endpoints)
+
+
+def inside() -> Inside | None:
+    """The frame that carries this request; None for a request of a browser or program."""
+    found = request.environ.get(INSIDE)
+    return found if isinstance(found, Inside) else None
+
+
+def keep_inside() -> None:
+    """Before every request: what a frame carries reaches only what is shown there, however its path is written. Raises ``Forbidden``."""
+    frame = inside()
+    if frame is not None and request.endpoint is not None and not frame.may_show(request.endpoint):
+        frame.refused = True
+        raise Forbidden(NOT_INSIDE)
 
 
 def viewer() -> Viewer:
@@ -44,9 +76,8 @@ def current_viewer() -> Viewer | None:
 
 
 def _look_up() -> Viewer | None:
-    inside = request.environ.get(INSIDE)
-    if isinstance(inside, Viewer):
-        return inside
+    if (frame := inside()) is not None:
+        return frame.viewer
     key = session.get(KEY)
     if isinstance(key, str) and (person := sessions.find(runtime(), key)) is not None:
         return person

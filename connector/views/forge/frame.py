@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, current_app, jsonify, request, url_for
 from werkzeug.test import Client, TestResponse
 
 from connector.domain.rights import Viewer
@@ -23,7 +23,7 @@ from connector.services.forge import rights
 from connector.views.forge.blueprint import blueprint
 from connector.views.forge.door import caller, for_person
 from connector.web.context import runtime
-from connector.web.gate import INSIDE
+from connector.web.gate import INSIDE, NOT_INSIDE, Inside
 
 REDIRECTS = 5
 COOKIE = "okr_session"
@@ -40,6 +40,9 @@ ADMIN = (
 )
 _PASSED = ("HX-Request", "HX-Target", "HX-Trigger", "HX-Current-URL", "Accept", "X-CSRFToken", "Content-Type")
 _GIVEN = ("HX-Redirect", "HX-Location", "HX-Refresh", "HX-Push-Url", "HX-Replace-Url", "HX-Retarget", "HX-Reswap", "HX-Trigger")
+
+_HEADER = re.compile(r"[ -~]*")
+_HALF = re.compile("[\ud800-\udfff]")
 
 _MAIN = re.compile(r'<main id="main"[^>]*>(.*)</main>', re.DOTALL)
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -58,8 +61,7 @@ def show_page() -> Response:
     anything else ``raw`` with ``type`` and ``headers``. Always ``status`` and ``jar``.
     """
     asked = _asked()
-    if asked["area"] == "admin":
-        rights.require_jira_admin(runtime(), caller())
+    _let_in(asked["area"])
     answer, path = _walk(asked, caller().viewer)
     told: dict[str, Any] = {
         "status": answer.status_code,
@@ -93,12 +95,25 @@ def start() -> Response:
     """Where the page of a module begins: ``{"path"}``, for the project that Jira shows or for the site's admin."""
     asked, base = caller(), runtime().settings.base_url
     area = _text(_given(), "area") or "project"
+    _let_in(area)
     if area == "admin":
-        rights.require_jira_admin(runtime(), asked)
-        return jsonify({"path": f"/connections/{asked.connection_name}", "base": base})
+        return jsonify({"path": url_for("connections.show", name=asked.connection_name), "base": base})
     if not asked.project:
         raise InputError("Jira did not say which project this is; open the page from a project", where="project")
-    return jsonify({"path": f"/mappings/projects/{asked.connection_name}/{asked.project}", "base": base})
+    return jsonify({"path": url_for("mappings.project", connection=asked.connection_name, key=asked.project), "base": base})
+
+
+def _let_in(area: str) -> None:
+    """Raises ``Forbidden`` for accounts that nobody knows here, and for the admin page without Jira's word that they administer it.
+
+    Pages tell titles of mapped work of every project: people of ours may read those, whoever else uses this Jira need not.
+    """
+    if not caller().known:
+        raise Forbidden(
+            "your Jira account is not known to the OKR connector yet; an admin adds it under People (panels on issues work without)"
+        )
+    if area == "admin":
+        rights.require_jira_admin(runtime(), caller())
 
 
 def _given() -> Mapping[str, Any]:
@@ -115,15 +130,16 @@ def _asked() -> dict[str, Any]:
         raise InputError("must be project or admin", where="area")
     if method not in METHODS:
         raise InputError(f"must be {' or '.join(METHODS)}", where="method")
-    _require_shown(path, method, area)
+    _require_path(path)
     headers = given.get("headers")
-    kept = {str(name).lower(): str(value)[:2000] for name, value in headers.items()} if isinstance(headers, dict) else {}
+    given_headers = headers.items() if isinstance(headers, dict) else ()
+    kept = {name.lower(): value[:2000] for name, value in given_headers if isinstance(value, str) and _HEADER.fullmatch(value)}
     return {
         "area": area,
         "method": method,
         "path": path,
         "body": _text(given, "body"),
-        "jar": _text(given, "jar"),
+        "jar": _text(given, "jar")[:4000],  # as much as a browser keeps
         "headers": {name: kept[name.lower()] for name in _PASSED if name.lower() in kept},
     }
 
@@ -132,11 +148,13 @@ def _text(given: Mapping[str, Any], name: str) -> str:
     value = given.get(name, "")
     if not isinstance(value, str):
         raise InputError("must be a text", where=name)
+    if _HALF.search(value):
+        raise InputError("holds half a letter, which is no text", where=name)
     return value
 
 
-def _require_shown(path: str, method: str, area: str) -> None:
-    """Raises ``Forbidden`` for a path that is no page of the area, ``InputError`` for one that is no path of ours."""
+def _require_path(path: str) -> None:
+    """Raises ``InputError`` for what is no path of ours. Which pages are shown is looked at where they are served: ``gate.keep_inside``."""
     parts = urlsplit(path)
     if (
         not path.startswith("/")
@@ -147,31 +165,26 @@ def _require_shown(path: str, method: str, area: str) -> None:
         or any(sign < " " for sign in path)
     ):
         raise InputError("must be a path of this connector, such as /mappings", where="path")
-    try:
-        endpoint, _ = current_app.url_map.bind("frame").match(parts.path, method=method)
-    except HTTPException:
-        return  # a page that does not exist says so itself, a missing slash is mended by a redirect
-    if not _is_among(str(endpoint), PROJECT if area == "project" else ADMIN):
-        raise Forbidden("this page is not shown inside Jira; open the connector in a tab of its own")
-
-
-def _is_among(endpoint: str, names: tuple[str, ...]) -> bool:
-    return any(endpoint.startswith(name) if name.endswith(".") else endpoint == name for name in names)
 
 
 def _walk(asked: Mapping[str, Any], viewer: Viewer) -> tuple[TestResponse, str]:
     """The answer after redirects, and the path it stands for."""
     base = runtime().settings.base_url
-    client = Client(current_app.wsgi_app, use_cookies=True)
+    # The application itself: what stands before it (a proxy's headers, the sandbox's stand-ins) is not for carried requests.
+    client = Client(partial(Flask.wsgi_app, current_app._get_current_object()), use_cookies=True)  # type: ignore[attr-defined]  # werkzeug's proxy
     domain = urlsplit(base).hostname or "localhost"
     if asked["jar"]:
         client.set_cookie(COOKIE, asked["jar"], domain=domain)
     method, path, body, headers = asked["method"], asked["path"], asked["body"], dict(asked["headers"])
-    inner = {INSIDE: viewer, "REMOTE_ADDR": request.remote_addr or ""}
+    endpoints = PROJECT if asked["area"] == "project" else ADMIN
+    frame = Inside(viewer, endpoints)
+    inner = {INSIDE: frame, "REMOTE_ADDR": request.remote_addr or ""}
     for _ in range(REDIRECTS):
         options: dict[str, Any] = {"data": body.encode()} if method == "POST" else {}
         headers.setdefault("Accept", "text/html")
         answer = client.open(path, method=method, base_url=base, headers=headers, environ_overrides=inner, **options)
+        if frame.refused:
+            raise Forbidden(NOT_INSIDE)
         if answer.status_code not in (301, 302, 303, 307, 308) or "HX-Request" in headers:
             return answer, path
         target = urlsplit(answer.headers["Location"])
@@ -180,7 +193,7 @@ def _walk(asked: Mapping[str, Any], viewer: Viewer) -> tuple[TestResponse, str]:
         path = target.path + (f"?{target.query}" if target.query else "") + (f"#{target.fragment}" if target.fragment else "")
         method, body = "GET", ""
         headers.pop("Content-Type", None)
-        _require_shown(path, method, asked["area"])
+        _require_path(path)
     raise InputError("the page redirects in a circle", where="path")
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from connector.store.tables import KeyResult, Mapping, Objective, Person
 from connector.web.gate import INSIDE
 from tests.support.forge import ALICE, BOB, CHARLIE, STRANGER, Forge, forge_site
+from tests.support.signed_in import Visit
 
 
 @pytest.fixture
@@ -93,11 +94,17 @@ def test_the_cookie_that_travels_signs_nobody_in(site: Forge) -> None:
 
 
 def test_rights_are_those_of_the_persons_role(site: Forge) -> None:
-    for account in (BOB, STRANGER):
-        page = show(site, "/mappings/projects/acme-jira/ACME", account=account)
-        assert "Leads and admins map work." in page["html"]
-        assert "/mappings/new" not in page["html"]
-        assert show(site, "/mappings/new?key_result=kr-setup", account=account)["status"] == 403
+    page = show(site, "/mappings/projects/acme-jira/ACME", account=BOB)
+    assert "Leads and admins map work." in page["html"]
+    assert "/mappings/new" not in page["html"]
+    assert show(site, "/mappings/new?key_result=kr-setup", account=BOB)["status"] == 403
+
+
+@pytest.mark.parametrize("path", ["/mappings/projects/acme-jira/ACME", "/mappings", "/key-results/kr-setup"])
+def test_an_account_that_nobody_knows_here_reads_no_titles_of_other_projects(site: Forge, path: str) -> None:
+    assert "is not known to the OKR connector" in show(site, path, account=STRANGER, status=403)["detail"]
+    begun = site.call("POST", "/forge/v1/page/start", json={"area": "project"}, account=STRANGER, project="ACME")
+    assert begun.status_code == 403
 
 
 def test_what_is_restricted_stays_hidden(site: Forge) -> None:
@@ -115,6 +122,48 @@ def test_pages_with_secrets_uploads_or_streams_are_not_shown(site: Forge, path: 
     for area in ("project", "admin"):
         refused = show(site, path, area=area, status=403)
         assert "not shown inside Jira" in refused["detail"]
+
+
+WRITTEN_OTHERWISE = (
+    *("/%70eople/tokens", "/people/%74okens", "/%61udit", "/%61udit.csv", "/%61ccount", "/%6detrics", "/%65xchange/export"),
+    *("/%65vents", "/%63onnect", "/static/app.css", "/%66orge/v1/page", "/%61pi/v1/key-results", "/sign%2din", "/health"),
+)
+
+
+@pytest.mark.parametrize("path", WRITTEN_OTHERWISE)
+def test_however_a_path_is_written_it_leads_to_nothing_else(site: Forge, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = site.call("POST", "/forge/v1/page", json={"area": "admin", "method": method, "path": path}, project="ACME")
+        assert answer.status_code == 403 or answer.json["status"] in (404, 405), answer.text  # type: ignore[index]
+
+
+def test_links_and_secrets_are_made_nowhere_in_the_frame(site: Forge) -> None:
+    page = show(site, "/people/bob@acme.example", area="admin")
+    for path in ("/%70eople/bob@acme.example/link", "/people/bob@acme.example/link", "/%63onnections/acme-jira/webhook/secret"):
+        show(site, path, area="admin", method="POST", status=403, **form(page["jar"], page["token"]))
+
+
+def test_the_cookie_never_holds_a_sign_in(site: Forge) -> None:
+    show(site, "/sign-in/once/some-key", status=403)
+    show(site, "/%73ign-in/once/some-key", method="POST", status=403)
+    bob = Visit(site.app, site.company.runtime, "bob@acme.example", "member")
+    cookie = bob.client.get_cookie("okr_session")
+    assert cookie is not None
+    jar = show(site, "/mappings/new?key_result=kr-setup", jar=cookie.value)["jar"]  # it now holds the token of the form as well
+    assert jar != cookie.value
+    browser = site.app.test_client()
+    browser.set_cookie("okr_session", jar)
+    assert browser.get("/mappings", headers={"Accept": "text/html"}).status_code == 302
+
+
+def test_half_letters_and_broken_headers_are_refused_or_left_out(site: Forge) -> None:
+    for body in (
+        {"path": "/mappings/\ud800"},
+        {"path": "/mappings", "method": "POST", "body": "a=\ud800"},
+        {"path": "/mappings", "jar": "\ud800"},
+    ):
+        assert site.call("POST", "/forge/v1/page", json=body, project="ACME").status_code == 400
+    assert show(site, "/mappings", headers={"Accept": "text/html\r\nX-Evil: 1", "HX-Target": 5})["status"] == 200
 
 
 @pytest.mark.parametrize(
