@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,11 @@ def problem(status: int, detail: str, *, title: str = "", headers: Mapping[str, 
     ``title`` defaults to the status' own phrase. Nothing secret may be given here.
     """
     document = {"type": "about:blank", "title": title or _phrase(status), "status": status, "detail": detail, **members}
-    return Response(orjson.dumps(document), status=status, headers=dict(headers or {}), content_type=CONTENT_TYPE)
+    try:
+        body = orjson.dumps(document)
+    except TypeError:  # half a sign (a lone surrogate), quoted from what was sent
+        body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(body, status=status, headers=dict(headers or {}), content_type=CONTENT_TYPE)
 
 
 def _phrase(status: int) -> str:

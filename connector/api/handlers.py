@@ -9,7 +9,7 @@ from sqlalchemy import select
 from connector.api import models, requests
 from connector.api.problems import ProblemError
 from connector.api.routing import Answer, Call, Endpoint
-from connector.domain.rights import Act
+from connector.domain.rights import Act, Viewer
 from connector.errors import Forbidden, InputError, NotFound
 from connector.services.check_ins import file_check_in, readable_doubts
 from connector.services.explain import sources
@@ -67,14 +67,14 @@ def file_update(call: Call, id: str) -> Answer:
     fields = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name in _CHECK_IN_FIELDS}
     key = call.idempotency_key or body.source_id
     try:
-        # The key result is part of the identity: one key for two key results is two check-ins.
+        # Who asks and the key result are part of the identity: one key of two people, or for two key results, is two check-ins.
         filed = file_check_in(
             call.runtime,
             id,
             fields,
             author=author,
             source="api",
-            source_id=f"{id}:{key}" if key else None,
+            source_id=f"{_asker(call.viewer)}:{id}:{key}" if key else None,
             token=call.viewer.name,
             viewer=call.viewer,
         )
@@ -82,6 +82,13 @@ def file_update(call: Call, id: str) -> Answer:
         raise InputError(str(error), where="as") from None
     data = {"id": filed.id, "key_result": id, "draft": filed.draft, "missing": list(filed.missing), "repeated": filed.repeated}
     return Answer(data, 200 if filed.repeated else 201)
+
+
+def _asker(viewer: Viewer) -> str:
+    """Whose keys these are: a person's, whichever of their tokens they use, else the token's."""
+    if viewer.person_id is not None:
+        return f"person {viewer.person_id}"
+    return f"token {viewer.token_id}" if viewer.token_id is not None else f"name {viewer.name}"
 
 
 def list_objectives(call: Call) -> Answer:

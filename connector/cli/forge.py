@@ -15,7 +15,9 @@ from connector.settings import load_settings
 TEMPLATE = Path(__file__).parents[1] / "templates" / "forge" / "manifest.yml"
 OURS = "Made by `okr-connector forge manifest`"  # a line of the template: a file with it may be replaced
 FOLDER = Path("forge")
+NOT_REGISTERED = "00000000-0000-0000-0000-000000000000"  # stands in the manifest until `forge register` writes the real id
 
+_APP_ID = re.compile(r"^\s+id:\s*[\"']?(ari:cloud:ecosystem::app/[0-9a-fA-F-]{36})", re.MULTILINE)
 _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
@@ -26,24 +28,41 @@ def forge() -> None:
 
 @forge.command()
 @click.option("--url", default="", help="Address of this connector as Atlassian reaches it, https; default is OKR_PUBLIC_URL.")
-@click.option("--app-id", default="", help="What `forge register` wrote: a UUID or the whole ARI; default is OKR_FORGE_APP_ID.")
+@click.option(
+    "--app-id",
+    default="",
+    help="What `forge register` wrote: a UUID or the whole ARI; default is OKR_FORGE_APP_ID, else what the file has. Before: none.",
+)
 @click.option("--out", default="", metavar="FILE", help="Where to write; default forge/manifest.yml, - prints it.")
 @click.option("--force", is_flag=True, help="Replace a file that this command did not make.")
 def manifest(url: str, app_id: str, out: str, force: bool) -> None:
     """Write the manifest of the Forge app for this connector."""
     settings = load_settings()
     address = checked_address(url or settings.public_url)
-    app = checked_app(app_id or settings.forge_app_id)
+    path = Path(out) if out else FOLDER / "manifest.yml"
+    app = checked_app(app_id or settings.forge_app_id or (app_in(path) if out != "-" else "") or NOT_REGISTERED)
     text = render(address, app)
     if out == "-":
         click.echo(text, nl=False)
         return
-    path = Path(out) if out else FOLDER / "manifest.yml"
     write(path, text, force=force)
+    if app.endswith(NOT_REGISTERED):
+        click.echo(f"{path} is for {address}; the app is not registered yet.")
+        click.echo(f'Next, in the folder {path.parent}: forge register "OKR connector". It writes the app\'s id into the file.')
+        return
     click.echo(f"{path} is for {address} and {app}.")
     if settings.forge_app_id != app:
         click.echo(f"Set OKR_FORGE_APP_ID={app} for the connector, else it refuses the app's calls.")
     click.echo(f"Next, in the folder {path.parent}: forge deploy --environment production, then forge install.")
+
+
+def app_in(path: Path) -> str:
+    """The app id that a manifest names already (`forge register` wrote it), "" for none."""
+    try:
+        found = _APP_ID.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return found[1] if found and not found[1].endswith(NOT_REGISTERED) else ""
 
 
 def render(address: str, app: str) -> str:

@@ -201,6 +201,7 @@ class Readiness:
             self._settings.note_address()
             if self._settings.sandbox:
                 click.echo(f"Sandbox: {self._settings.base_url}/sandbox")
+                click.echo(f"Panels inside Jira: {self._settings.base_url}/sandbox/issue/GROW-4 (built once by: make forge)")
             if self.link:
                 click.echo(f"sign in as admin once: {self.link}")
         elif not self._complained and time.monotonic() - self._begun > _PATIENCE:

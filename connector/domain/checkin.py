@@ -41,12 +41,12 @@ _ACTIVITY = frozenset(
     work worked working progress progressing progressed continue continued continuing ongoing started start starting
     held meeting meetings met discussed discussing planned planning prepared preparing reviewed reviewing finished
     completed shipped released tested testing created creating wrote writing built building developed developing
-    implemented implementing aligned aligning synced kicked
+    implemented implementing aligned aligning synced kicked workshop workshops session sessions call calls
     """.split()  # noqa: SIM905 - a list of words reads as one
 )
 _FILLER = frozenset(
     """
-    a an and are as at be by for from have has i in is it of off on our out still the this to up was we week were with
+    a an and are as at be by for from had have has i in is it of off on our out still team teams the this to up was we week were with
     """.split()  # noqa: SIM905 - a list of words reads as one
 )
 

@@ -1,7 +1,8 @@
 """Commands in comments: "/okr 64 confidence 7 blocker waiting for legal decision none" → what was said, or what could not be read.
 
 Tolerant in form and strict in meaning: what can be read in two ways is a mistake, never a guess. Only a line that begins with "/okr"
-speaks to us, so nothing that quotes or explains a command is one. Must not know key results, people or hosts.
+speaks to us, so nothing that quotes or explains a command is one. A mistake tells where it stands and of what kind it is; words are not
+repeated, since others read the answer. Must not know key results, people or hosts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, fields
 
 from connector.domain.checkin import check_in_faults
 from connector.domain.model import DecisionKind
-from connector.domain.spoken import NUMBER, read_spoken, without_quotes
+from connector.domain.spoken import MARKS, NUMBER, count_words, ordinal, read_spoken, without_quotes
 from connector.errors import InputError
 
 SIGN = "/okr"
@@ -45,7 +46,6 @@ _DECISION = re.compile(rf"(?:{'|'.join(name.replace(' ', '[ ]+') for name in _DE
 _ENDS = re.compile(r"[.!]?\s*$")
 _NO_BLOCKER = frozenset({"none", "no", "-", "no blocker"})
 _PAIRS = {'"': '"', "“": "”", "„": "“", "«": "»"}
-_SHOWN = 40  # characters of a misread piece that an answer repeats
 
 EXAMPLES = {
     "value": "value 42",
@@ -106,14 +106,16 @@ class _Reader:
     """Gathers what is said of one key result; the first word on a field counts, another one must not differ."""
 
     name: str = ""
+    about: str = ""  # the key result, for mistakes, where it is known to be one
+    place: str = ""  # the line that is read, for people
+    before: int = 0  # words of that line that were read already
     given: dict[str, object] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
 
     def take(self, what: str, value: object) -> None:
         if what in self.given and self.given[what] != value:
-            about = f" for {self.name}" if self.name else ""
-            self.mistake(f"{what} is said twice{about}, and not the same: say it once, for example “{SIGN} {EXAMPLES[what]}”")
+            self.mistake(f"{what} is said twice{self.about}, and not the same: say it once, for example “{SIGN} {EXAMPLES[what]}”")
         self.given.setdefault(what, value)
 
     def mistake(self, text: str) -> None:
@@ -129,10 +131,14 @@ def might_speak(text: str) -> bool:
 def parse_commands(text: str) -> Spoken:
     """What a comment tells us. Empty for a comment that does not speak to us."""
     readers: dict[str, _Reader] = {}
-    for lines in _blocks(without_quotes(text)):
+    blocks = list(_blocks(without_quotes(text)))
+    for index, lines in enumerate(blocks, start=1):
         name, rest = _named(lines[0])
         reader = readers.setdefault(name.casefold(), _Reader(name.casefold()))
+        sign = f"the {ordinal(index)} “{SIGN}”" if len(blocks) > 1 else f"“{SIGN}”"
         for number, line in enumerate([rest, *lines[1:]]):
+            reader.place = f"of the {ordinal(number)} line below {sign}" if number else f"behind {sign}"
+            reader.before = 0 if number else count_words(lines[0]) - count_words(rest)
             _read_line(reader, line, first=number == 0)
         if not any(line.strip(" ,:;.!") for line in (rest, *lines[1:])):
             reader.given["status" if name else "help"] = True
@@ -142,7 +148,7 @@ def parse_commands(text: str) -> Spoken:
 
 def merge(commands: Sequence[Command], name: str) -> Spoken:
     """What several commands about one key result say together, as one command with its id; two that differ are a mistake."""
-    reader = _Reader(name)
+    reader = _Reader(name, f" for {name}")
     for command in commands:
         for what, value in command.said().items():
             reader.take(what, value)
@@ -162,7 +168,7 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
                 yield block
             block = [line[opening.end() :]]
         elif block and _goes_on(line):
-            block.append(line.strip())
+            block.append(line.strip().lstrip("-*• "))
         elif block:
             yield block
             block = []
@@ -360,11 +366,14 @@ def _is_over(line: str, position: int) -> bool:
 
 def _misread(reader: _Reader, line: str, position: int) -> int:
     end = _skipped(line, position)
-    piece = " ".join(line[position:end].split()).strip(" ,;.!")
+    piece = line[position:end].lstrip(MARKS)
     if piece:
-        shown = piece if len(piece) <= _SHOWN else f"{piece[: _SHOWN - 1]}…"
-        extra = "; a number on its own stands first, or behind the word “value”" if _NUMBER.match(piece) else ""
-        reader.mistake(f"“{shown}” is no command{extra}")
+        first = reader.before + count_words(line[: end - len(piece) + 1])
+        last = first + count_words(piece) - 1
+        words = f"the {ordinal(first)} to {ordinal(last)} words" if last > first else f"the {ordinal(first)} word"
+        alone = "a number on its own stands first, or behind the word “value”, " if _NUMBER.match(piece) else ""
+        example = EXAMPLES["value"] if alone else f"{EXAMPLES['confidence']}, decision none"
+        reader.mistake(f"{words} {reader.place} {'are' if last > first else 'is'} no command; {alone}for example “{SIGN} {example}”")
     return end
 
 

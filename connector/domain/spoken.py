@@ -14,6 +14,8 @@ from connector.errors import InputError
 _GAPS = " \u00a0\u2009\u202f'’"
 NUMBER = rf"[+\-−]?(?:\d{{1,3}}(?:[{_GAPS}]\d{{3}})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)*|[.,]\d+)"
 _FENCE = re.compile(r"```|\{(code|noformat|quote)(?:[:}])")  # Markdown, and the markup of Jira's older interface
+MARKS = " ,;:.!"  # beside words
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
 
 
@@ -45,6 +47,19 @@ def _refuse_ambiguous(plain: str) -> None:
     digits = whole.lstrip("+-")
     if len(rest) == 3 and 1 <= len(digits) <= 3 and digits != "0":
         raise InputError(f"{plain} may mean {whole}{rest} or {whole}.{rest}; write one of them")
+
+
+def count_words(text: str) -> int:
+    """How many words somebody would count; marks that stand alone are none."""
+    return sum(1 for word in text.split() if word.strip(MARKS))
+
+
+def ordinal(number: int) -> str:
+    """1 → "first", 21 → "21st"."""
+    if 1 <= number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def without_quotes(text: str) -> list[str]:

@@ -232,7 +232,7 @@ def _blocker(inputs: TriageInputs) -> tuple[str, ...]:
     last_quarter = plan.days > 0 and (plan.days - plan.day) / plan.days < _LAST_QUARTER - TOLERANCE
     if inputs.now - since <= rhythm.cadence_length(inputs.cadence) and not last_quarter:
         return ()
-    days = (inputs.now.astimezone(inputs.zone).date() - since.astimezone(inputs.zone).date()).days
+    days = wording.calendar_days(since, inputs.now, inputs.zone)
     return (f"blocker {wording.days_text(days)}" if days > 0 else "blocker since today",)
 
 

@@ -6,6 +6,7 @@ Text only, no markup. Must not compute a state, and must not depend on the momen
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
@@ -48,6 +49,8 @@ class SourceFacts:
     delayed: bool = False  # the owner said that the number is delayed (R025)
     unconfirmed: bool = False  # a value without the owner's confirmation in the window (R011)
     problem: str = ""  # "connection acme-notion is parked: Notion no longer accepts the token"
+    told_by: str = ""  # who told the value in a check-in; then the source is only read beside it
+    reads: str = ""  # 'Jira "GROW-1" reads 70 %', beside a value that was told
 
 
 # --- numbers -------------------------------------------------------------------------------------------------------------------
@@ -114,6 +117,17 @@ def days_text(days: int) -> str:
     return f"{days} day" if days == 1 else f"{days} days"
 
 
+def calendar_days(since: datetime, now: datetime, zone: tzinfo) -> int:
+    """How many days ago something was, as people count: by the calendar where the reader lives, not by hours. The one rule for ages."""
+    return max(0, (now.astimezone(zone).date() - since.astimezone(zone).date()).days)
+
+
+def lasting_text(since: datetime, now: datetime, zone: tzinfo) -> str:
+    """How long something has stood there: "today", "1 day", "9 days"."""
+    days = calendar_days(since, now, zone)
+    return days_text(days) if days else "today"
+
+
 # --- sentences -----------------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +178,19 @@ def current_text(definition: Definition, current: float | None) -> str:
         done = _milestones_done(definition, current)
         return percent_text(current / full_value(definition)) if done is None else f"{done} of {len(definition.milestones)}"
     return number_text(current, definition)
+
+
+def value_text(definition: Definition, value: float) -> str:
+    """A value of any day in the words of the headline: "42 %", "done", "1 of 4".
+
+    Steps of equal weight are counted from the value, for the ticks of another day are not kept; a value between two steps is a share.
+    """
+    steps = len(definition.milestones)
+    if definition.kind is Kind.MILESTONES and steps and len({step.weight for step in definition.milestones}) == 1:
+        done = value / full_value(definition) * steps
+        if math.isclose(done, round(done), abs_tol=steps * TOLERANCE):
+            return f"{round(done)} of {steps}"
+    return current_text(definition, value)
 
 
 def _milestones_done(definition: Definition, current: float) -> int | None:
@@ -230,6 +257,21 @@ def _difference_text(difference: float, decimals: int, unit: str, *, flat: bool)
     return with_unit(number, unit)
 
 
+def reads_text(names: Sequence[str], value: float | None, definition: Definition) -> str:
+    """What sources read beside a number that a person told: "Jira reads 70 %"; "" without sources."""
+    if not names:
+        return ""
+    together = " and ".join(names)
+    if value is None:
+        return f"what {together} {'reads' if len(names) == 1 else 'read'} is not known"
+    return f"{together} {'reads' if len(names) == 1 else 'read'} {current_text(definition, value)}"
+
+
+def told_text(who: str, reads: str) -> str:
+    """Who told the number that stands, and what the source reads beside it: "told by Alice Moreau · Jira reads 70 %"."""
+    return " · ".join(part for part in (f"told by {who}", reads) if part)
+
+
 def source_text(facts: SourceFacts, zone: tzinfo) -> str:
     """Who and what stands behind the number: 'Alice, 17 Nov · value from Notion "Deals", 7 rows, as of 18 Nov 14:12'."""
     if facts.checked_in_at is None:
@@ -241,8 +283,12 @@ def source_text(facts: SourceFacts, zone: tzinfo) -> str:
     as_of = ""
     if facts.as_of is not None:
         as_of = f"as of {moment_text(facts.as_of, zone)}{', delayed' if facts.delayed else ''}"
+    if facts.told_by:
+        parts.append(", ".join(part for part in (f"value told by {facts.told_by}", as_of) if part))
     if facts.problem:
         parts.append(facts.problem)
+    elif facts.told_by:
+        parts += [facts.reads] if facts.reads else []
     elif facts.name:
         items = _count_text(facts.items, facts.item_word) if facts.items is not None else ""
         parts.append(", ".join(part for part in (f"value from {facts.name}", items, as_of) if part))

@@ -150,7 +150,8 @@ class Fetched:
 class Comment:
     """A comment as read from the host, without what it quotes. ``editor``: who wrote its present words, "" for the author.
 
-    ``edited_at``: when; None where the host does not tell.
+    ``edited_at``: when; None where the host does not tell. ``restricted``: None when all who see the item see it, else who does, in the
+    host's own words: an answer is given the same.
     """
 
     id: str
@@ -159,6 +160,7 @@ class Comment:
     created_at: datetime | None = None
     editor: str = ""
     edited_at: datetime | None = None
+    restricted: Mapping[str, JSON] | None = None
 
     @property
     def speaker(self) -> str:
@@ -229,10 +231,21 @@ class Host(Protocol):
         """Read one comment, None when it is gone."""
         ...
 
-    def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    def reply(
+        self,
+        ref: str,
+        comment: str,
+        account: str,
+        text: str,
+        receipt: Mapping[str, JSON],
+        *,
+        restricted: Mapping[str, JSON] | None = None,
+        again: bool = True,
+    ) -> Mapping[str, JSON]:
         """Answer a comment, once: a second call with the receipt of the first edits the answer; an equal text is not written.
 
-        ``account`` is whom it speaks to; the comment is marked as ours, so that it is found again when an answer got lost.
+        ``account`` is whom it speaks to · ``restricted``: of the comment, for the answer too; ``Refused`` where the host cannot ·
+        ``again``: an answer whose receipt got lost may be there, so it is looked for; it is marked as ours to be found.
         """
         ...
 

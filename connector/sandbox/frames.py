@@ -121,13 +121,14 @@ def add_comment(key: str) -> AnyResponse:
     """A comment by the person whom the page plays: ``text``, ``account``."""
     world = standins().jira.world
     text, account = request.form.get("text", "").strip(), request.form.get("account", "")
-    name = {account_of(person): full for person, full in content.PEOPLE}.get(account, "A visitor")
+    found = next((person for person in content.PEOPLE if account_of(person[0]) == account), None)
+    speaker, name = found or (STRANGER, "A visitor")
     if not text or world.find(key) is None:
         abort(400, "A comment needs a text and an issue that exists.")
     author = {"accountId": account or account_of(STRANGER), "displayName": name, "active": True, "accountType": "atlassian"}
     world.add_comment(key, document(text), author)
-    back: Any = {"key": key} | _kept()
-    return redirect(url_for("sandbox.show_issue", **back), 303)
+    back: Any = {"key": key} | _kept() | {"as": speaker}
+    return redirect(url_for("sandbox.show_issue", **back, _anchor="comments"), 303)  # where the page waits for an answer
 
 
 @blueprint.get("/dashboard")
@@ -195,6 +196,7 @@ def _page(place: str, frames: list[dict[str, Any]], **shown: Any) -> Response:
             chosen=account_of(request.args.get("as", content.ADMIN)),
             theme="dark" if request.args.get("theme") == "dark" else "light",
             width=request.args.get("width", ""),
+            kept={name: value for name, value in _kept().items() if name != "as"},
             widths=WIDTHS,
             projects=content.PROJECTS,
             cloud_id=platform().cloud_id,

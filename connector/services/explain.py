@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connector.services import provenance
 from connector.services.facts import Facts, load_facts
 from connector.services.rollup import describe, measure_link
-from mappings.rules import dump_mapping, explain
+from connector.store.tables import CheckIn, Person
+from mappings.repository import Link
+from mappings.rules import Measurement, Mode, dump_mapping, explain
 
 DIGITS = 10
 
@@ -16,11 +20,24 @@ DIGITS = 10
 def sources(session: Session, key_result_id: str) -> list[dict[str, Any]]:
     """One entry per active mapping, in their order; counts are None while its source cannot be read. Empty for an unknown key result."""
     facts = load_facts(session, [key_result_id], history=False).get(key_result_id)
-    return [] if facts is None else told(facts)
+    return [] if facts is None else told(facts, _teller(session, facts))
 
 
-def told(facts: Facts) -> list[dict[str, Any]]:
-    """One entry per active mapping of a key result whose links and items were read."""
+def _teller(session: Session, facts: Facts) -> str:
+    """Who told the number that stands; "" where a source did."""
+    if not provenance.is_told(facts.row.source):
+        return ""
+    row = session.execute(
+        select(Person.name, CheckIn.source)
+        .select_from(CheckIn)
+        .outerjoin(Person, Person.id == CheckIn.author_id)
+        .where(CheckIn.id == (facts.row.source or {}).get("check_in"))
+    ).one_or_none()
+    return provenance.author_text(row.name, row.source) if row is not None else provenance.SOMEBODY
+
+
+def told(facts: Facts, teller: str = "") -> list[dict[str, Any]]:
+    """One entry per active mapping of a key result whose links and items were read. ``teller``: who told the number that stands."""
     found = []
     for link in facts.links:
         answer = measure_link(facts, link)
@@ -41,8 +58,15 @@ def told(facts: Facts) -> list[dict[str, Any]]:
                 **counts,
                 "unknown": answer.unknown or None,
                 "broken": link.broken,
-                "explanation": explain(link.rule, answer),
+                "explanation": _explained(link, answer, teller),
                 "titles": dict(link.resolved.titles),
             }
         )
     return found
+
+
+def _explained(link: Link, answer: Measurement, teller: str) -> str:
+    words = explain(link.rule, answer)
+    if not teller or link.rule.mode is not Mode.VALUE:
+        return words
+    return f"{words}; read beside the number that stands, which was told by {teller}"

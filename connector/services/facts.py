@@ -11,6 +11,7 @@ from sqlalchemy import Exists, func, select, union
 from sqlalchemy.orm import Session
 
 from connector.domain.model import CheckInFact, Checkpoint, Cycle, DecisionKind, Definition, Item, Kind, Milestone, PhasedTarget
+from connector.services import provenance
 from connector.services.mirror import ITEM_COLUMNS, item_of
 from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, PersonAccount, Reading
 from connector.store.tables import Cycle as CycleRow
@@ -38,6 +39,7 @@ class Facts:
     connections: dict[int, Connection] = field(default_factory=dict)
     started: bool = True  # the cycle
     spoke: str = ""  # who filed the last check-in, when it was not the owner; "" for the owner
+    told_by: str = ""  # who told the number that stands, when a check-in did and it is among ``check_ins``
     owner_left: bool = False  # a host says that an account of the owner is deactivated or gone
 
     @property
@@ -173,14 +175,19 @@ def _last_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:
 
 
 def _name_others(session: Session, found: dict[str, Facts]) -> None:
-    """Who filed the last check-in where it was not the owner: an update is marked with its author wherever it is shown."""
+    """Who filed the last check-in where it was not the owner, and who told the number that stands: it is said wherever it is shown."""
     last = {name: facts.check_ins[-1].author_id for name, facts in found.items() if facts.check_ins}
     others = {name: author for name, author in last.items() if author is not None and author != found[name].row.owner_id}
-    if others:
-        rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(set(others.values()))))
-        names: dict[int, str] = {ident: name for ident, name in rows}  # noqa: C416 - a row is no pair for the types
-        for name, author in others.items():
-            found[name].spoke = names.get(author, "")
+    telling = {name: check_in for name, facts in found.items() if (check_in := provenance.telling(facts.row.source, facts.check_ins))}
+    names = {facts.owner.id: facts.owner.name for facts in found.values() if facts.owner}
+    unknown = ({*others.values()} | {each.author_id for each in telling.values() if each.author_id is not None}) - names.keys()
+    if unknown:
+        rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(unknown)))
+        names |= {ident: name for ident, name in rows}  # noqa: C416 - a row is no pair for the types
+    for name, author in others.items():
+        found[name].spoke = names.get(author, "")
+    for name, check_in in telling.items():
+        found[name].told_by = provenance.author_text(names.get(check_in.author_id), check_in.source)
 
 
 def _daily_readings(session: Session, ids: Sequence[str]) -> list[Reading]:

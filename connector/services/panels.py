@@ -20,7 +20,7 @@ from connector.domain.wording import SourceFacts
 from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Host
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, provenance
 from connector.services.facts import Facts, load_facts
 from connector.services.mirror import upsert
 from connector.services.sources import database_name
@@ -267,6 +267,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any) -
             problem = broken
             mend = "an admin shares the source with the connector again, or changes the mapping"
     source = row.source or {}
+    said = provenance.telling(source, facts.check_ins) or last
     return key_result_panel(
         id=row.id,
         title=row.title,
@@ -291,8 +292,10 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any) -
             items=source.get("items"),
             item_word="row" if all(facts.connections[link.connection_id].host == "notion" for link in feeding) else "issue",
             as_of=row.as_of,
-            delayed=bool(last and last.delayed),
+            delayed=bool(said is not None and said.delayed),
             problem=problem,
+            told_by=(facts.told_by or provenance.SOMEBODY) if provenance.is_told(source) else "",
+            reads=provenance.reads_text(source, names, definition),
         ),
         mend=mend,
     )

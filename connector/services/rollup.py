@@ -132,7 +132,7 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
         "blocker": last_check_in.blocker if last_check_in else None,
         "decision_needed": last_check_in.decision if last_check_in else None,
         "as_of": as_of,
-        "source": _source(facts, combined, kind),
+        "source": _source(facts, combined, kind, None if reading is not None else last),
     }
     return Computed(columns, reading)
 
@@ -317,7 +317,8 @@ def _closed_text(facts: Facts, zone: Any) -> str:
     return f"closed {day_text(closed_at.astimezone(zone).date() if closed_at else facts.cycle.end)}"
 
 
-def _source(facts: Facts, combined: Combined | None, kind: str) -> dict[str, Any] | None:
+def _source(facts: Facts, combined: Combined | None, kind: str, told: Reading | None) -> dict[str, Any] | None:
+    """Where the value comes from. ``told``: the stored reading that it is, None for one that is about to be stored."""
     feeding = [link for link in facts.links if link.rule.mode is Mode.VALUE]
     if not kind and not feeding:
         return None
@@ -335,6 +336,10 @@ def _source(facts: Facts, combined: Combined | None, kind: str) -> dict[str, Any
         )
         if combined.unknown:
             source["unknown"] = combined.unknown
+    if kind == "check_in":
+        source["check_in"] = (told.source or {}).get("check_in") if told is not None else None
+        if combined is not None:
+            source["reads"] = combined.value  # beside the number that a person told
     broken = [link.broken for link in feeding if link.broken]
     if broken:
         source["broken"] = broken[0]

@@ -177,3 +177,20 @@ theme.addEventListener("change", () => {
 });
 document.documentElement.dataset.theme = theme.value;
 width.addEventListener("change", () => frames.forEach(({ frame, box }) => (frame.width = width.value || box.dataset.width)));
+
+// Somebody has just commented: the answer to a command comes some seconds later.
+const ANSWERS = 15; // looks, two seconds apart
+async function listen(looks) {
+  if (!looks) return;
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  try {
+    const text = await (await fetch(location.href)).text();
+    const came = new DOMParser().parseFromString(text, "text/html").querySelector(".comments ul");
+    const shown = document.querySelector(".comments ul");
+    if (came && came.innerHTML !== shown.innerHTML) shown.replaceWith(came);
+  } catch {
+    // the next look may find it
+  }
+  listen(looks - 1);
+}
+if (speaker && location.hash === "#comments") listen(ANSWERS);

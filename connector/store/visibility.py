@@ -6,6 +6,7 @@ known to those who write or judge wording, and to the same people. Nothing of ei
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
@@ -31,14 +32,27 @@ def _belongs_to(viewer: Viewer, objective: Any) -> ColumnElement[bool]:
     person = viewer.person_id
     if person is None:
         return false()
-    # Aliases: the statement around may read the same tables, and must not be taken for them.
-    owned, team, member, reader = aliased(KeyResult), aliased(Team), aliased(TeamMember), aliased(ObjectiveReader)
+    owned, team, member, reader = _aliases()
     return or_(
         select(reader.person_id).where(reader.objective_id == objective.id, reader.person_id == person).exists(),
         select(team.id).where(team.id == objective.team_id, team.lead_id == person).exists(),
         select(member.person_id).where(member.team_id == objective.team_id, member.person_id == person).exists(),
         select(owned.id).where(owned.objective_id == objective.id, owned.owner_id == person, owned.retired_at.is_(None)).exists(),
     )
+
+
+@cache
+def _aliases() -> tuple[Any, ...]:
+    """Of the tables asked: the statement around may read the same, and must not be taken for them. Made once, because that is slow."""
+    return aliased(KeyResult), aliased(Team), aliased(TeamMember), aliased(ObjectiveReader)
+
+
+def visible_in_hosts(viewer: Viewer, objective: Any = Objective, cycle: Any = Cycle) -> ColumnElement[bool]:
+    """``visible`` inside a host, over ``Objective`` joined with its ``Cycle``: what is ahead of its cycle's start is like a draft."""
+    if viewer.sees_everything:
+        return true()
+    ahead = true() if viewer.sees_drafts else _belongs_to(viewer, objective)
+    return and_(visible(viewer, objective), or_(cycle.started_at.is_not(None), ahead))
 
 
 def public(objective: Any = Objective, cycle: Any = Cycle) -> ColumnElement[bool]:
@@ -56,6 +70,17 @@ def sees_key_result(session: Session, viewer: Viewer, key_result_id: str) -> boo
         )
         is not None
     )
+
+
+def sees_key_result_in_hosts(session: Session, viewer: Viewer, key_result_id: str) -> bool:
+    """``sees_key_result``, inside a host."""
+    query = (
+        select(KeyResult.id)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(KeyResult.id == key_result_id, KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible_in_hosts(viewer))
+    )
+    return session.scalar(query) is not None
 
 
 def sees_objective(session: Session, viewer: Viewer, objective_id: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Protocol
 
-from connector.domain import wording
+from connector.domain import buckets, wording
 from connector.domain.model import Cycle, State
-from connector.views.query import CANNOT_TELL, age_text
+from connector.views.query import CANNOT_TELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Answerable(Protocol):
     def ask_since(self) -> datetime | None: ...  # noqa: D102
 
 
-def answer(key_results: Sequence[Answerable], now: datetime) -> Answers:
+def answer(key_results: Sequence[Answerable], now: datetime, zone: tzinfo) -> Answers:
     """Are we moving, where are we off track, what decision is needed now."""
-    counts = {word: sum(each.moves == word for each in key_results) for word in ("moving", "flat", "slipping", "not known")}
+    counts = {word: sum(each.moves == word for each in key_results) for word in buckets.MOVES}
     rest = " · ".join(f"{count} {word}" for word, count in counts.items() if word != "moving" and count)
     states = {state: sum(each.state is state for each in key_results) for state in State}
     off = [f"{states[state]} {wording.STATE_WORDS[state].lower()}" for state in (State.AT_RISK, State.STALLED) if states[state]]
@@ -54,7 +54,7 @@ def answer(key_results: Sequence[Answerable], now: datetime) -> Answers:
     asks = sorted((each for each in key_results if each.ask), key=lambda each: each.ask_since or now)
     oldest = f"the oldest: {asks[0].ask.removeprefix('Asks for ')}, {asks[0].title}" if asks else ""
     if asks and asks[0].ask_since:
-        oldest += f", {age_text(asks[0].ask_since, now).removesuffix(' ago')}"
+        oldest += f", {wording.lasting_text(asks[0].ask_since, now, zone)}"
     return Answers(
         (f"{counts['moving']} of {len(key_results)} moving", rest),
         (", ".join(off) or "Nothing off track", " · ".join(where)),

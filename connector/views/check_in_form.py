@@ -21,8 +21,10 @@ from connector.errors import Conflict, Forbidden, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import Stale
 from connector.services.check_ins import Filed, Opening, file_check_in, open_form
+from connector.services.check_ins.blockers import OFFERED
 from connector.services.check_ins.form_key import FormKey, make_key, read_key
 from connector.services.check_ins.opening import over_text, read_seen
+from connector.services.check_ins.steps import FIELD as STEPS
 from connector.services.facts import load_facts
 from connector.views import check_in_entries as entries
 from connector.views.query import ASKS, MOVES, KeyResultView, Known, load_key_result
@@ -68,15 +70,16 @@ class Saved:
     said: str
 
 
-def load(runtime: Runtime, viewer: Viewer, ident: str, place: Place) -> Shown:
-    """Read what the form shows. Raises ``NotFound`` for a key result that the viewer may not know of."""
+def load(runtime: Runtime, viewer: Viewer, ident: str, place: Place, *, offered: int = OFFERED) -> Shown:
+    """Read what the form shows, with so many ``offered`` blockers. Raises ``NotFound`` for what the viewer may not know of."""
     now = runtime.now()
     with runtime.store.read() as session:
         found = load_key_result(session, viewer, ident)
         if found is None:
             raise NotFound(f"there is no key result {ident!r}; it may have been retired")
         facts = load_facts(session, [ident], computing=False, history=False, rows=[found])[ident]
-        return Shown(runtime, viewer, place, open_form(session, runtime, viewer, facts), _view(session, runtime, facts), now)
+        opening = open_form(session, runtime, viewer, facts, offered=offered)
+        return Shown(runtime, viewer, place, opening, _view(session, runtime, facts), now)
 
 
 def _view(session: Session, runtime: Runtime, facts: Any) -> KeyResultView:
@@ -245,8 +248,8 @@ def _no_change(shown: Shown, form: Form) -> None:
 def _conflict(shown: Shown, form: Form, stale: Stale, opened_at: datetime) -> None:
     """Both versions, the entries kept; the next save files them."""
     form.stale = stale
-    if entries.FIELD in stale.theirs:
-        entries.keep_steps(form, stale.theirs[entries.FIELD])
+    if STEPS in stale.theirs:
+        entries.keep_steps(form, stale.theirs[STEPS])
     form.values["seen"] = stale.version
     form.values["key"] = _new_key(shown, opened_at)
     if set(stale.theirs) == {"value"}:  # the source moved on: what was left as shown follows it

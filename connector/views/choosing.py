@@ -13,15 +13,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain import rhythm
-from connector.domain.model import Cycle, Movement, State
+from connector.domain import buckets, rhythm
+from connector.domain.model import Cycle, Kind, Movement, State
 from connector.domain.rights import Viewer
 from connector.domain.scoring import shown_progress
 from connector.domain.wording import STATE_WORDS
 from connector.store.tables import CheckIn, KeyResult, Objective, Person, Team
 from connector.store.tables import Cycle as CycleRow
 from connector.store.visibility import DRAFT, visible
-from connector.views.query import ASKS, CANNOT_TELL, MOVES
+from connector.views.query import ASKS
 
 PER_PAGE = 30  # key results; an objective is never cut in two
 EVERY = "all"  # the cycle filter that filters nothing
@@ -121,6 +121,7 @@ def choose(session: Session, viewer: Viewer, filters: Filters, now: datetime, zo
             Team.name.label("team"),
             KeyResult.id,
             KeyResult.title,
+            KeyResult.kind,
             KeyResult.state,
             KeyResult.movement,
             KeyResult.raw_progress,
@@ -186,15 +187,15 @@ def _matches(row: Any, filters: Filters) -> bool:
 
 def _light(row: Any, early: Mapping[str, bool], since: Mapping[str, datetime | None]) -> Light:
     state = State(row.state)
-    movement = Movement(row.movement) if row.movement and state not in CANNOT_TELL else None
+    movement, progress = Movement(row.movement) if row.movement else None, shown_progress(row.raw_progress)
     asked = row.decision_needed if row.decision_needed in ASKS else None
     return Light(
         row.id,
         row.title,
         row.objective_id,
         state,
-        MOVES[movement] if movement else "not known",
-        shown_progress(row.raw_progress),
+        buckets.moves(Kind(row.kind), state, movement, progress),
+        progress,
         None if early.get(row.cycle) else row.expected,
         ASKS[asked] if asked else "",
         since.get(row.id) if asked else None,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.domain.model import Cycle, Definition
-from connector.domain.scoring import BOUND_KINDS, raw_progress
-from connector.domain.wording import number_text
+from connector.domain.model import Cycle, Definition, Kind
+from connector.domain.scoring import BOUND_KINDS, full_value, raw_progress
+from connector.domain.wording import value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def spark(
     while held > 0 and math.isclose(values[held - 1][1], values[-1][1]):
         held -= 1
     hold = f"M{_number(places[held][0])} {_number(places[held][1])} {_number(places[-1][0])} {_number(places[-1][1])}"
-    told = ", ".join(number_text(value, definition) for _, value in values[-8:])
+    told = ", ".join(value_text(definition, value) for _, value in values[-8:])
     return Spark(
         plan,
         line,
@@ -132,7 +132,9 @@ def chart(points: Sequence[tuple[datetime, float, bool]], definition: Definition
     kept = [(moment, value, sure) for moment, value, sure in points if cycle.start <= moment.date() <= cycle.end]
     if not kept:
         return None
-    marks = [mark for mark in (definition.start, definition.target, definition.low, definition.high) if mark is not None]
+    marks = _steps(definition) or [
+        mark for mark in (definition.start, definition.target, definition.low, definition.high) if mark is not None
+    ]
     everything = [value for _, value, _ in kept] + marks
     low, high = min(everything), max(everything)
     if math.isclose(low, high):
@@ -147,8 +149,11 @@ def chart(points: Sequence[tuple[datetime, float, bool]], definition: Definition
         share = (value - low) / (high - low)
         return TOP + (BOTTOM - TOP) * (share if down else 1 - share)
 
-    levels = sorted({low + (high - low) * step / 4 for step in range(5)} | set(marks), key=lambda level: level)
-    grid = tuple((_number(up(level)), number_text(level, definition)) for level in _apart(levels, up, set(marks)))
+    levels = sorted(set(marks) | ({low + (high - low) * step / 4 for step in range(5)} if not _steps(definition) else set()))
+    grid = tuple(
+        (_number(up(level)), value_text(definition, level))
+        for level in _apart(levels, up, {low, high} if _steps(definition) else set(marks))
+    )
     plan = ""
     if definition.kind not in BOUND_KINDS and definition.start is not None and definition.target is not None:
         plan = f"M{LEFT:g} {_number(up(definition.start))} {RIGHT:g} {_number(up(definition.target))}"
@@ -163,8 +168,19 @@ def chart(points: Sequence[tuple[datetime, float, bool]], definition: Definition
     ticks = tuple(
         (_number(LEFT + (RIGHT - LEFT) * step / 4), day_text(cycle.start + (cycle.end - cycle.start) * step // 4)) for step in range(5)
     )
-    label = f"Value against plan: {len(kept)} values, the last {number_text(kept[-1][1], definition)}. The tables below hold the data."
+    label = f"Value against plan: {len(kept)} values, the last {value_text(definition, kept[-1][1])}. The tables below hold the data."
     return Chart(plan, line, dots, grid, ticks, _number(across(now)), label)
+
+
+def _steps(definition: Definition) -> list[float]:
+    """The values that a key result of steps can have: its axis has no others."""
+    full = full_value(definition)
+    if definition.kind is Kind.YES_NO:
+        return [0.0, full]
+    if definition.kind is not Kind.MILESTONES or not definition.milestones:
+        return []
+    count = len(definition.milestones) if len({step.weight for step in definition.milestones}) == 1 else 4
+    return [full * step / count for step in range(count + 1)]
 
 
 def _apart(levels: Sequence[float], up: object, keep: set[float]) -> list[float]:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from connector.domain.asking import DECISION_WORDS
 from connector.domain.checkin import said_nothing
-from connector.domain.wording import local_day_text, moment_text, number_text
+from connector.domain.wording import local_day_text, moment_text, value_text
+from connector.services import provenance
 from connector.services.check_ins import may_check_in, readable_doubts
 from connector.services.check_ins.opening import over_text
 from connector.services.explain import told
@@ -46,10 +47,11 @@ def key_result(ident: str) -> str:
         readings = list(session.scalars(select(Reading).where(Reading.key_result_id == ident).order_by(Reading.id.desc()).limit(CHARTED)))
         above = chain(session, viewer(), facts.objective.id)
         changes = changes_of(session, ident, facts.objective.id)
-        origins = told(facts)
+        counted = [each for each in reversed(check_ins) if not each.draft]
+        origins = told(facts, _teller(facts, counted))
         updates = may_check_in(session, viewer(), ident) and not over_text(facts, runtime())
         doubts = readable_doubts(runtime(), session, viewer(), [each.id for each in check_ins[:SHOWN]])
-    view = Known.of(facts, [each for each in reversed(check_ins) if not each.draft]).view(facts, now, zone)
+    view = Known.of(facts, counted).view(facts, now, zone)
     last = readings[0] if readings else None
     definition = view.definition
     points = [(each.as_of, each.value, each.kind == "check_in") for each in reversed(readings) if each.value is not None]
@@ -61,14 +63,14 @@ def key_result(ident: str) -> str:
         kr=view,
         week=week_text(facts.cycle, now.astimezone(zone).date()),
         answers=_own_answers(view),
-        sources=[{**each, "read": _age(_read_at(facts, each["connection"]), now)} for each in origins],
+        sources=[{**each, "read": _age(_read_at(facts, each["connection"]), now, zone)} for each in origins],
         as_of=moment_text(last.as_of, zone) if last else "",
-        age=age_text(last.as_of, now) if last else "",
+        age=age_text(last.as_of, now, zone) if last else "",
         previous=_previous(readings, view, zone),
         readings=[
             {
                 "at": moment_text(each.as_of, zone),
-                "value": "not known" if each.value is None else number_text(each.value, definition),
+                "value": "not known" if each.value is None else value_text(definition, each.value),
                 "by": "read by sync" if each.kind == "mapping" else each.actor or each.kind,
                 "items": each.source.get("items"),
             }
@@ -88,7 +90,7 @@ def _told(check_ins: list[Any], view: KeyResultView, doubts: dict[int, str], own
     return [
         {
             "day": f"{local_day_text(each.as_of, zone)}{', delayed' if each.delayed else ''}",
-            "value": "not told" if each.value is None else number_text(each.value, view.definition),
+            "value": "not told" if each.value is None else value_text(view.definition, each.value),
             "confidence": each.confidence,
             "movement": {"up": "moving", "flat": "flat", "down": "slipping"}.get(each.movement or "", ""),
             "blocker": each.blocker or "none",
@@ -129,6 +131,14 @@ def _check_ins(session: Session, ident: str) -> list[Any]:
     )  # fmt: skip
 
 
+def _teller(facts: Facts, check_ins: list[Any]) -> str:
+    """Who told the number that stands in a check-in; "" where a source did."""
+    row = provenance.telling(facts.row.source, check_ins)
+    if row is not None:
+        return provenance.author_text(row.name, row.source)
+    return provenance.SOMEBODY if provenance.is_told(facts.row.source) else ""
+
+
 def _read_at(facts: Facts, connection: str) -> datetime | None:
     return next((row.last_success_at for row in facts.connections.values() if row.name == connection), None)
 
@@ -144,8 +154,8 @@ def _own_answers(view: KeyResultView) -> list[tuple[str, str, str]]:
     ]
 
 
-def _age(moment: datetime | None, now: datetime) -> str:
-    return age_text(moment, now) if moment else "not read yet"
+def _age(moment: datetime | None, now: datetime, zone: Any) -> str:
+    return age_text(moment, now, zone) if moment else "not read yet"
 
 
 def _previous(readings: list[Reading], view: KeyResultView, zone: Any) -> str:
@@ -154,5 +164,5 @@ def _previous(readings: list[Reading], view: KeyResultView, zone: Any) -> str:
         return ""
     before = next((each for each in readings if each.value is not None and each.value != readings[0].value), None)
     return (
-        f"{number_text(before.value, view.definition)} on {moment_text(before.as_of, zone)}" if before and before.value is not None else ""
+        f"{value_text(view.definition, before.value)} on {moment_text(before.as_of, zone)}" if before and before.value is not None else ""
     )

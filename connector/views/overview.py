@@ -56,7 +56,7 @@ def overview() -> str:
         objectives=objectives,
         key_results=counted,
         drafts=len(chosen.rows) - len(counted),
-        answers=answer(counted, now),
+        answers=answer(counted, now, zone),
         week=week_text(chosen.cycle, now.astimezone(zone).date()) if chosen.cycle else "",
         reporting=sum(each.progress is not None for each in counted),
         troubles=[row for row in connections if row.parked_at],
@@ -74,7 +74,11 @@ def objective(ident: str) -> str:
     if not found:
         abort(404, f"There is no objective {ident}. It may have been retired.")
     return render_template(
-        "objective.html", objective=found[0], above=goals[:-1], answers=answer(found[0].key_results, now), week=_week(found)
+        "objective.html",
+        objective=found[0],
+        above=goals[:-1],
+        answers=answer(found[0].key_results, now, runtime().settings.zone),
+        week=_week(found),
     )
 
 

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
-from connector.domain import rhythm, wording
+from connector.domain import buckets, rhythm, wording
 from connector.domain.model import Cycle, Definition, Movement, State
 from connector.domain.rights import Viewer
 from connector.domain.rollup import coverage_text, objective_progress, weakest_state
 from connector.domain.scoring import BOUND_KINDS, shown_progress
+from connector.services import provenance
 from connector.services.facts import Facts, load_definition
 from connector.store.tables import CheckIn, Connection, KeyResult, Mapping, Objective, Person, Reading, Team
 from connector.store.tables import Cycle as CycleRow
@@ -32,7 +33,7 @@ ASKS = {
     "budget": "Asks for budget",
     "approval": "Asks for approval",
     "scope": "Asks for less scope",
-    "headcount": "Asks for people",
+    "headcount": "Asks for headcount",
     "other": "Asks for a decision",
 }
 SPARK = (80, 20)
@@ -61,7 +62,7 @@ class KeyResultView:
     bar: Bar
     bar_text: str  # "70 % done, 69 % expected"
     way: str  # the same without the plan: "70 %", "inside the bound", "not known"
-    moves: str  # "moving", "flat", "slipping", "not known"
+    moves: str  # one of ``buckets.MOVES``
     movement_text: str
     spark: Spark
     trail: Trail
@@ -194,12 +195,13 @@ class Known:
         made.check_ins = {}
         for check_in in session.execute(
             select(
-                CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.decision, CheckIn.comment, CheckIn.created_at, Person.name
+                CheckIn.id, CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.decision, CheckIn.comment,
+                CheckIn.created_at, CheckIn.source, Person.name,
             )
             .outerjoin(Person, Person.id == CheckIn.author_id)
             .where(CheckIn.key_result_id.in_(ids), CheckIn.draft.is_(False))
             .order_by(CheckIn.id)
-        ):
+        ):  # fmt: skip
             made.check_ins.setdefault(check_in.key_result_id, []).append(check_in)
         last_of_day = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.day)
         made.readings = {}
@@ -249,7 +251,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: Known, now: dat
         bar=bar(progress, expected, words),
         bar_text=words,
         way=_short_way(definition, progress),
-        moves=MOVES[movement] if movement else "not known",
+        moves=buckets.moves(definition.kind, state, movement, progress),
         movement_text=wording.movement_text(definition, movement, row.movement_from, row.current, row.movement_since, zone),
         spark=spark(
             known.readings.get(row.id, []),
@@ -266,7 +268,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: Known, now: dat
         ask_since=_asked_since(check_ins) if asked else None,
         comment=(last.comment or "") if last else "",
         updated=_updated_text(last, owner, zone),
-        source=_source_text(known.sources.get(row.id, []), bool(last), row.kind, now),
+        source=_source_text(row, definition, known.sources.get(row.id, []), check_ins, now, zone),
         as_of=row.as_of,
     )
 
@@ -334,18 +336,30 @@ def _asked_since(check_ins: Sequence[Any]) -> datetime | None:
     return since
 
 
-def _source_text(sources: Sequence[tuple[str, datetime | None]], checked_in: bool, kind: str, now: datetime) -> str:
+def _source_text(
+    row: KeyResult,
+    definition: Definition,
+    sources: Sequence[tuple[str, datetime | None]],
+    check_ins: Sequence[Any],
+    now: datetime,
+    zone: tzinfo,
+) -> str:
+    """Who told the number that stands and what is read beside it, or the source that it was read from."""
+    if provenance.is_told(row.source):
+        by = provenance.telling(row.source, check_ins)
+        who = provenance.author_text(by.name, by.source) if by is not None else provenance.SOMEBODY
+        return wording.told_text(who, provenance.reads_text(row.source, list(dict.fromkeys(host for host, _ in sources)), definition))
     if sources:
         hosts = " and ".join(dict.fromkeys(host for host, _ in sources))
         read = [moment for _, moment in sources]
         oldest = min((moment for moment in read if moment is not None), default=None) if None not in read else None
-        return f"{hosts}, {age_text(oldest, now)}" if oldest else f"{hosts}, not read yet"
-    if kind == "milestones":
+        return f"{hosts}, {age_text(oldest, now, zone)}" if oldest else f"{hosts}, not read yet"
+    if row.kind == "milestones":
         return "milestones"
-    return "check-ins" if checked_in else "no source"
+    return "check-ins" if check_ins else "no source"
 
 
-def age_text(moment: datetime, now: datetime) -> str:
+def age_text(moment: datetime, now: datetime, zone: tzinfo) -> str:
     """ "just now", "8 min ago", "5 h ago", "3 days ago"."""
     seconds = max(0.0, (now - moment).total_seconds())
     if seconds < 90:
@@ -354,4 +368,4 @@ def age_text(moment: datetime, now: datetime) -> str:
         return f"{round(seconds / 60)} min ago"
     if seconds < 48 * 3600:
         return f"{round(seconds / 3600)} h ago"
-    return f"{wording.days_text(int(seconds // 86400))} ago"
+    return f"{wording.days_text(wording.calendar_days(moment, now, zone))} ago"

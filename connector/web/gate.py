@@ -135,4 +135,4 @@ def safe_path(given: str | None) -> str:
 def common() -> dict[str, Any]:
     """What every page's template may ask for."""
     found = current_viewer()
-    return {"viewer": found, "Act": Act, "sandbox": runtime().settings.sandbox}
+    return {"viewer": found, "Act": Act, "sandbox": runtime().settings.sandbox, "framed": inside() is not None}

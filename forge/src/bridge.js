@@ -3,6 +3,7 @@
 import { events, invokeRemote, router, view } from "@forge/bridge";
 
 const PATIENCE = 28000; // milliseconds; Forge itself gives up after 25 seconds
+const REFUSED = /\b401\b|unauthori[sz]ed/i; // what the bridge says, where it says no more, of a refused token
 const LARGEST = 480 * 1000; // bytes of a request; Forge refuses more than 500 KB
 
 // One call to the connector. Never throws: { status, body } with status 0 when no answer came, -1 when none came in time.
@@ -18,8 +19,8 @@ export async function call(path, { method = "GET", body } = {}) {
     const input = { path, method, headers: { accept: "application/json", "x-okr-envelope": "1" } };
     const answer = await Promise.race([invokeRemote(body === undefined ? input : { ...input, body }), late]);
     return answer === "late" ? { status: -1, body: {} } : read(answer);
-  } catch {
-    return { status: 0, body: {} };
+  } catch (error) {
+    return { status: REFUSED.test(error?.message ?? "") ? 401 : 0, body: {} };
   } finally {
     clearTimeout(timer);
   }
@@ -34,6 +35,7 @@ function read(answer) {
   const status = Number(answer?.status) || 0;
   if (body && typeof body.status === "number" && body.status >= 400) return { status: body.status, body };
   if (status >= 400) return { status, body: body ?? {} };
+  if (!body && REFUSED.test(answer?.message ?? "")) return { status: 401, body: {} };
   if (body) return { status: status || 200, body };
   return { status: status >= 200 && status < 300 ? status : 0, body: {} };
 }

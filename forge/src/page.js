@@ -6,10 +6,11 @@ import mapping from "page-script:mapping.js";
 import overview from "page-script:overview.js";
 import page from "page-script:page.js";
 import { call, context, followTheme, history as jiraHistory, open, rename } from "./bridge.js";
-import { message, point, put, say, wait, withButton } from "./parts.js";
+import { message, point, put, say, unsay, wait, withButton } from "./parts.js";
 import { carry } from "./carried.js";
 import { mayTryAgain, notSaved, whatHappened } from "./words.js";
 
+const LOOKS = [3000, 5000]; // milliseconds to wait for a number that a save asked for, one look after the other
 const SCRIPTS = { mapping, overview, page }; // live.js listens to a stream that no bridge carries
 const main = document.getElementById("okr");
 main.id = "main"; // what our pages call it
@@ -24,6 +25,12 @@ let base = "";
 let shown = "";
 let turn = 0;
 let scripts = new AbortController();
+let looking = 0;
+let typed = false; // somebody has put something into what is shown
+
+const places = document.createElement("nav");
+places.className = "places";
+places.setAttribute("aria-label", area === "admin" ? "Administration of the connector" : "Key results and work");
 
 // One request to one of our pages. The answer is the connector's envelope, whatever the page itself said.
 async function ask({ path, method = "GET", body = "", headers = {} }) {
@@ -37,6 +44,8 @@ const answered = ({ body }) => body.html !== undefined || body.raw !== undefined
 
 async function go(request, { push = true, focus = true } = {}) {
   const mine = ++turn;
+  clearTimeout(looking);
+  unsay();
   const done = wait(main, "Reading the page");
   const outcome = await ask(request);
   if (mine !== turn) return;
@@ -46,10 +55,38 @@ async function go(request, { push = true, focus = true } = {}) {
   const moved = outcome.body.path && outcome.body.path !== shown;
   shown = outcome.body.path || request.path;
   if (push && moved) remember(shown);
+  mark();
+  if (request.method === "POST" && /^\/key-results\/[^/]+$/.test(shown.split(/[?#]/)[0])) look(0);
 }
 
-function show({ html, title, said = [], token, scripts: names = [], path = "" }, { focus }) {
+// After a save the number is worked out in the background, and no stream reaches a frame: the page is read again, twice, quietly.
+function look(time) {
+  if (time >= LOOKS.length) return;
+  looking = setTimeout(async () => {
+    if (inHand()) return look(time + 1);
+    const mine = turn;
+    const outcome = await ask({ path: shown });
+    if (mine !== turn) return;
+    if (outcome.body.html !== undefined && outcome.body.status === 200 && !inHand()) again(outcome.body);
+    look(time + 1);
+  }, LOOKS[time]);
+}
+
+const inHand = () => typed || Boolean(main.querySelector("dialog[open]")) || document.activeElement?.matches("main :is(input, select, textarea)");
+
+// The same page with newer numbers: what is unfolded and what has the focus stays.
+function again(body) {
+  const unfolded = [...main.querySelectorAll("details")].map((each) => each.open);
+  const held = main.contains(document.activeElement) ? document.activeElement.id || "h1" : "";
+  show(body, { focus: false, still: true });
+  const folds = [...main.querySelectorAll("details")];
+  if (folds.length === unfolded.length) folds.forEach((each, place) => each.toggleAttribute("open", unfolded[place]));
+  if (held) (held === "h1" ? point(main.querySelector("h1") ?? main) : document.getElementById(held)?.focus({ preventScroll: true }));
+}
+
+function show({ html, title, said = [], token, scripts: names = [], path = "" }, { focus, still = false }) {
   scripts.abort();
+  typed = false;
   scripts = new AbortController();
   document.body.setAttribute("hx-headers", JSON.stringify(token ? { "X-CSRFToken": token } : {}));
   put(main, html);
@@ -59,7 +96,7 @@ function show({ html, title, said = [], token, scripts: names = [], path = "" },
   if (said.length) say(said.join(" "));
   const target = path.includes("#") ? document.getElementById(path.split("#")[1]) : null;
   const wrong = main.querySelector("[aria-invalid=true]");
-  if (target) target.scrollIntoView();
+  if (target && !still) target.scrollIntoView();
   if (wrong) wrong.focus();
   else if (focus) point(main.querySelector("[data-focus]") ?? target ?? main.querySelector("h1, h2") ?? main);
 }
@@ -80,7 +117,7 @@ function whileShown(signal, run) {
 
 function trouble(outcome, request) {
   const saves = request.method === "POST" && ![400, 403, 404, 409, 422].includes(outcome.status);
-  const box = message(saves ? notSaved(outcome, "This form") : whatHappened(outcome));
+  const box = message(saves ? notSaved(outcome, "This form", "Look whether it is there before you save again.") : whatHappened(outcome));
   const reading = request.method !== "POST";
   if (reading && mayTryAgain(outcome.status)) withButton(box, "Try again", () => go(request));
   if (reading && base && [403, 404].includes(outcome.status)) withButton(box, "Open in a tab of its own", () => open(base + request.path));
@@ -92,6 +129,22 @@ function trouble(outcome, request) {
 }
 
 // --- where we are ---------------------------------------------------------------------------------------------------------------
+
+// The ways to the other pages of this place, as the connector names them; the one that we are on is marked.
+function lead(nav = []) {
+  places.replaceChildren(...nav.map(({ path, title }) => Object.assign(document.createElement("a"), { href: path, textContent: title })));
+  if (nav.length > 1) main.before(places);
+  mark();
+}
+
+function mark() {
+  const here = shown.split(/[?#]/)[0];
+  const pathOfLink = (link) => link.getAttribute("href").split(/[?#]/)[0];
+  const above = [...places.children].filter((link) => here === pathOfLink(link) || here.startsWith(`${pathOfLink(link)}/`));
+  const nearest = above.sort((one, other) => pathOfLink(other).length - pathOfLink(one).length)[0];
+  for (const link of places.children) link.removeAttribute("aria-current");
+  nearest?.setAttribute("aria-current", here === pathOfLink(nearest) ? "page" : "true");
+}
 
 function remember(path) {
   if (past) past.push(path);
@@ -131,6 +184,8 @@ document.addEventListener("click", (event) => {
   else go({ path });
 });
 
+main.addEventListener("input", () => (typed = true));
+
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   event.preventDefault();
@@ -150,12 +205,15 @@ carry(async (request) => {
 });
 addEventListener("frame:go", ({ detail }) => go({ path: ours(detail) }));
 
+const start = () => call("/forge/v1/page/start", { method: "POST", body: { area } });
+
 // Where the module begins: the connector knows, by the project that Jira shows.
 async function first(beginning = true) {
   const done = wait(main, "Reading the page");
-  const outcome = await call("/forge/v1/page/start", { method: "POST", body: { area } });
+  const outcome = await start();
   done();
   base = outcome.body.base || base;
+  if (outcome.status < 300) lead(outcome.body.nav);
   if (outcome.body.path && outcome.status < 300) return go({ path: outcome.body.path }, { push: false, focus: !beginning });
   const box = message(whatHappened(outcome));
   if (mayTryAgain(outcome.status)) withButton(box, "Try again", () => first());
@@ -163,6 +221,10 @@ async function first(beginning = true) {
 }
 
 const kept = past ? pathOf(past.location ?? {}) : "";
-if (kept && kept !== "/") go({ path: kept }, { push: false, focus: false });
-else first();
+if (kept && kept !== "/") {
+  go({ path: kept }, { push: false, focus: false });
+  start().then(({ status, body }) => status < 300 && lead(body.nav));
+} else {
+  first();
+}
 follow();

@@ -1,6 +1,7 @@
 // The few things that every frame shows around what the connector sends: a message, waiting, a word that something was done.
 
 const SAID = 6000; // milliseconds that a word stays
+const LONGEST = 20000; // and at most, under a pointer
 const SLOW = 250; // milliseconds before waiting is said
 let hiding = 0;
 
@@ -35,15 +36,22 @@ export function wait(main, text = "") {
   };
 }
 
+// The word stands in the flow above everything. It does not go while a pointer is in the frame: what is below would move under it.
 export function say(text) {
   const toast = document.getElementById("said");
-  const hide = () => (toast.hidden = true);
+  const ends = Date.now() + LONGEST;
+  const hide = () => {
+    if (document.documentElement.matches(":hover") && Date.now() < ends) hiding = setTimeout(hide, 1000);
+    else toast.textContent = "";
+  };
   clearTimeout(hiding);
   toast.textContent = text;
-  toast.hidden = false;
   hiding = setTimeout(hide, SAID);
-  toast.onpointerenter = () => clearTimeout(hiding);
-  toast.onpointerleave = () => (hiding = setTimeout(hide, 2000));
+}
+
+export function unsay() {
+  clearTimeout(hiding);
+  document.getElementById("said").textContent = "";
 }
 
 export function point(element) {

@@ -12,6 +12,7 @@ const LOADING = {
   503: "The connector is not ready now. Nothing is lost.",
   504: "The source took too long to answer.",
 };
+const PASS = "Save again; if this stays, sign in to Jira in another tab first.";
 const TRY_NO_MORE = [403, 404]; // asking again would say the same
 
 export function whatHappened({ status, body }) {
@@ -28,12 +29,13 @@ export function mayTryAgain(status) {
   return !TRY_NO_MORE.includes(status);
 }
 
-// `what` names the thing: "The check-in". Nothing typed is lost; a time-out leaves open whether it arrived, and it is filed once.
-export function notSaved({ status, body }, what) {
-  const safe = "Your entries are still here. Save again";
-  if (status === -1) return `No answer came in time, so ${lower(what)} may or may not be saved. ${safe}: it is filed once.`;
-  const reason = status === 401 ? "Jira’s pass for this panel had ended." : status > 0 ? sentence(body.detail) : "";
-  return [`${what} was not saved.`, reason, `${safe}.`].filter(Boolean).join(" ");
+// `what` names the thing: "The check-in". Nothing typed is lost. Where no answer came, or none that the connector meant, it may have been
+// saved all the same; `once` says what saving again does then.
+export function notSaved({ status, body }, what, once = "Save again: it is filed once.") {
+  const safe = "Your entries are still here.";
+  if (status <= 0 || status >= 500) return `It is not certain that ${lower(what)} was saved. ${safe} ${once}`;
+  if (status === 401) return `${what} was not saved: Jira’s pass for this panel has ended. ${safe} ${PASS}`;
+  return [`${what} was not saved.`, sentence(body.detail), `${safe} Save again.`].filter(Boolean).join(" ");
 }
 
 function lower(what) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -15,7 +15,7 @@ from connector.domain.suggesting import Suggestion
 from connector.domain.wording import local_day_text, moment_text, plain_number
 from connector.errors import Conflict, NotFound
 from connector.services.mapping import bulk, candidates
-from connector.services.mapping.unmapped import STATES, Filters, Landscape, Work, chosen, load_landscape
+from connector.services.mapping.unmapped import STATES, Filters, Landscape, Work, chosen, load_landscape, look_mark
 from connector.web.context import runtime
 from connector.web.forms import submitted
 from connector.web.gate import need, safe_path, viewer
@@ -24,6 +24,7 @@ from mappings.views import blueprint
 PER_PAGE = 25
 MOST_OPTIONS = 40  # key results in a list of choices; more are found by typing
 LONGEST_SEARCH = 200
+WATCHED = 60  # seconds that a page asks whether a look is done
 STATE_WORDS = {"open": "Open", "done": "Done", "ignored": "Need no mapping", "all": "Open and done"}
 KIND_WORDS = {"epic": "epic", "row": "row", "data_source": "database, none of it mapped"}
 
@@ -98,8 +99,40 @@ def look() -> View:
         return _page(problem=f"{error}.")
     if not reached:
         return _page(problem="The queue does not answer, so nobody looks now. The nightly look is not affected. Try again.")
-    flash(f"{name} is being looked at. Load this page again in a moment.")
-    return redirect(_back(), 303)
+    with runtime().store.read() as session:
+        before = look_mark(session, name)
+    back = _back()
+    asked = {"looking": name, "was": before, "until": int(runtime().epoch()) + WATCHED}
+    return redirect(f"{back}{'&' if '?' in back else '?'}{urlencode(asked)}", 303)
+
+
+@blueprint.get("/unmapped/looking")
+@need(Act.WRITE)
+def looking() -> View | tuple[str, int, dict[str, str]]:
+    """Whether a look is done: then the page loads again; else the words that ask once more."""
+    watch = _watch()
+    if watch is None:
+        back = safe_path(request.args.get("back", ""))
+        return "", 200, {"HX-Redirect": back if back.startswith("/mappings/") else url_for("mappings.unmapped")}
+    return render_template("mappings/_looking.html", watch=watch)
+
+
+def _watch(back: str = "") -> dict[str, str] | None:
+    """The look that the address says is under way: its words, and where to ask again; None when it is done, or none is."""
+    name, was, until = (request.args.get(each, "")[:LONGEST_SEARCH] for each in ("looking", "was", "until"))
+    if not name or not until.isdecimal():
+        return None
+    with runtime().store.read() as session:
+        if look_mark(session, name) != was:
+            return None
+    if not runtime().epoch() < int(until) <= runtime().epoch() + WATCHED:
+        return {"words": f"{name} is still being looked at, or no worker runs. Load this page again later.", "address": ""}
+    kept = {"looking": name, "was": was, "until": until, "back": back or safe_path(request.args.get("back", ""))}
+    return {"words": f"{name} is being looked at. This page shows what was found as soon as it is done.", "address": _asking(kept)}
+
+
+def _asking(kept: dict[str, str]) -> str:
+    return url_for("mappings.looking", **kept)  # type: ignore[arg-type]
 
 
 def _back() -> str:
@@ -120,8 +153,11 @@ def _page(faulty: int = 0, problem: str = "") -> View:
     address: dict[str, Any] = {
         name: value for name, value in given.items() if value and name != "page" and not (name == "state" and value == "open")
     }
+    back = url_for("mappings.unmapped", **{**address, **({"page": number} if number > 1 else {})})
     html = render_template(
         "mappings/unmapped.html",
+        unseen=[each for each in landscape.looked if each.at is None and given["connection"] in ("", each.name)],
+        watch=_watch(back) if request.method == "GET" else None,
         landscape=landscape,
         groups=_groups(landscape, shown, found),
         given=given,
@@ -129,7 +165,7 @@ def _page(faulty: int = 0, problem: str = "") -> View:
         number=number,
         pages=pages,
         address=address,
-        back=url_for("mappings.unmapped", **{**address, **({"page": number} if number > 1 else {})}),
+        back=back,
         states=[(state, STATE_WORDS[state]) for state in STATES],
         many=len(landscape.goals) > MOST_OPTIONS,
         effort=landscape.effort,

@@ -117,6 +117,43 @@ def test_the_same_key_files_only_once(api: Api, acme: Company, by_header: bool) 
     assert (other.status_code, other.json["key_result"]) == (201, "kr-signups")
 
 
+def test_a_key_is_of_the_one_who_asks(app: Any, acme: Company) -> None:
+    people = {name: add_person(acme.runtime, f"{name}@acme.example", "member") for name in ("bob", "charlie")}
+    for person in people.values():
+        join_team(acme, person)
+    bob, charlie = (Api(app.test_client(), tokens.create(acme.runtime, name, "member", person=f"{name}@acme.example")) for name in people)
+    before, key = count(acme), {"Idempotency_Key": "2026-W47"}
+    assert bob.post(PATH, {"value": 43, "doubt": "never", "comment": "my words"}, **key).json["draft"]
+    theirs = charlie.post(PATH, {"value": 44, "confidence": 6, "decision": "none"}, **key)
+    assert (theirs.status_code, theirs.json["repeated"]) == (201, False)
+    assert count(acme) == before + 2  # Bob's draft waits for Bob
+    whole = {"value": 45, "confidence": 8, "decision": "none"}
+    assert bob.post(PATH, whole, **key).json["draft"] is False
+    second = Api(app.test_client(), tokens.create(acme.runtime, "bobs other", "member", person="bob@acme.example"))
+    again = second.post(PATH, whole, **key)
+    assert (again.status_code, again.json["repeated"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"value": 9}, {"confidence": 1}, {"decision": "budget"}, {"blocker": "fire"}, {"comment": "x"}, {"doubt": "x"}, {"delayed": True}],
+)
+def test_a_key_with_other_words_is_a_conflict(api: Api, acme: Company, change: dict[str, Any]) -> None:
+    body = {"value": 45, "confidence": 8, "decision": "none", "as": "alice@acme.example"}
+    key = {"Idempotency_Key": "abc"}
+    first = api.post(PATH, body, **key)
+    before = count(acme)
+    other = api.post(PATH, {**body, **change}, **key)
+    assert other.status_code == 409
+    assert "says something else" in other.json["detail"]
+    for same in (body, {"value": 45, "as": "alice@acme.example"}):  # the request of a draft that came first may come late
+        again = api.post(PATH, same, **key)
+        assert (again.status_code, again.json["id"], again.json["repeated"]) == (200, first.json["id"], True)
+    someone = api.post(PATH, {**body, "as": "bob@acme.example"}, **key)
+    assert (someone.status_code, "somebody else" in someone.json["detail"]) == (409, True)
+    assert count(acme) == before
+
+
 def test_a_closed_cycle_takes_no_update(api: Api, acme: Company) -> None:
     with acme.runtime.store.write() as session:
         session.execute(update(Cycle).values(start=acme.runtime.now().date() - timedelta(60), end=acme.runtime.now().date() - timedelta(2)))
@@ -282,3 +319,47 @@ def test_wrong_credentials_are_502_and_do_not_show(api: Api, acme: Company, jira
 def test_members_may_not_preview(as_role: Any, jira: Any) -> None:
     assert as_role("member").post("mappings/preview", MAPPING).status_code == 403
     assert as_role("lead").post("mappings/preview", MAPPING).status_code == 200
+
+
+STEPS = [{"title": "Price agreed", "weight": 1.0, "done": False}, {"title": "Sales trained", "weight": 3.0, "done": False}]
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [({"Sales trained": True}, 0.75), ({"0": True}, 0.25), (["Price agreed", 1], 1.0), ({}, 0.0)],
+)
+def test_steps_of_milestones_are_ticked_by_title_or_index(api: Api, acme: Company, given: Any, value: float) -> None:
+    acme.key_result("kr-launch", kind="milestones", unit="", start=None, target=None, milestones=STEPS)
+    body = {"milestones": given, "confidence": 7, "decision": "none", "as": "alice@acme.example"}
+    answer = api.post("key-results/kr-launch/check-ins", body)
+    assert (answer.status_code, answer.json["draft"]) == (201, False)
+    acme.work()
+    found = api.get("key-results/kr-launch").json
+    assert (found["current"], found["check_ins"][0]["value"]) == (value, value)
+    assert [step["weight"] for step in acme.row("kr-launch").milestones] == [1.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"milestones": {"Sales": True}}, "milestones", "no step is called 'Sales'"),
+        ({"milestones": [7]}, "milestones", "they count from 0 to 1"),
+        ({"milestones": {"Sales trained": "yes"}}, "milestones", "boolean"),
+        ({"value": 2}, "value", "/key-results/kr-launch/check-in"),
+    ],
+)
+def test_steps_that_are_not_there_and_numbers_are_refused(api: Api, acme: Company, changes: dict[str, Any], field: str, words: str) -> None:
+    acme.key_result("kr-launch", kind="milestones", unit="", start=None, target=None, milestones=STEPS)
+    answer = api.post("key-results/kr-launch/check-ins", {"confidence": 7, "decision": "none", "as": "alice@acme.example", **changes})
+    assert answer.status_code == 422
+    assert any(each["field"].startswith(field) and words in each["message"] for each in answer.json["errors"])
+    assert not any(step["done"] for step in acme.row("kr-launch").milestones)
+
+
+def test_a_repeated_request_ticks_once(api: Api, acme: Company) -> None:
+    acme.key_result("kr-launch", kind="milestones", unit="", start=None, target=None, milestones=STEPS)
+    body = {"milestones": {"0": True}, "confidence": 7, "decision": "none", "as": "alice@acme.example", "source_id": "one"}
+    codes = [api.post("key-results/kr-launch/check-ins", body).status_code for _ in range(2)]
+    assert codes == [201, 200]
+    with acme.runtime.store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Audit).where(Audit.action == "update")) == 1

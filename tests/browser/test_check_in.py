@@ -219,3 +219,33 @@ def test_who_may_not_update_reads(desk: Desk) -> None:
     expect(page.get_by_text("ask Alice, who owns this one")).to_be_visible()
     expect(page.locator("#check-in-form")).to_have_count(0)
     sound(page)
+
+
+STEPS = [
+    "Price agreed with finance",
+    "Help pages written and read by support",
+    "Sales trained",
+    "Contract signed",
+    "Press told",
+    "Launched",
+]
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_steps_are_ticked_and_the_movement_follows(desk: Desk, width: int, scheme: str) -> None:
+    steps = [{"title": title, "weight": 2.0 if index == 1 else 1.0, "done": index == 0} for index, title in enumerate(STEPS)]
+    desk.company.key_result("kr-launch", title="Launch prepared", kind="milestones", unit="", start=None, target=None, milestones=steps)
+    told = {"confidence": 7, "decision": "none"}
+    file_check_in(desk.company.runtime, "kr-launch", told, author=ALICE, source="page")
+    page = desk.open("/key-results/kr-launch/check-in", width=width, scheme=scheme)
+    assert page.get_by_role("checkbox", name="Price agreed with finance").is_checked()
+    page.get_by_role("checkbox", name="Help pages written").focus()
+    page.keyboard.press("Space")
+    page.get_by_text("Sales trained").click()
+    expect(page.locator("#check-in-live")).to_contain_text("3 of 6 done")
+    expect(page.locator("#check-in-live")).to_contain_text("closer to target by 43 points")
+    sound(page)
+    page.locator("label", has_text="Faster approval").click()
+    page.get_by_role("button", name="Save check-in", exact=True).click()
+    expect(page.get_by_text("Check-in saved: 3 of 6, confidence 7")).to_be_visible()
+    assert [step["done"] for step in desk.company.row("kr-launch").milestones] == [True, True, True, False, False, False]

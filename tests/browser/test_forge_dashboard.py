@@ -95,7 +95,7 @@ def test_choices_survive_a_lost_connection(open_page: Opener, name: str) -> None
     shown.get_by_label("View", exact=True).select_option(label="Decisions due")
     on_the_way(page, "lost")
     save(page, name)
-    expect(shown.get_by_role("alert")).to_contain_text("Your entries are still here. Save again.")
+    expect(shown.get_by_role("alert")).to_contain_text("It is not certain that the panel's setting was saved. Your entries are still here.")
     expect(shown.get_by_label("View", exact=True)).to_have_value("decisions")
     on_the_way(page, "")
     save(page, name)

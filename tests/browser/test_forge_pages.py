@@ -107,6 +107,37 @@ def test_the_administration_is_for_those_who_administer_jira(open_page: Opener) 
     expect(inside(refused, "admin").get_by_role("button", name="Try again")).to_have_count(0)
 
 
+def test_each_place_leads_to_its_other_pages(open_page: Opener) -> None:
+    page = open_page("/sandbox/jira-admin")
+    shown = inside(page, "admin")
+    ways = shown.get_by_role("navigation", name="Administration of the connector")
+    expect(ways.locator("[aria-current=page]")).to_have_text("Connection")
+    for name, heading in (("People", "People"), ("Mappings", "Mappings")):
+        ways.get_by_role("link", name=name).click()
+        expect(shown.get_by_role("heading", level=1)).to_contain_text(heading)
+        expect(ways.locator("[aria-current=page]")).to_have_text(name)
+    page.reload()  # where we were is shown again, and so are the ways
+    expect(ways.locator("[aria-current=page]")).to_have_text("Mappings")
+    sound_inside(page, "admin")
+
+
+def test_the_number_comes_by_itself_after_a_mapping_is_saved(open_page: Opener) -> None:
+    page = open_page("/sandbox/project/PAY", height=1400)
+    shown = inside(page, "project")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or "") if request.url.endswith("/forge/invoke") else None)
+    mapping_form(shown, "Crews that invoice from a phone")
+    shown.locator("input[name=epic]").first.check()
+    shown.get_by_role("button", name="Save mapping").click()
+    expect(shown.locator("#said")).to_contain_text("Mapping saved.")
+    before = len(asked)
+    page.wait_for_timeout(9_500)
+    again = [each for each in asked[before:] if '"/key-results/' in each and '"GET"' in each]
+    assert len(again) == 2
+    expect(shown.locator("#said")).to_contain_text("Mapping saved.")  # nothing of what is read was taken away
+    sound_inside(page, "project")
+
+
 def test_checks_run_from_inside_jira(open_page: Opener) -> None:
     page = open_page("/sandbox/jira-admin")
     shown = inside(page, "admin")
@@ -121,7 +152,9 @@ def test_a_lost_connection_keeps_the_form(open_page: Opener) -> None:
     shown.locator("input[name=epic]").first.check()
     on_the_way(page, "lost")
     shown.get_by_role("button", name="Save mapping").click()
-    expect(shown.get_by_role("alert").first).to_contain_text("Your entries are still here. Save again.")
+    expect(shown.get_by_role("alert").first).to_contain_text(
+        "It is not certain that this form was saved. Your entries are still here. Look whether it is there before you save again."
+    )
     expect(shown.locator("input[name=epic]").first).to_be_checked()
     on_the_way(page, "")
     shown.get_by_role("button", name="Save mapping").click()

@@ -170,8 +170,12 @@ def test_somebody_else_was_quicker(open_page: Opener, sandbox: Sandbox) -> None:
     ]
 
 
-@pytest.mark.parametrize("trouble", ["lost", "broken", "ended"])
-def test_a_save_that_does_not_arrive_keeps_every_word(open_page: Opener, sandbox: Sandbox, trouble: str) -> None:
+UNSURE = "It is not certain that the check-in was saved. Your entries are still here. Save again: it is filed once."
+ENDED = "The check-in was not saved: Jira’s pass for this panel has ended. Your entries are still here. Save again"
+
+
+@pytest.mark.parametrize(("trouble", "words"), [("lost", UNSURE), ("broken", UNSURE), ("ended", ENDED)])
+def test_a_save_that_does_not_arrive_keeps_every_word(open_page: Opener, sandbox: Sandbox, trouble: str, words: str) -> None:
     before = len(check_ins(sandbox.folder, "kr-accounts"))
     page = open_page("/sandbox/issue/PLAT-1?as=farid")
     shown = form(page)
@@ -179,8 +183,7 @@ def test_a_save_that_does_not_arrive_keeps_every_word(open_page: Opener, sandbox
     choose(shown, "None")
     on_the_way(page, trouble)
     save(shown)
-    expect(shown.get_by_role("alert")).to_contain_text("The check-in was not saved.")
-    expect(shown.get_by_role("alert")).to_contain_text("Your entries are still here. Save again.")
+    expect(shown.get_by_role("alert")).to_contain_text(words)
     expect(shown.locator("#f-blocker")).to_have_value(f"Kept although {trouble}")
     sound_inside(page, "context")
     on_the_way(page, "")
@@ -198,7 +201,7 @@ def test_an_answer_that_is_lost_does_not_file_twice(open_page: Opener, sandbox: 
     choose(shown, "None")
     on_the_way(page, "unsaid")  # it arrives, the answer does not
     save(shown)
-    expect(shown.get_by_role("alert")).to_contain_text("Save again.")
+    expect(shown.get_by_role("alert")).to_contain_text(UNSURE)
     assert len(check_ins(sandbox.folder, "kr-latency")) == before + 1
     on_the_way(page, "")
     save(shown)
@@ -283,8 +286,7 @@ def test_no_answer_in_time_is_said_as_what_it_is(open_page: Opener) -> None:
     on_the_way(page, "late")
     save(shown)
     page.clock.fast_forward(29_000)
-    expect(shown.get_by_role("alert")).to_contain_text("may or may not be saved")
-    expect(shown.get_by_role("alert")).to_contain_text("it is filed once")
+    expect(shown.get_by_role("alert")).to_contain_text(UNSURE)
 
 
 @pytest.mark.parametrize(
@@ -367,6 +369,32 @@ def test_a_comment_is_an_update_and_the_panel_shows_it(open_page: Opener, sandbo
         page.wait_for_timeout(500)
     expect(shown).to_be_visible()
     expect(said).to_have_count(2)  # one answer, and it is not answered again
+
+
+def test_the_answer_to_a_comment_appears_and_the_same_person_goes_on(open_page: Opener) -> None:
+    page = open_page("/sandbox/issue/GROW-3?theme=dark")
+    page.locator("#account").select_option(label="Ben Okafor")
+    chosen = page.locator("#account").input_value()
+    page.get_by_label("Comment as the person above").fill("/okr status")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.locator(".comments li").first).to_contain_text("Ben Okafor")
+    expect(page.locator("#account")).to_have_value(chosen)
+    expect(page.locator("#theme")).to_have_value("dark")
+    expect(page.locator(".comments li")).to_have_count(2, timeout=30_000)  # without a reload by hand
+
+
+def test_what_is_said_covers_no_button(open_page: Opener) -> None:
+    page = open_page("/sandbox/issue/GROW-1")
+    shown = form(page)
+    choose(shown, "None")
+    save(shown)
+    said, button = shown.locator("#said"), shown.get_by_role("button", name="Update")
+    expect(said).to_contain_text("Check-in saved")
+    expect(button).to_be_visible()
+    above, below = said.bounding_box(), button.bounding_box()
+    assert above is not None and below is not None
+    assert above["y"] + above["height"] <= below["y"]
+    assert frame_of(page, "context").evaluate("getComputedStyle(document.getElementById('said')).position") == "static"
 
 
 def test_nothing_of_a_panel_breaks_the_policy_of_jira(open_page: Opener, complaints: Complaints) -> None:

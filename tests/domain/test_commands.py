@@ -54,6 +54,7 @@ def only(text: str) -> Command:
             "/okr comment: list is out. Decision: budget for ads",
             {"decision": DecisionKind.BUDGET, "comment": "list is out. Decision: budget for ads"},
         ),
+        ("/okr 5\n- confidence 7\n* decision: none", {"value": 5.0, "confidence": 7.0, "decision": DecisionKind.NONE}),
         ("/okr\nvalue 42\nconfidence: 7\nblocker: waiting for @Bob\nno decision needed", {
             "value": 42.0, "confidence": 7.0, "blocker": "waiting for @Bob", "decision": DecisionKind.NONE,
         }),
@@ -128,16 +129,21 @@ def test_lines_speak_of_the_key_result_that_they_name() -> None:
         ("/okr confidence 11", "enter a whole number from 1 to 10, for example “/okr confidence 7”"),
         ("/okr confidence 0", "enter a whole number from 1 to 10"),
         ("/okr confidence 7.5", "enter a whole number from 1 to 10"),
-        ("/okr confidence 7/8", "“/8” is no command"),
+        ("/okr confidence 7/8", "the second word behind “/okr” is no command"),
         ("/okr confidence 70 %", "enter a whole number from 1 to 10"),
         ("/okr confidence high", "confidence needs a whole number from 1 to 10"),
         ("/okr decision", "decision is one of budget, approval, scope, headcount, other, none"),
         ("/okr decision: more money", "decision is one of budget"),
-        ("/okr decision none because it runs", "“because it runs” is no command"),
+        ("/okr decision none because it runs", "the third to fifth words behind “/okr” are no command"),
         ("/okr blocker:", "blocker needs words, for example “/okr blocker: waiting for legal”, or “/okr no blocker”"),
         ("/okr comment", "comment needs words"),
-        ("/okr confidence 7 64", "“64” is no command; a number on its own stands first"),
-        ("/okr confidence 7, please", "“please” is no command"),
+        ("/okr confidence 7 64", "the third word behind “/okr” is no command; a number on its own stands first"),
+        ("/okr confidence 7, please", "the third word behind “/okr” is no command; for example “/okr confidence 7, decision none”"),
+        ("/okr kr-a: 5, confidence 7, please", "the fifth word behind “/okr” is no command"),
+        ("/okr status of kr-a please", "the fourth word behind “/okr” is no command"),
+        ("/okr 5\n- confidence 7 high", "the third word of the first line below “/okr” is no command"),
+        ("/okr 5\n/okr confidence 7 high", "the third word behind the second “/okr” is no command"),
+        (f'/okr comment: "{"x " * 19}x", high', "the 22nd word behind “/okr” is no command"),
         (f"/okr comment: {'x' * 281}", "the comment has 281 characters; 280 are the most"),
         (f"/okr blocker: {'x' * 281}", "the blocker has 281 characters; 280 are the most"),
         (f"/okr value {'9' * 400}", "the number is too large"),
@@ -215,6 +221,13 @@ def test_nothing_that_is_written_breaks_the_reader(text: str) -> None:
     assert parse_commands(text).digest == spoken.digest
     for mistake in spoken.mistakes:
         assert not parse_commands(mistake)  # an answer that repeats it is no command
+
+
+@given(st.lists(st.one_of(WORDS, st.sampled_from(["layoffs", "[~70121:ceo]", "layoffs1", "lay-offs", "1layoffs"])), max_size=30))
+def test_words_that_could_not_be_read_are_not_repeated(words: list[str]) -> None:
+    said = "\n".join(parse_commands(f"/okr {' '.join(words)}").mistakes)
+    assert "lay" not in said
+    assert "~" not in said
 
 
 @given(

@@ -224,11 +224,25 @@ def test_an_address_that_forge_could_not_call_is_refused(command: Command, url: 
     assert "secret" not in done.stderr
 
 
-@pytest.mark.parametrize("ident", ["", "okr", f"{APP}x", f"ari:cloud:ecosystem::environment/{APP}", f"{APP}\nother: 1"])
+@pytest.mark.parametrize("ident", ["okr", f"{APP}x", f"ari:cloud:ecosystem::environment/{APP}", f"{APP}\nother: 1"])
 def test_an_app_id_that_is_none_is_refused(command: Command, ident: str) -> None:
     done = command("--url", ADDRESS, "--app-id", ident, "--out", "-")
     assert (done.returncode, done.stdout) == (2, "")
     assert "forge register" in done.stderr
+
+
+def test_before_the_app_is_registered_the_manifest_waits_for_its_id_and_then_keeps_it(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "forge").mkdir()
+    first = command("--url", ADDRESS)
+    assert first.returncode == 0
+    assert 'forge register "OKR connector"' in first.stdout
+    path = tmp_path / "forge" / "manifest.yml"
+    waiting = yaml.safe_load(path.read_text())["app"]["id"]
+    assert waiting == "ari:cloud:ecosystem::app/00000000-0000-0000-0000-000000000000"
+    path.write_text(path.read_text().replace(waiting, ARI))  # what `forge register` does
+    again = command("--url", "https://other.acme.example")
+    assert f"is for https://other.acme.example and {ARI}." in again.stdout
+    assert yaml.safe_load(path.read_text())["app"]["id"] == ARI
 
 
 def test_a_foreign_file_stays_unless_told_otherwise(command: Command, tmp_path: Path) -> None:

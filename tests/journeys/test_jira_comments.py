@@ -275,7 +275,7 @@ def test_nothing_is_told_about_what_not_everybody_may_know(talk: Talk, hidden: d
     unknown = talk.answers()[2]
     talk.say("/okr kr-nothing confidence 7")
     talk.work()
-    assert talk.answers()[-1] == unknown.replace("kr-setup", "kr-nothing")  # as for a name that nobody has heard of
+    assert talk.answers()[-1] == unknown  # as for a name that nobody has heard of
 
 
 def test_a_closed_cycle_is_frozen(talk: Talk) -> None:
@@ -344,3 +344,24 @@ def test_quotes_and_code_are_not_said_and_mentions_do_not_matter(talk: Talk) -> 
     talk.say({"type": "doc", "version": 1, "content": [quoted, code, said]})
     talk.work()
     assert [(row.value, row.confidence) for row in talk.filed()] == [(13.0, 9)]
+
+
+def test_steps_are_not_told_as_a_number_and_stay_as_they_are(talk: Talk) -> None:
+    steps = [{"title": "Price agreed", "weight": 1.0, "done": True}, {"title": "Sales trained", "weight": 1.0, "done": False}]
+    talk.company.key_result("kr-launch", title="Launched", kind="milestones", unit="", start=None, target=None, milestones=steps)
+    talk.company.mapping("kr-launch", talk.connection, select={"epics": [talk.epic]}, measure="done_share", mode="context")
+    talk.company.work(talk.connection)
+    talk.say("/okr kr-launch 2 confidence 7 decision none")
+    talk.work()
+    assert talk.outcomes() == ["mistake"]
+    assert (
+        "this key result counts its steps and takes no number. Leave the value out and tick the steps in the check-in form: "
+        in talk.answers()[0]
+    )
+    assert "/key-results/kr-launch/check-in" in talk.answers()[0]
+
+    talk.say("/okr kr-launch confidence 7 decision none")
+    talk.work()
+    assert [(row.value, row.confidence) for row in talk.filed()] == [(0.5, 7)]
+    assert "value 1 of 2 (as it stands), confidence 7" in talk.answers()[1]
+    assert talk.company.row("kr-launch").milestones == steps

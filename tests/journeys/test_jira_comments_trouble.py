@@ -49,11 +49,16 @@ def test_an_answer_whose_confirmation_got_lost_is_not_written_twice(talk: Talk) 
     assert talk.outcomes() == ["filed"]
 
 
-def test_a_worker_that_dies_before_the_answer_is_made_up_for(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("written", [True, False])
+def test_a_worker_that_dies_over_the_answer_is_made_up_for(talk: Talk, monkeypatch: pytest.MonkeyPatch, written: bool) -> None:
     class Killed(BaseException):
         pass
 
-    def die(*_: Any) -> None:
+    reply = JiraHost.reply
+
+    def die(*given: Any, **more: Any) -> None:
+        if written:
+            reply(*given, **more)
         raise Killed
 
     with monkeypatch.context() as patched:

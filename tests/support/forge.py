@@ -10,7 +10,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -82,11 +82,15 @@ class Atlassian:
         self.hidden: set[tuple[str, str]] = set()
         self.admins: set[str] = {ALICE}
         self.asked: list[tuple[str, str]] = []
+        self.base_url = ""  # what Jira says of its own address; "" is where it stands
+        self.files: dict[str, Any] = {}  # JSON that lies on the site, by path
         self.status = 0  # other than 0: what calls with tokens of the app are answered
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         found = re.fullmatch(r"/ex/jira/([^/]+)/rest/api/3/(.*)", environ.get("PATH_INFO", ""))
         token = str(environ.get("HTTP_AUTHORIZATION", "")).removeprefix("Bearer ")
+        if environ.get("PATH_INFO") in self.files:
+            return _json(self.files[environ["PATH_INFO"]])(environ, start_response)
         if found is None or not (token in self.users or token in self.systems):
             return self.jira(environ, start_response)
         method, path = environ["REQUEST_METHOD"], found[2]
@@ -105,14 +109,21 @@ class Atlassian:
         issue = re.fullmatch(r"issue/([^/]+)", path)
         if method == "GET" and issue and token in self.users and (self.users[token], self._id_of(issue[1])) in self.hidden:
             return _json({"errorMessages": ["Issue does not exist or you do not have permission to see it."], "errors": {}}, 404)
+        if method == "POST" and path == "issue/bulkfetch" and token in self.users:
+            _change_body(environ, lambda body: self._without_hidden(self.users[token], body))  # of hidden ones Jira says nothing
         if method == "POST" and path == "permissions/check":
             raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             environ["wsgi.input"] = BytesIO(raw)
             account = json.loads(raw).get("accountId") or self.users.get(token, "")
             return _json(self._granted(json.loads(raw), account)) if account else None  # of itself the app asks as any login
         if method == "GET" and path == "serverInfo":
-            return _json({"baseUrl": f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}", "deploymentType": "Cloud"})
+            own = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
+            return _json({"baseUrl": self.base_url or own, "deploymentType": "Cloud"})
         return None
+
+    def _without_hidden(self, account: str, body: dict[str, Any]) -> dict[str, Any]:
+        named = [each for each in body["issueIdsOrKeys"] if (account, self._id_of(str(each))) not in self.hidden]
+        return {**body, "issueIdsOrKeys": named or ["1"]}
 
     def _granted(self, body: Mapping[str, Any], account: str) -> dict[str, Any]:
         rights = []
@@ -127,6 +138,11 @@ class Atlassian:
             if issue in (str(each["id"]), str(each["key"])):
                 return str(each["id"])
         return ""
+
+
+def _change_body(environ: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    raw = json.dumps(change(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))).encode()
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(raw), str(len(raw))
 
 
 def _json(body: Any, status: int = 200) -> Response:
@@ -161,7 +177,7 @@ class Forge:
         *,
         issue: str = "",
         project: str = "",
-        module: str = "okr-issue-panel",
+        module: str = "",
         extension: Mapping[str, Any] | None = None,
         installation: str = INSTALLATION,
         cloud_id: str = "",
@@ -169,7 +185,7 @@ class Forge:
     ) -> dict[str, Any]:
         """The claims of a token; ``claims`` replaces whole claims (``exp``, ``aud``, …). ``account`` "" is an event's or a schedule's."""
         now = int(self.company.runtime.epoch())
-        cloud = cloud_id or self.cloud_id
+        cloud, module = cloud_id or self.cloud_id, module or ("okr-issue-panel" if account else "okr-hourly")
         place: dict[str, Any] = {"type": "jira:issueContext", **(extension or {})}
         if issue:
             place["issue"] = {"id": issue, "key": issue} if not issue.isdecimal() else {"id": issue, "key": self._key_of(issue)}

@@ -1,12 +1,14 @@
 """Comments on issues: read one, mention a person, answer a command once.
 
 Our answers carry a comment property that names the comment which they answer, so that an answer whose confirmation got lost is found
-again instead of written twice. This module decides nothing about commands.
+again instead of written twice. Who may read a comment may read its answer, nobody else. This module decides nothing about commands.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -17,15 +19,29 @@ from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_seque
 from connector.hosts.jira.panel import digest
 from connector.hosts.jira.spoken import spoken_text
 
-MARKER = "okr-connector"  # the comment property of our answers: {"instance", "reply_to", "digest"}
+MARKER = "okr-connector"  # the comment property of our answers: {"instance", "connection", "reply_to", "digest"}
+INTERNAL = "sd.public.comment"  # the property {"internal": true} of comments that customers of a service project do not see
 PAGE = 100
 MOST_PAGES = 10  # of the newest comments that are looked through for a lost answer
+_ADDRESS = re.compile(r"(https?://[\w./:%=&-]+)")
+_MARKUP = re.compile(r"[\\{}\[\]!|*_^~#]|\?(?=\?)|(?<=\?)\?|(?<!\w)[-+]|[-+](?!\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The comment that an answer belongs to: our installation and connection, its id, and ``Comment.restricted``."""
+
+    instance: str
+    connection: str
+    comment: str
+    restricted: Mapping[str, JSON] | None = None
 
 
 def fetch(client: JiraClient, ref: str, comment: str) -> Comment | None:
     """What one comment says, without what it quotes; None when it is gone."""
+    more = {} if client.cloud else {"expand": "properties"}  # Data Center tells what is internal by the property alone
     try:
-        data = as_mapping(client.get(f"{_path(ref)}/{quote(comment, safe='')}"))
+        data = as_mapping(client.get(f"{_path(ref)}/{quote(comment, safe='')}", more))
     except Gone:
         return None
     return Comment(
@@ -35,7 +51,24 @@ def fetch(client: JiraClient, ref: str, comment: str) -> Comment | None:
         read_moment(data.get("created")),
         account_of(data.get("updateAuthor")),
         read_moment(data.get("updated")),
+        _restriction(data),
     )
+
+
+def _restriction(data: Mapping[str, Any]) -> Mapping[str, JSON] | None:
+    """Who reads a comment, where not everybody does: {"visibility"} as Jira takes it, {"internal": True} in a service project, or both.
+
+    An empty visibility is one that we do not understand: nobody knows whom an answer could be shown to.
+    """
+    found: dict[str, JSON] = {}
+    if data.get("visibility"):
+        told = as_mapping(data["visibility"])
+        named = {name: told[name] for name in ("identifier", "value") if isinstance(told.get(name), str) and told[name]}
+        found["visibility"] = {"type": told["type"], **named} if told.get("type") in ("group", "role") and named else {}
+    properties = {as_text(each.get("key")): as_mapping(each.get("value")) for each in map(as_mapping, as_sequence(data.get("properties")))}
+    if data.get("jsdPublic") is False or properties.get(INTERNAL, {}).get("internal") is True:
+        found["internal"] = True
+    return found or None
 
 
 def notify(client: JiraClient, ref: str, account: str, text: str) -> Mapping[str, JSON]:
@@ -45,21 +78,28 @@ def notify(client: JiraClient, ref: str, account: str, text: str) -> Mapping[str
 
 
 def reply(
-    client: JiraClient, instance: str, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]
+    client: JiraClient, ref: str, answered: Answered, account: str, text: str, receipt: Mapping[str, JSON], *, again: bool = True
 ) -> Mapping[str, JSON]:
-    """Answer ``comment``; see ``Host.reply``. Receipt: ``{"comment": id of the answer, "digest"}``.
+    """Answer a comment; see ``Host.reply``. Receipt: ``{"comment": id of the answer, "digest"}``.
 
-    Without a receipt the comments after ``comment`` are looked through first; an answer that a person deleted is written anew.
-    Raises ``Gone`` when the issue is gone, ``Uncertain`` when the answer to a write got lost: the next call finds what was written.
+    Without a receipt the comments after it are looked through first when this is a repetition; an answer that a person deleted is written
+    anew. Raises ``Gone`` when the issue is gone, ``Uncertain`` when the answer to a write got lost: the next call finds what was written.
     Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments
     """
-    wanted = digest([account, text])
+    restricted = answered.restricted or {}
+    wanted = digest([account, text, restricted] if restricted else [account, text])
     present = as_text(receipt.get("comment"))
     if present and receipt.get("digest") == wanted:
         return dict(receipt)
-    content: dict[str, Any] = {"body": _body(client, account, text), "properties": [_mark(instance, comment, wanted)]}
-    if not present:
-        present, shown = _written_before(client, instance, ref, comment)
+    content: dict[str, Any] = {"body": _body(client, account, text), "properties": [_mark(answered, wanted)]}
+    if "visibility" in restricted:
+        if not restricted["visibility"]:
+            raise Refused("the comment is restricted in a way that an answer cannot take over", code="restricted")
+        content["visibility"] = restricted["visibility"]
+    if restricted.get("internal"):
+        content["properties"].append({"key": INTERNAL, "value": {"internal": True}})
+    if not present and again:
+        present, shown = _written_before(client, ref, answered)
         if shown == wanted:
             return {"comment": present, "digest": wanted}
     if present:
@@ -69,12 +109,16 @@ def reply(
             return {"comment": present, "digest": wanted}
         except Gone:
             client.get(f"issue/{quote(ref, safe='')}", {"fields": "id"})  # raises Gone when it is the issue that is gone
-    answer = as_mapping(_post_below(client, ref, comment, content))
+            found, shown = _written_before(client, ref, answered) if again else ("", "")
+            if shown == wanted:
+                return {"comment": found, "digest": wanted}
+    answer = as_mapping(_post_below(client, ref, answered.comment, content))
     return {"comment": as_ref(answer.get("id")), "digest": wanted}
 
 
-def _mark(instance: str, comment: str, shown: str) -> Mapping[str, Any]:
-    return {"key": MARKER, "value": {"instance": instance, "reply_to": comment, "digest": shown}}
+def _mark(answered: Answered, shown: str) -> Mapping[str, Any]:
+    value = {"instance": answered.instance, "connection": answered.connection, "reply_to": answered.comment, "digest": shown}
+    return {"key": MARKER, "value": value}
 
 
 def _post_below(client: JiraClient, ref: str, comment: str, content: Mapping[str, Any]) -> Any:
@@ -92,10 +136,10 @@ def _post_below(client: JiraClient, ref: str, comment: str, content: Mapping[str
     return client.post(_path(ref), content)
 
 
-def _written_before(client: JiraClient, instance: str, ref: str, comment: str) -> tuple[str, str]:
-    """(id of our answer to ``comment``, digest of what it says); both "" when there is none."""
-    me = ""
-    for other in _newer(client, ref, comment):
+def _written_before(client: JiraClient, ref: str, answered: Answered) -> tuple[str, str]:
+    """(id of our answer, digest of what it says); both "" when there is none."""
+    me, sought = "", (answered.instance, answered.connection, answered.comment)
+    for other in _newer(client, ref, answered.comment):
         me = me or account_of(client.get("myself"))
         if account_of(other.get("author")) != me:
             continue
@@ -105,7 +149,7 @@ def _written_before(client: JiraClient, instance: str, ref: str, comment: str) -
         except Gone:
             continue
         value = as_mapping(told.get("value"))
-        if value.get("instance") == instance and as_ref(value.get("reply_to")) == comment:
+        if (value.get("instance"), value.get("connection"), as_ref(value.get("reply_to"))) == sought:
             return ident, as_text(value.get("digest"))
     return "", ""
 
@@ -134,7 +178,20 @@ def _is_at_or_before(ident: str, comment: str) -> bool:
 def _body(client: JiraClient, account: str, text: str) -> Any:
     if client.cloud:
         return document(text, account)
-    return f"[~{account}] {text}" if account else text
+    return f"[~{account}] {_plain(text)}" if account else _plain(text)
+
+
+def _plain(text: str) -> str:
+    """Text that Data Center's wiki markup shows as it is; addresses stay links.
+
+    Reference: https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=miscellaneous
+    """
+    parts = _ADDRESS.split(text)
+    return "".join(part if number % 2 else _MARKUP.sub(_escaped, part) for number, part in enumerate(parts))
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    return "&#92;" if sign[0] == "\\" else f"\\{sign[0]}"  # two backslashes would end the line
 
 
 def _path(ref: str) -> str:

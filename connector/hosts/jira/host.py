@@ -255,9 +255,20 @@ class JiraHost:
         """Read one comment as plain text, None when it is gone."""
         return comments.fetch(self._client, ref, comment)
 
-    def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    def reply(
+        self,
+        ref: str,
+        comment: str,
+        account: str,
+        text: str,
+        receipt: Mapping[str, JSON],
+        *,
+        restricted: Mapping[str, JSON] | None = None,
+        again: bool = True,
+    ) -> Mapping[str, JSON]:
         """Answer a comment, once, in its thread; see ``comments.reply``."""
-        return comments.reply(self._client, self._instance, ref, comment, account, text, receipt)
+        answered = comments.Answered(self._instance, self.settings.name, comment, restricted)
+        return comments.reply(self._client, ref, answered, account, text, receipt, again=again)
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""

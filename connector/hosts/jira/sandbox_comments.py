@@ -22,13 +22,14 @@ def answer(
         if comment is None:
             raise _MISSING
         if method == "GET":
-            return Answered(200, shown(comment))
+            held = [{"key": key, "value": value} for key, value in comment.get("properties", {}).items()]
+            return Answered(200, shown(comment) | ({"properties": held} if query.get("expand") == "properties" else {}))
         if method != "PUT":
             raise RefusalError(405, "")
         if comment["author"]["accountId"] != access.account:
             raise RefusalError(400, "You do not have the permission to edit this comment.")
         told = _checked(body, _KEYS)
-        world.edit_comment(issue["id"], comment["id"], told["body"], told.get("properties"))
+        world.edit_comment(issue["id"], comment["id"], told["body"], told.get("properties"), told.get("visibility"))
         return Answered(200, shown(comment), wrote=True)
     if method == "GET":
         found = sorted(issue["comments"], key=lambda each: int(each["id"]), reverse=query.get("orderBy", "").startswith("-"))
@@ -39,7 +40,8 @@ def answer(
     parent = str(told.get("parentId") or "")
     if parent and all(each["id"] != parent for each in issue["comments"]):
         raise RefusalError(400, "", {"parentId": "The parent comment does not exist."})
-    made = world.add_comment(issue["id"], told["body"], access.person(), properties=told.get("properties") or (), parent=parent)
+    properties, visibility = told.get("properties") or (), told.get("visibility")
+    made = world.add_comment(issue["id"], told["body"], access.person(), properties=properties, parent=parent, visibility=visibility)
     return Answered(201, shown(made), wrote=True)
 
 

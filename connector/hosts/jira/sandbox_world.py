@@ -296,8 +296,12 @@ class IssueWorld:
         *,
         properties: Iterable[Mapping[str, Any]] = (),
         parent: str = "",
+        visibility: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """A comment on an issue, by the bot unless ``author`` is given; ``parent`` is the comment that it answers."""
+        """A comment on an issue, by the bot unless ``author`` is given; ``parent`` is the comment that it answers.
+
+        ``visibility``: the role or group that alone sees it; the property ``sd.public.comment`` makes it internal.
+        """
         with self.lock:
             issue = self._must(name)
             self._last_comment += 1
@@ -310,17 +314,33 @@ class IssueWorld:
                 "properties": {each["key"]: each["value"] for each in properties},
                 **({"parentId": int(parent)} if parent else {}),
             }
+            self._restrict(comment, visibility)
             issue["comments"].append(comment)
             self._tell_comment("comment_created", issue, comment)
             return comment
 
-    def edit_comment(self, name: str, ident: str, body: Any, properties: Iterable[Mapping[str, Any]] | None = None) -> None:
+    @staticmethod
+    def _restrict(comment: dict[str, Any], visibility: Mapping[str, Any] | None) -> None:
+        if visibility:
+            comment["visibility"] = dict(visibility)
+        if comment["properties"].get("sd.public.comment", {}).get("internal"):
+            comment["jsdPublic"] = False
+
+    def edit_comment(
+        self,
+        name: str,
+        ident: str,
+        body: Any,
+        properties: Iterable[Mapping[str, Any]] | None = None,
+        visibility: Mapping[str, Any] | None = None,
+    ) -> None:
         """Give a comment another body; ``properties`` are set beside those that it has."""
         with self.lock:
             issue = self._must(name)
             comment = next(each for each in issue["comments"] if each["id"] == ident)
             comment |= {"body": body, "updated": jira_time(self.clock())}
             comment["properties"] = comment.get("properties", {}) | {each["key"]: each["value"] for each in properties or ()}
+            self._restrict(comment, visibility)
             self._tell_comment("comment_updated", issue, comment)
 
     def delete_comment(self, name: str, ident: str) -> None:

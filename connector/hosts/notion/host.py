@@ -310,7 +310,17 @@ class NotionHost:
         """Read one comment, None when it is gone."""
         return comments.fetch(self._client, comment)
 
-    def reply(self, ref: str, comment: str, account: str, text: str, receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    def reply(
+        self,
+        ref: str,
+        comment: str,
+        account: str,
+        text: str,
+        receipt: Mapping[str, JSON],
+        *,
+        restricted: Mapping[str, JSON] | None = None,  # comments here are for all who see the page
+        again: bool = True,
+    ) -> Mapping[str, JSON]:
         """Answer a comment in its discussion, once; see ``comments.reply``."""
         return comments.reply(self._client, self._bot, comment, account, text, receipt)
 

@@ -21,26 +21,31 @@ _STUCK = re.compile(r"block|imped|on hold|waiting|stuck", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """An item that may be in the way. ``stuck``: its status says so, ``status`` in the host's own words."""
+    """An item that may be in the way. ``stuck``: its status says so, ``status`` in the host's own words.
+
+    ``connection``, ``ref``: which item of which connection it is.
+    """
 
     text: str  # what the field takes: "HARB-151 Template picker hides Send"
     url: str
     status: str
     stuck: bool
+    connection: int
+    ref: str
 
 
-def offered_blockers(session: Session, mapping_ids: Collection[int]) -> list[Blocker]:
+def offered_blockers(session: Session, mapping_ids: Collection[int], most: int = OFFERED) -> list[Blocker]:
     """Open items of these mappings, those whose status says that they are stuck first, then the ones touched last."""
     if not mapping_ids:
         return []
     rows = session.execute(
-        select(Item.ref, Item.key, Item.title, Item.url, Item.status)
+        select(Item.connection_id, Item.ref, Item.key, Item.title, Item.url, Item.status)
         .where(Item.id.in_(_fed(mapping_ids)), Item.category != Category.DONE.value, Item.gone_at.is_(None))
         .order_by(Item.updated_at.desc(), Item.id.desc())
         .limit(_LOOKED_AT)
     ).all()
-    found = [Blocker(_text(row), row.url, row.status or "", is_stuck(row.status)) for row in rows]
-    return sorted(found, key=lambda each: not each.stuck)[:OFFERED]
+    found = [Blocker(_text(row), row.url, row.status or "", is_stuck(row.status), row.connection_id, row.ref) for row in rows]
+    return sorted(found, key=lambda each: not each.stuck)[:most]
 
 
 def is_stuck(status: str | None) -> bool:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +22,7 @@ from connector.services.changes import Stale
 from connector.services.check_ins.blockers import link_of
 from connector.services.check_ins.doubts import open_doubt, seal_doubt
 from connector.services.check_ins.opening import base_of, open_draft, over_text, read_seen, seen_text
+from connector.services.check_ins.repeats import completed, moment_of, remember, require_own, require_same
 from connector.services.check_ins.rights import require_check_in
 from connector.services.check_ins.steps import (
     FIELD,
@@ -41,7 +42,7 @@ from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
 
 LONGEST_FILL = 7 * 24 * 3600  # seconds; a form that was left open longer says nothing about filling it in
 _AHEAD = timedelta(days=1)  # somewhere it is tomorrow already
-_REMEMBERED = 50  # entries of the audit trail that are looked through for a draft that was completed another way
+_BEFORE = timedelta(days=365)  # how far before its cycle a number may have been so
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,14 @@ def file_check_in(
     seen: str | None = None,
     opened_at: datetime | None = None,
     ticks: Ticks | None = None,
+    worded: bool = False,
 ) -> Filed:
     """File an update of ``author`` (an e-mail address, "" for none known).
 
-    The same ``source`` and ``source_id`` file once; for a draft they complete it. Whatever an author has as an open draft of this key
-    result is completed by the next update of theirs, so that there are never two.
+    The same ``source`` and ``source_id`` file once; for a draft they complete it. They are of one author, and stand for one content once
+    it counts. ``worded``: the words themselves are part of the identity, so what else is carried along may differ.
+
+    Whatever an author has as an open draft of this key result is completed by the next update of theirs, so that there are never two.
 
     ``token`` is the name of the API token that says so: the audit trail names it as who did this, and the author beside it.
     Whether it may speak for ``author`` is for the caller to know. ``viewer``: who asks; their right is checked here, None for commands
@@ -93,7 +97,7 @@ def file_check_in(
     leaves them as they are, or as the draft has them that it completes.
 
     Raises ``InputError`` for bad fields, ``NotFound`` for an unknown key result or person, ``Forbidden``, ``Conflict`` when the cycle
-    is over, ``Stale`` when somebody checked in since the form was shown.
+    is over or the identity stands for another author's or another update, ``Stale`` when somebody checked in since the form was shown.
     """
     now = runtime.now()
     with runtime.store.write() as session:
@@ -103,12 +107,16 @@ def file_check_in(
         session.execute(select(KeyResult.id).where(KeyResult.id == key_result_id).with_for_update())
         identity = source_id or secrets.token_hex(12)
         before = session.scalar(select(CheckIn).where(CheckIn.source == source, CheckIn.source_id == identity))
-        if before is not None and not before.draft and seen is None:
+        if before is not None and not before.draft and worded:
             return Filed(before.id, False, (), repeated=True)
         facts = load_facts(session, [key_result_id], computing=False).get(key_result_id)
         if facts is None:
             raise NotFound(f"there is no key result {key_result_id!r}")
         person = _author(session, author)
+        require_own(before, person)
+        if before is not None and not before.draft and seen is None:
+            require_same(runtime, session, facts, before, data)
+            return Filed(before.id, False, (), repeated=True)
         steps = _steps(runtime, session, facts, data, before, person, ticks)
         fields = {name: value for name, value in data.items() if name != FIELD} | ({"value": steps.value} if steps is not None else {})
         told = _Told(parse_check_in(fields, facts.definition), person, token or author or source, source, identity, opened_at, steps)
@@ -116,9 +124,11 @@ def file_check_in(
             return Filed(before.id, before.draft, told.draft.missing(), repeated=True)
         if over := over_text(facts, runtime):
             raise Conflict(over)
-        _check_day(told.draft, now)
-        if before is None and told.draft.missing() and (done := _completed(session, key_result_id, f"{source}:{identity}")) is not None:
-            return Filed(done, False, (), repeated=True)
+        _check_day(told.draft, facts, now)
+        if before is None and told.draft.missing():
+            done = completed(session, key_result_id, f"{source}:{identity}", person, told.draft)
+            if done is not None:
+                return Filed(done, False, (), repeated=True)
         if before is not None and not before.draft:  # the same form, sent again with other entries
             raise _stale(session, facts)
         if seen is not None:
@@ -140,13 +150,11 @@ def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, befor
     for old in _open_drafts(session, facts.row.id, told, before):
         seconds = None if seconds is None else seconds + (old.seconds or 0)
         if (old.source, old.source_id) != (told.source, told.identity):
-            _remember(session, old, told, now)
+            remember(session, old, told.speaker, now)
         session.delete(old)
     session.flush()  # the identity is free before the new row takes it
     base = base_of(session, facts.row.id, facts.check_ins)
     movement = scoring.movement(facts.definition, base.value, draft.value) if base is not None else None
-    # A day without a time stands for its end, but never for a moment that has not come yet.
-    as_of = min(now, datetime.combine(draft.as_of, time.max, tzinfo=runtime.settings.zone)) if draft.as_of else now
     row = CheckIn(
         key_result_id=facts.row.id,
         author_id=told.person.id if told.person else None,
@@ -156,7 +164,7 @@ def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, befor
         decision=draft.decision.value if draft.decision else None,
         comment=draft.comment or None,
         movement=movement.value if movement else None,
-        as_of=as_of,
+        as_of=moment_of(draft, now, runtime.settings.zone),
         delayed=draft.delayed,
         draft=bool(draft.missing()),
         created_at=now,
@@ -213,31 +221,6 @@ def _open_drafts(session: Session, key_result_id: str, told: _Told, before: Chec
     return found
 
 
-def _remember(session: Session, old: CheckIn, told: _Told, now: datetime) -> None:
-    """Note which draft an update of another source completed: when the draft's request comes again, it must not come back."""
-    session.add(
-        Audit(
-            at=now,
-            actor=told.speaker,
-            action="complete",
-            entity="check_in",
-            entity_id=old.key_result_id,
-            after={"draft": old.id, "was": f"{old.source}:{old.source_id}"},
-        )
-    )
-
-
-def _completed(session: Session, key_result_id: str, was: str) -> int | None:
-    """The draft of this identity that was completed by an update of another source, as its former id."""
-    entries = session.scalars(
-        select(Audit.after)
-        .where(Audit.entity == "check_in", Audit.entity_id == key_result_id, Audit.action == "complete")
-        .order_by(Audit.id.desc())
-        .limit(_REMEMBERED)
-    )
-    return next((int(after["draft"]) for after in entries if after and after.get("was") == was), None)
-
-
 def _same(runtime: Runtime, session: Session, row: CheckIn, told: _Told) -> bool:
     """Whether a request that came again says what its first coming said."""
     draft = told.draft
@@ -249,14 +232,26 @@ def _same(runtime: Runtime, session: Session, row: CheckIn, told: _Told) -> bool
         and row.decision == (draft.decision.value if draft.decision else None)
         and (row.comment or "") == draft.comment
         and row.delayed == draft.delayed
+        and row.as_of == moment_of(draft, row.created_at, runtime.settings.zone)
         and open_doubt(runtime, row.doubt) == draft.doubt
         and (told.steps is None or told_ticks(session, row) == state_of(told.steps.after.milestones))
     )
 
 
-def _check_day(draft: CheckInDraft, now: datetime) -> None:
-    if draft.as_of is not None and draft.as_of > (now + _AHEAD).date():
+def _check_day(draft: CheckInDraft, facts: Facts, now: datetime) -> None:
+    if draft.as_of is None:
+        return
+    if draft.as_of > (now + _AHEAD).date():
         raise InputError("enter a day that has come: a number cannot describe a later one", where="as_of")
+    earliest = min(_year_before(facts.cycle.start), facts.row.created_at.date())
+    if draft.as_of < earliest:
+        raise InputError(
+            f"enter a day from {earliest.isoformat()} on: a number of this cycle is at most a year older than the cycle", where="as_of"
+        )
+
+
+def _year_before(day: date) -> date:
+    return date.min if day - date.min < _BEFORE else day - _BEFORE
 
 
 def _check_seen(session: Session, facts: Facts, seen: str, value: float | None) -> None:

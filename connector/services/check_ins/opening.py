@@ -19,7 +19,7 @@ from connector.domain.model import Definition, Movement
 from connector.domain.rights import Viewer
 from connector.domain.steps import Ticks, ticked
 from connector.runtime import Runtime
-from connector.services.check_ins.blockers import Blocker, offered_blockers
+from connector.services.check_ins.blockers import OFFERED, Blocker, offered_blockers
 from connector.services.check_ins.doubts import open_doubt
 from connector.services.check_ins.rights import may_check_in, why_not
 from connector.services.check_ins.steps import marks_of, stepwise, waiting_ticks
@@ -74,8 +74,11 @@ class Opening:
         return scoring.movement(self.definition, self.base.value, value) if self.base is not None else None
 
 
-def open_form(session: Session, runtime: Runtime, viewer: Viewer, facts: Facts) -> Opening:
-    """The form of a key result that the viewer may know of; ``facts`` with links and connections, history is read here."""
+def open_form(session: Session, runtime: Runtime, viewer: Viewer, facts: Facts, *, offered: int = OFFERED) -> Opening:
+    """The form of a key result that the viewer may know of; ``facts`` with links and connections, history is read here.
+
+    ``offered``: how many blockers may be picked.
+    """
     ident = facts.row.id
     check_ins = last_check_ins(session, ident)
     last = check_ins[-1][0] if check_ins else None
@@ -92,7 +95,7 @@ def open_form(session: Session, runtime: Runtime, viewer: Viewer, facts: Facts) 
         seen=seen_text(last.id if last else 0, facts.row.current, marks_of(facts)),
         draft=draft,
         refusal=refusal,
-        blockers=[] if refusal else offered_blockers(session, [link.id for link in facts.links]),
+        blockers=[] if refusal or not offered else offered_blockers(session, [link.id for link in facts.links], offered),
         stepwise=stepwise(facts),
         ticks=ticks,
     )

@@ -1,6 +1,6 @@
 """The words of answers to commands. No line begins with a command, so that an answer is never one itself.
 
-Free text of people (blockers, comments) is not repeated: an answer must not carry their mentions and markup on.
+Words of people are not repeated, nor those that could not be read: an answer must not carry their secrets, mentions and markup on.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def too_late(name: str, at: datetime, zone: tzinfo) -> str:
     return f"a newer update of {name}, of {moment_text(at, zone)}, came first. Write it again if it still holds"
 
 
-def unknown_name(name: str, known: Sequence[tuple[str, str]]) -> str:
-    """A first word that is neither a command nor a key result here."""
-    return f"“{name[:40]}” is neither a command nor a key result of this issue. {_names(known)}"
+def unknown_name(known: Sequence[tuple[str, str]]) -> str:
+    """For a first word that is neither a command nor a key result here. It is not repeated: it may be anything."""
+    return f"the word right behind “/okr” is neither a command nor a key result of this issue. {_names(known)}"
 
 
 def which_one(known: Sequence[tuple[str, str]]) -> str:

@@ -25,6 +25,7 @@ from connector.services.check_ins import file_check_in, updatable, why_not
 from connector.services.check_ins.opening import carried_over, open_draft, over_text
 from connector.services.check_ins.steps import NO_NUMBER, form_address, stepwise
 from connector.services.comment_commands import answers
+from connector.services.comment_commands.sites import connections_of_site, site_of
 from connector.services.facts import Facts, load_facts
 from connector.services.forge.issue_links import key_results_of_issue
 from connector.services.panels import describe_key_result
@@ -78,15 +79,17 @@ class _Place:
 def carry_out(runtime: Runtime, connection: Connection, row: CommentCommand, comment: Comment, spoken: Spoken) -> Outcome:
     """File what a comment says, or say why not. Twice is one check-in and the same answer."""
     with runtime.store.read() as session:
-        facts = _shown_there(session, connection.id, row.ref)
-        place = _Place(connection, comment, _person(session, connection.id, comment.speaker))
-        targets, mistakes = _targets(spoken, facts)
+        site = [connection.id, *(each.id for each in connections_of_site(session, connection) if each.id != connection.id)]
+        there = _shown_there(session, site, row.ref)
+        place = _Place(connection, comment, _person(session, site, comment.speaker))
+        targets, mistakes = _targets(spoken, there)
         updates = {name: command for name, command in targets.items() if command.updates}
+        facts = load_facts(session, list(updates), computing=False) if updates else {}
         refusal = "" if mistakes or not updates else _refusal(runtime, session, place, [facts[name] for name in updates])
         filings: list[_Update] = []
         if not mistakes and not refusal:
             filings, mistakes, refusal = _prepared(runtime, session, place, row, {name: facts[name] for name in updates}, updates)
-    several = len(facts) > 1
+    several = len(there) > 1
     if mistakes:
         return Outcome("mistake", spoken.digest, answers.mistakes_text(mistakes))
     if refusal:
@@ -97,53 +100,54 @@ def carry_out(runtime: Runtime, connection: Connection, row: CommentCommand, com
         return Outcome("refused", spoken.digest, answers.refused_text(str(error)))
     asked = [name for name, command in targets.items() if command.status and not command.updates]
     if not spoken.commands or any(command.help for command in spoken.commands):
-        parts.append((False, answers.help_text([(each.row.id, each.row.title) for each in facts.values()])))
+        parts.append((False, answers.help_text(list(there.items()))))
     parts += [(False, text) for text in _statuses(runtime, asked)]
     word = "draft" if any(draft for draft, _ in parts) else "filed" if filings else "told"
     return Outcome(word, spoken.digest, "\n".join(text for _, text in parts))
 
 
-def _shown_there(session: Session, connection_id: int, ref: str) -> dict[str, Facts]:
-    """The key results that the item serves and that everybody who sees it may know of."""
-    ids = [served.id for served in key_results_of_issue(session, SYSTEM, connection_id, ref)]
-    found = load_facts(session, ids, computing=False)
-    return {name: found[name] for name in ids if name in found and found[name].public}
+def _shown_there(session: Session, site: Sequence[int], ref: str) -> dict[str, str]:
+    """Id and title of the key results that the item serves, through any connection of its site, and that all who see it may know of."""
+    found = [served for each in site for served in key_results_of_issue(session, SYSTEM, each, ref)]
+    return {each.id: each.title for each in found if each.public}
 
 
-def _person(session: Session, connection_id: int, account: str) -> Person | None:
-    return session.scalar(
-        select(Person)
+def _person(session: Session, site: Sequence[int], account: str) -> Person | None:
+    """Whose account it is; the connection that answers counts before others of its site."""
+    found = session.execute(
+        select(Person, PersonAccount.connection_id)
         .join(PersonAccount, PersonAccount.person_id == Person.id)
         .where(
-            PersonAccount.connection_id == connection_id,
+            PersonAccount.connection_id.in_(site),
             PersonAccount.account == account,
             PersonAccount.left_at.is_(None),
             Person.active.is_(True),
         )
-    )
+    ).all()
+    return min(found, key=lambda row: site.index(row[1]))[0] if found else None
 
 
-def _targets(spoken: Spoken, facts: dict[str, Facts]) -> tuple[dict[str, Command], list[str]]:
+def _targets(spoken: Spoken, there: dict[str, str]) -> tuple[dict[str, Command], list[str]]:
     """What is said about each key result, by id. Nothing is guessed: several and none named is a mistake."""
     mistakes = list(spoken.mistakes)
-    names = [(each.row.id, each.row.title) for each in facts.values()]
+    names = list(there.items())
     grouped: dict[str, list[Command]] = {}
     for command in spoken.commands:
-        if command.name in facts:
+        if command.name in there:
             grouped.setdefault(command.name, []).append(command)
         elif command.name:
-            mistakes.append(answers.unknown_name(command.name, names))
-        elif (command.updates and len(facts) != 1) or (command.status and not facts):
+            mistakes.append(answers.unknown_name(names))
+        elif (command.updates and len(there) != 1) or (command.status and not there):
             mistakes.append(answers.which_one(names))
         elif command.updates or command.status:
-            for name in facts:
+            for name in there:
                 grouped.setdefault(name, []).append(command)
     targets: dict[str, Command] = {}
     for name, commands in grouped.items():
         merged = merge(commands, name)
         targets[name] = merged.commands[0]
-        mistakes += [each for each in merged.mistakes if each not in mistakes]
-    return targets, mistakes
+        mistakes += merged.mistakes
+    return targets, list(dict.fromkeys(mistakes))
 
 
 def _refusal(runtime: Runtime, session: Session, place: _Place, wanted: Sequence[Facts]) -> str:
@@ -189,7 +193,7 @@ def _wrong_unit(command: Command, definition: Definition) -> str:
     if said in (unit, unit.removesuffix("s")) or (unit == "%" and said in ("percent", "per cent")):
         return ""
     measured = f"“{command.name}” is measured in {definition.unit.strip()}" if unit else f"“{command.name}” has no unit"
-    return f"value: {measured}, not in {command.unit[:30]}; write the number alone, for example “/okr value 42”"
+    return f"value: {measured}, and something else stands behind the number; write the number alone, for example “/okr value 42”"
 
 
 def _carried(session: Session, facts: Facts, person: Person | None) -> dict[str, Any]:
@@ -214,10 +218,10 @@ def _carried(session: Session, facts: Facts, person: Person | None) -> dict[str,
 def _identity(session: Session, place: _Place, row: CommentCommand, key_result: str, digest: str) -> tuple[str, bool]:
     """The identity of this check-in, and whether it was filed already.
 
-    ``connection:comment:key result:number:moment:digest``. The number counts the changed wordings of one comment, so that an edit back to
-    the first one is filed again; the moment (milliseconds) is when it was said.
+    ``site:comment:key result:number:moment:digest``; two connections of one site tell of one comment. The number counts its changed
+    wordings, so that an edit back to the first one is filed again; the moment (milliseconds) is when it was said.
     """
-    prefix = f"{row.connection_id}:{row.comment_id}:{key_result}:"
+    prefix = f"{site_of(place.connection)}:{row.comment_id}:{key_result}:"
     before = session.scalars(
         select(CheckIn.source_id)
         .where(CheckIn.source == SOURCE, CheckIn.key_result_id == key_result, CheckIn.source_id.startswith(prefix, autoescape=True))
@@ -266,6 +270,7 @@ def _filed(runtime: Runtime, place: _Place, update: _Update, *, several: bool) -
         source=SOURCE,
         source_id=update.identity,
         viewer=place.viewer,
+        worded=True,
     )
     with runtime.store.read() as session:
         row = session.get(CheckIn, filed.id)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.changes import reason_text
+from connector.domain.model import Kind
 from connector.errors import Conflict
 from connector.runtime import Runtime
 from connector.services.declare.checks import ask_hosts
@@ -20,7 +21,7 @@ from connector.services.declare.schema import read_declaration
 from connector.services.declare.values import Declaration
 from connector.services.declare.views import HANDSHAKE
 from connector.services.declare.writing import Writer
-from connector.store.tables import Connection
+from connector.store.tables import Connection, KeyResult
 
 ACTOR = "apply"
 REASON = "applied from a file"  # what the audit trail says when nobody gave another
@@ -58,6 +59,8 @@ def apply_text(
         return Outcome(plan.changes, plan.unchanged, warnings, notes)
     try:
         with runtime.store.write() as session:
+            # Steps are ticked in check-ins: one of the same moment is waited for, so that its ticks are seen and kept.
+            session.execute(select(KeyResult.id).where(KeyResult.kind == Kind.MILESTONES.value).order_by(KeyResult.id).with_for_update())
             # Compared again under the write lock: what was read before may have changed while the hosts were asked.
             plan = compare(session, declaration, runtime.vault, runtime.now())
             Writer(runtime, session, plan, answers, actor, reason).write()

@@ -55,6 +55,12 @@ def read_definition(fields: Fields) -> Definition | None:
     return None if found else definition
 
 
+def silent_ticks(fields: Fields) -> frozenset[int]:
+    """The milestones, by position, of which nothing says whether they are done: owners tick those in their check-ins."""
+    listed = fields.raw("milestones")[0] or ()
+    return frozenset(index for index, each in enumerate(listed) if not isinstance(each, Mapping) or each.get("done") is None)
+
+
 def _each(read: Callable[[Any, str], T]) -> Callable[[Any, str], list[T]]:
     def listed(value: Any, where: str) -> list[T]:
         return [read(each, f"{where}[{index}]") for index, each in enumerate(as_list(value, where))]

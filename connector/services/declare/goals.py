@@ -12,7 +12,7 @@ from typing import Any
 from connector.domain.model import Cadence
 from connector.errors import InputError
 from connector.services.declare import reading
-from connector.services.declare.definitions import read_cadence, read_definition
+from connector.services.declare.definitions import read_cadence, read_definition, silent_ticks
 from connector.services.declare.document import join
 from connector.services.declare.reading import Fields, Notes
 from connector.services.declare.values import DeclaredKeyResult, DeclaredMapping, DeclaredObjective
@@ -223,6 +223,7 @@ def _key_result(notes: Notes, data: Any, where: str, known: Known) -> DeclaredKe
     if len(notes.errors) > before or not (name and title and owner and definition):
         return None
     weight = 1.0 if weight is None else weight
+    silent = silent_ticks(fields)
     return DeclaredKeyResult(name, title, owner, definition, weight, cadence or Cadence.WEEKLY, tuple(drafts), said, silent)
 
 

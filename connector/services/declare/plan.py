@@ -21,7 +21,7 @@ ADMIN = "admin"
 _PLAIN = {"auth": "credentials changed", "webhook_secret": "webhook secret changed", "position": "moved", "panels": "panels changed",
           "options": "options changed", "accounts": "accounts changed", "members": "members changed",
           "readers": "readers changed", "checkpoints": "checkpoints changed",
-          "phased_targets": "phased targets changed", "milestones": "milestones changed",
+          "phased_targets": "phased targets changed",
           "handshake": "waiting for the verification token"}  # fmt: skip
 
 
@@ -114,7 +114,8 @@ def compare(session: Session, declaration: Declaration, vault: Vault, now: datet
             {
                 each.id: (each, views.key_result(each, objective.id, position))
                 for objective in declaration.objectives
-                for position, each in enumerate(objective.key_results)
+                for position, declared in enumerate(objective.key_results)
+                for each in (views.with_ticks(declared, stored.key_results.get(declared.id)),)
             },
             {name: (row, stored.key_result(row), row.retired_at is not None) for name, row in stored.key_results.items()},
         ),
@@ -228,9 +229,19 @@ def _told(key: str, before: Any, after: Any) -> str:
         return "webhook secret set"
     if key == "handshake" and not after:
         return "no longer waiting for the verification token"
+    if key == "milestones":
+        return f"milestones changed{_ticks_told(before, after)}"
     if key in _PLAIN:
         return _PLAIN[key]
     return f"{key} {_shown(before)} → {_shown(after)}"
+
+
+def _ticks_told(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> str:
+    """Which ticks a change takes away or sets: those that an owner set must not go unseen."""
+    old, new = ({step["title"]: step["done"] for step in steps} for steps in (before, after))
+    parts = [f"“{_short(title)}” {'done' if done else 'open again'}" for title, done in new.items() if old.get(title, done) != done]
+    parts += [f"“{_short(title)}” was done and is left out" for title, done in old.items() if done and title not in new]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Definition
+from connector.domain.steps import keys_of, state_of, ticked
 from connector.errors import InputError
 from connector.renewal import TOKENS, same_login
 from connector.services.declare.values import (
@@ -209,6 +211,16 @@ def objective(wanted: DeclaredObjective, position: int) -> View:
         "position": position,
         **wanted.said,
     }
+
+
+def with_ticks(wanted: DeclaredKeyResult, row: KeyResult | None) -> DeclaredKeyResult:
+    """A key result of the file, with the ticks that are stored where the file says nothing of them: owners tick in their check-ins."""
+    if row is None or not wanted.silent:
+        return wanted
+    stored = state_of(load_definition(row).milestones)
+    keys = keys_of(wanted.definition.milestones)
+    kept = {keys[index]: stored[keys[index]] for index in wanted.silent if keys[index] in stored}
+    return replace(wanted, definition=ticked(wanted.definition, kept))
 
 
 def key_result(wanted: DeclaredKeyResult, objective_id: str, position: int) -> View:

@@ -21,7 +21,7 @@ from connector.services import connections
 from connector.services.changes import record
 from connector.services.connecting.kinds import JIRA, is_forge_login
 from connector.services.connecting.views import NEW, view
-from connector.services.forge.sites import host_of
+from connector.services.forge.sites import host_of, same_place
 from connector.services.forge.states import ACCEPTED, ACTIVE, REFUSED, REPLACED, SILENT, WAITING
 from connector.store.tables import Connection, ForgeInstallation
 
@@ -97,13 +97,19 @@ def settle(runtime: Runtime, session: Session, row: ForgeInstallation) -> None:
 
 
 def _connections_of(runtime: Runtime, session: Session, row: ForgeInstallation) -> list[Connection]:
-    """The site's Jira connections: those with its cloud id, or with its proven address where the login has none."""
+    """The site's Jira connections: those with its cloud id, or with its proven address where the login has none.
+
+    Never one that an accepted installation of another site works for.
+    """
     rows = session.scalars(select(Connection).where(Connection.host == JIRA, Connection.retired_at.is_(None)).order_by(Connection.id))
+    taken = select(ForgeInstallation.id).where(ForgeInstallation.state.in_(ACCEPTED), ForgeInstallation.cloud_id != row.cloud_id)
+    others = set(session.scalars(taken))
     found = []
     for each in rows:
         cloud_id = login_of(runtime, each).get("cloud_id")
-        same_place = bool(row.site_url) and host_of(each.url) == host_of(row.site_url)
-        if cloud_id == row.cloud_id or (not cloud_id and same_place):
+        if each.installation_id in others:
+            continue
+        if cloud_id == row.cloud_id or (not cloud_id and same_place(each.url, row.site_url)):
             found.append(each)
     return found
 

@@ -25,6 +25,7 @@ class Invocation:
     api_base_url: str
     module: str = ""
     account: str = ""
+    by_person: bool = False  # made by a person at one of the app's pages, also by one whom Jira does not know
     token_id: str = ""  # jti
     app_version: str = ""
     environment: str = ""

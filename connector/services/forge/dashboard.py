@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import Viewer
+from connector.domain.rights import Act, Viewer
 from connector.errors import Faults, InputError
 from connector.services.insight.scope import Lost, Scope, find_scope, load_lights, most_urgent, row_id, within
 from connector.store.tables import Cycle, Forum, KeyResult, Objective, Team
-from connector.store.visibility import READY, visible
+from connector.store.visibility import READY, visible, visible_in_hosts
 
 VIEWS = {
     "triage": "Triage",
@@ -96,9 +96,31 @@ def _minutes(value: Any, faults: list[InputError]) -> int:
     return int(text)
 
 
-def scope_of(session: Session, config: Config, today: date) -> Scope:
-    """What the settings choose. Raises ``Lost`` for a team, forum or cycle that is not here any more."""
-    return find_scope(session, today, team=config.team, forum=config.forum, cycle=config.cycle)
+def scope_of(session: Session, viewer: Viewer, config: Config, today: date) -> Scope:
+    """What the settings choose. Raises ``Lost`` for a team, forum or cycle that is not here any more, or that the viewer knows nothing of:
+    numbers can be tried, so both are the same.
+    """
+    scope = find_scope(session, today, team=config.team, forum=config.forum, cycle=config.cycle)
+    if not viewer.may(Act.WRITE):  # who writes objectives chooses among all teams and cycles anyhow
+        for what, wanted in (("team", config.team), ("forum", config.forum), ("cycle", config.cycle)):
+            if wanted and not _knows_of(session, viewer, what, wanted):
+                raise Lost(what)
+    return scope
+
+
+def _knows_of(session: Session, viewer: Viewer, what: str, wanted: str) -> bool:
+    """Whether an objective that the viewer may know of belongs to this team, forum or cycle."""
+    column = {"team": Objective.team_id, "forum": Team.forum_id, "cycle": Objective.cycle_id}[what]
+    query = _known_objectives(select(Objective.id), viewer).where(column == row_id(wanted)).limit(1)
+    return session.scalar(query) is not None
+
+
+def _known_objectives(query: Select[Any], viewer: Viewer) -> Select[Any]:
+    return (
+        query.join(Cycle, Cycle.id == Objective.cycle_id)
+        .outerjoin(Team, (Team.id == Objective.team_id) & Team.retired_at.is_(None))
+        .where(Objective.retired_at.is_(None), Objective.stage == READY, Cycle.retired_at.is_(None), visible_in_hosts(viewer))
+    )
 
 
 # --- the form ------------------------------------------------------------------------------------------------------------------
@@ -164,7 +186,7 @@ def _by_name(pairs: set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 _MEND = {
     "team": "this team is not here any more, or you may not see it; choose another",
     "forum": "this forum is not here any more, or you may not see it; choose another",
-    "cycle": "this cycle is not here any more; choose another",
+    "cycle": "this cycle is not here any more, or you may not see it; choose another",
 }
 
 
@@ -172,9 +194,8 @@ def settle(session: Session, viewer: Viewer, config: Config, today: date) -> Con
     """The settings with titles turned into ids, after a check that everything is there. Raises ``Faults``, each at its field."""
     faults: list[InputError] = []
     for what in ("team", "forum", "cycle"):
-        wanted = getattr(config, what)
         try:
-            find_scope(session, today, **{what: wanted})
+            scope_of(session, viewer, Config(**{what: getattr(config, what)}), today)
         except Lost:
             faults.append(InputError(_MEND[what], where=what))
     changed: dict[str, Any] = {name: _bare(getattr(config, name)) for name in ("team", "forum", "cycle")}
@@ -196,10 +217,10 @@ def _bare(text: str) -> str:
 
 def _one(session: Session, viewer: Viewer, table: Any, wanted: str, where: str) -> str:
     """The id of the one that is meant: by id, by its whole title, or by a part of it that only one has."""
-    query = select(table.id, table.title).where(table.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
+    query = select(table.id, table.title)
     if table is KeyResult:
-        query = query.join(Objective, Objective.id == KeyResult.objective_id)
-    query = query.where(Objective.stage == READY)
+        query = query.join(Objective, Objective.id == KeyResult.objective_id).where(KeyResult.retired_at.is_(None))
+    query = _known_objectives(query, viewer)
     named = session.scalar(query.where(table.id == wanted).with_only_columns(table.id))
     if named is not None:
         return str(named)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,9 @@ LEEWAY = 5.0  # seconds that two clocks may differ
 LONGEST_LIFE = 300.0  # seconds; Forge's tokens live for about 25
 LONGEST_TOKEN = 64 * 1024  # signs
 API_HOST = "https://api.atlassian.com"
+
+# Keys of the manifest behind which people stand: its modules with a frame, and their endpoint
+PAGES = frozenset({"okr-people", "okr-issue-context", "okr-issue-panel", "okr-gadget", "okr-widget", "okr-project", "okr-admin"})
 
 _LABEL = re.compile(r"[a-z0-9_-]{1,50}")
 _API_PATH = re.compile(r"/ex/jira/([A-Za-z0-9-]{1,64})/?")
@@ -73,12 +77,17 @@ def _verified(runtime: Runtime, headers: Mapping[str, str]) -> Invocation:
     module, installation = _part(app, "module"), _text(app, "installationId")
     if not installation:
         raise NotInvoked("The invocation token names no installation.")
+    account = _text(claims, "principal")
+    if not account and claims.get("principal"):
+        raise NotInvoked("The invocation token names a person in a way that cannot be read.")
+    keys = {_text(module, "key"), _text(context, "moduleKey")}
     return Invocation(
         installation=installation,
         cloud_id=cloud_id,
         api_base_url=base,
         module=_text(module, "key") or _text(context, "moduleKey"),
-        account=_text(claims, "principal"),
+        account=account,
+        by_person=bool(account or keys & PAGES),
         token_id=_text(claims, "jti"),
         app_version=_text(app, "appVersion") or _text(app, "version"),
         environment=_text(_part(app, "environment"), "type").upper(),
@@ -100,8 +109,10 @@ def _opened(runtime: Runtime, token: str) -> dict[str, Any]:
     kid = header.get("kid")
     if header.get("alg") != ALGORITHM or not isinstance(kid, str) or not kid or "crit" in header:
         raise refused
-    if "icLabel" in unproven or "icLabel" in _part(unproven, "app"):
-        _refuse_isolated(unproven.get("icLabel", _part(unproven, "app").get("icLabel")))
+    app = _part(unproven, "app")
+    for place in (unproven, app, _part(app, "environment"), _part(unproven, "context")):
+        if "icLabel" in place:
+            _refuse_isolated(place["icLabel"])
     key = keys_of(runtime).find(kid)
     if key is None:
         raise refused
@@ -144,7 +155,8 @@ def _check_claims(runtime: Runtime, claims: Mapping[str, Any]) -> None:
 
 
 def _api_of(runtime: Runtime, app: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[str, str]:
-    """(the base of calls to the site, its cloud id). Only Atlassian's own address is believed, but for tests with stand-ins."""
+    """(the base of calls to the site, its cloud id). Only Atlassian's own address is believed; where private hosts are allowed, also a
+    stand-in's on this machine or a private network."""
     refused = NotInvoked("The invocation token names an address for Jira that is not Atlassian's.")
     base = _text(app, "apiBaseUrl")
     try:
@@ -156,11 +168,20 @@ def _api_of(runtime: Runtime, app: Mapping[str, Any], context: Mapping[str, Any]
     if found is None or parts.query or parts.fragment or "@" in parts.netloc:
         raise refused
     origin = f"{parts.scheme}://{parts.netloc}".lower()
-    if origin != API_HOST and not (runtime.settings.allow_private_hosts and parts.scheme in ("http", "https") and parts.hostname):
+    if origin != API_HOST and not (runtime.settings.allow_private_hosts and parts.scheme in ("http", "https") and _is_near(parts.hostname)):
         raise refused
     if context.get("cloudId", found[1]) != found[1]:
         raise NotInvoked("The invocation token names two different sites.")
     return f"{origin}/ex/jira/{found[1]}", found[1]
+
+
+def _is_near(host: str | None) -> bool:
+    """Whether this is where a stand-in may be: this machine or a private network, by its number; never a name that others can point."""
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return host == "localhost"
+    return (address.is_private or address.is_loopback) and not (address.is_link_local or address.is_unspecified or address.is_multicast)
 
 
 def _json(part: str) -> dict[str, Any]:

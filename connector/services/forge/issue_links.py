@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Text, or_, select, type_coerce
+import orjson
+from sqlalchemy import ColumnElement, Text, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from connector.domain.model import State
@@ -18,12 +19,12 @@ from connector.domain.rights import Viewer
 from connector.domain.rollup import WORST_FIRST
 from connector.store.tables import Cycle, Item, KeyResult, MappingItem, Objective, Person, Team
 from connector.store.tables import Mapping as MappingRow
-from connector.store.visibility import visible
+from connector.store.visibility import public, visible_in_hosts
 from mappings.repository import Link, load_links
 from mappings.rules import SelectorKind
 
 NAMED, BELOW, COUNTED = "named", "below", "counted"
-_STATES = [state.value for state in WORST_FIRST]
+_PLACES = {state.value: place for place, state in enumerate(WORST_FIRST)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,17 @@ class Issue:
     kind: str = ""
     above: tuple[str, ...] = ()
     titles: dict[str, tuple[str, str]] = field(default_factory=dict)  # ref → (key, title) of what lies above
+
+
+@dataclass(slots=True)  # not frozen: thousands are made while somebody waits
+class Found:
+    """A key result that an issue serves, as much as a list needs. ``public``: hosts may show it where nobody can tell who reads."""
+
+    id: str
+    title: str
+    state: State
+    public: bool
+    counted: set[int] = field(default_factory=set)  # the mappings that count the issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +71,15 @@ class Served:
     row: Any = field(repr=False)  # KeyResult, Objective, Cycle, Person of the owner, name of the team
 
 
-def key_results_of_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -> list[Served]:
+def key_results_of_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -> list[Found]:
     """The key results that this issue (numeric id or key) serves and that the viewer may know of: worst state first, closed last."""
-    return served_by(session, viewer, connection_id, find_issue(session, connection_id, ref))
+    return found_by(session, viewer, connection_id, find_issue(session, connection_id, ref))
+
+
+def issue_serves(session: Session, viewer: Viewer, connection_id: int, ref: str, key_result_id: str) -> bool:
+    """Whether this issue serves this key result, which the viewer may know of. Looks at no other key result."""
+    issue = find_issue(session, connection_id, ref)
+    return bool(served_by(session, connection_id, issue, found_by(session, viewer, connection_id, issue, only=key_result_id)))
 
 
 def find_issue(session: Session, connection_id: int, ref: str) -> Issue:
@@ -75,40 +93,76 @@ def find_issue(session: Session, connection_id: int, ref: str) -> Issue:
     return Issue(row.ref, row.id, row.key, row.title, row.kind, tuple(above), {each.ref: (each.key, each.title) for each in found})
 
 
-def served_by(session: Session, viewer: Viewer, connection_id: int, issue: Issue) -> list[Served]:
-    """The key results that a found issue serves; two statements."""
+def found_by(session: Session, viewer: Viewer, connection_id: int, issue: Issue, *, only: str = "") -> list[Found]:
+    """The key results that a found issue serves (or whether ``only`` this one does): one light statement, whatever their number."""
     names = (issue.ref, *issue.above)
-    counted: Collection[int] = ()
     conditions = [type_coerce(MappingRow.resolved, Text).contains(f'"{name}"', autoescape=True) for name in names]
     if issue.item is not None:
-        members = select(MappingItem.mapping_id).where(MappingItem.item_id == issue.item)
-        conditions.append(MappingRow.id.in_(members))
+        conditions.append(_counts(issue))
     query = (
         select(
-            KeyResult,
-            Objective,
-            Cycle,
-            Person,
-            Team.name.label("team"),
-            MappingRow.id.label("mapping"),
-            (MappingRow.id.in_(members) if issue.item is not None else MappingRow.id.is_(None)).label("counts"),
+            KeyResult.id,
+            KeyResult.title,
+            KeyResult.state,
+            public().label("public"),
+            MappingRow.id,
+            type_coerce(MappingRow.rule, Text).label("rule"),
+            type_coerce(MappingRow.resolved, Text).label("resolved"),
+            _counts(issue).label("counts"),
+            Objective.position,
+            Objective.id,
+            KeyResult.position,
         )
         .join(KeyResult, KeyResult.id == MappingRow.key_result_id)
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(MappingRow.connection_id == connection_id, MappingRow.retired_at.is_(None), or_(*conditions))
+        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible_in_hosts(viewer))
+    )
+    if only:
+        query = query.where(KeyResult.id == only)
+    found: dict[str, tuple[tuple[Any, ...], Found]] = {}
+    for ident, title, state, shown, mapping, rule, resolved, counts, *place in session.execute(query):
+        if not counts and not _names(rule, resolved, issue):
+            continue
+        if ident not in found:
+            found[ident] = ((_PLACES[state], *place, ident), Found(ident, title, State(state), bool(shown)))
+        if counts:
+            found[ident][1].counted.add(mapping)
+    return [each for _, each in sorted(found.values(), key=lambda pair: pair[0])]
+
+
+def _counts(issue: Issue) -> ColumnElement[bool]:
+    """A condition over mappings: this one counts the issue."""
+    if issue.item is None:
+        return MappingRow.id.is_(None)
+    return MappingRow.id.in_(select(MappingItem.mapping_id).where(MappingItem.item_id == issue.item))
+
+
+def _names(rule: str, resolved: str | None, issue: Issue) -> bool:
+    """Whether a mapping as it is stored names the issue, or what it lies below, as an epic; the texts may hold the ref elsewhere."""
+    if SelectorKind.EPICS.value not in orjson.loads(rule).get("select", {}):
+        return False
+    refs = (orjson.loads(resolved) if resolved else {}).get("refs", {})
+    return issue.ref in refs or not {issue.ref, *issue.above}.isdisjoint(refs.values())
+
+
+def served_by(session: Session, connection_id: int, issue: Issue, some: Sequence[Found]) -> list[Served]:
+    """With everything, ``some`` of those that were found for an issue, in their order; two statements."""
+    query = (
+        select(KeyResult, Objective, Cycle, Person, Team.name.label("team"))
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
         .outerjoin(Team, Team.id == Objective.team_id)
-        .where(MappingRow.connection_id == connection_id, MappingRow.retired_at.is_(None), or_(*conditions))
-        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
+        .where(KeyResult.id.in_([each.id for each in some]))
     )
-    rows = session.execute(query).all()
-    counted = {row.mapping for row in rows if row.counts}
-    by_id = {row.KeyResult.id: row for row in rows}
+    rows = {row.KeyResult.id: row for row in session.execute(query)} if some else {}
     links: dict[str, list[Link]] = {}
-    for link in load_links(session, key_results=list(by_id)) if by_id else ():
+    for link in load_links(session, key_results=list(rows)) if rows else ():
         links.setdefault(link.key_result_id, []).append(link)
-    found = [_served(row, issue, connection_id, counted, links.get(name, [])) for name, row in by_id.items()]
-    return sorted((each for each in found if each is not None), key=_order)
+    served = (_served(rows[each.id], issue, connection_id, each.counted, links.get(each.id, [])) for each in some if each.id in rows)
+    return [each for each in served if each is not None]
 
 
 def _served(row: Any, issue: Issue, connection_id: int, counted: Collection[int], links: Sequence[Link]) -> Served | None:
@@ -153,11 +207,6 @@ def _way(link: Link, issue: Issue, counts: bool) -> tuple[str, str]:
         if above:
             return BELOW, above
     return (COUNTED, "") if counts else ("", "")
-
-
-def _order(served: Served) -> tuple[int, int, str, int, str]:
-    objective, key_result = served.row.Objective, served.row.KeyResult
-    return _STATES.index(served.state.value), objective.position, objective.id, key_result.position, served.id
 
 
 _ITEM = select(Item.id, Item.ref, Item.key, Item.title, Item.kind, Item.parents).order_by(Item.gone_at.is_not(None), Item.id.desc())

@@ -1,4 +1,4 @@
-"""Everything that the panel of an issue shows, in at most ten statements, whatever the number of key results. Calls no host."""
+"""Everything that the panel of an issue shows, in at most eleven statements, whatever the number of key results. Calls no host."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Text, and_, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
-from connector.domain.model import Category, Cycle, Item
+from connector.domain.model import Category, Cycle, Item, State
 from connector.domain.rights import Viewer
 from connector.services.check_ins.blockers import is_stuck
 from connector.services.check_ins.rights import updatable
 from connector.services.facts import Facts
-from connector.services.forge.issue_links import NAMED, Issue, Served, find_issue, served_by
+from connector.services.forge.issue_links import NAMED, Found, Issue, Served, find_issue, found_by, served_by
 from connector.services.forge.issue_work import Work, work_of
 from connector.services.mirror import item_of
 from connector.services.plan.key_results_changes import DEEPEST, Goal
@@ -23,11 +23,21 @@ from connector.store.tables import CheckIn, Connection, KeyResult, MappingDay, M
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
 from connector.store.tables import Mapping as MappingRow
-from connector.store.visibility import visible
+from connector.store.visibility import visible_in_hosts
 from mappings.repository import Link
 
-SHOWN = 20  # key results with everything; more are told by title and state
+SHOWN = 20  # key results with everything
+TITLED = 30  # more are told by title; the rest are counted
 MOST_ITEMS = 2_000  # of one panel; beyond that the counts that the roll-up stored are told
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """An open linked issue whose status says that nothing moves. Who sees the panel need not see it."""
+
+    ref: str
+    key: str
+    status: str
 
 
 @dataclass
@@ -35,7 +45,7 @@ class Shown:
     """One key result of an issue with all that is told of it. Lists are oldest first.
 
     ``goals``: from its own objective upwards, as far as the viewer may know of them · ``draft``: the viewer's own open draft ·
-    ``stuck``: keys and statuses of open linked issues whose status says that nothing moves · ``work``: None when nothing is linked here
+    ``stuck``: open linked issues whose status says that nothing moves · ``work``: None when nothing is linked here
     or too much to count · ``scope``: (day, items) of the first night in the cycle, when the nightly sync has counted the one mapping of
     this connection.
     """
@@ -47,7 +57,7 @@ class Shown:
     draft: Any = None
     readings: list[tuple[datetime, float]] = field(default_factory=list)
     may_update: bool = False
-    stuck: tuple[tuple[str, str], ...] = ()
+    stuck: tuple[Stuck, ...] = ()
     work: Work | None = None
     too_many: bool = False  # linked items, to count them here
     scope: tuple[date, int] | None = None
@@ -56,18 +66,23 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class IssuePanel:
-    """The issue and the key results that it serves, worst state first; ``more`` are those beyond ``SHOWN``."""
+    """The issue and the key results that it serves, worst state first: ``shown``, then ``more``, then ``left`` others.
+
+    ``states`` are those of all.
+    """
 
     issue: Issue
     shown: tuple[Shown, ...]
-    more: tuple[Served, ...] = ()
+    more: tuple[Found, ...] = ()
+    left: int = 0
+    states: tuple[State, ...] = ()
 
 
 def read_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -> IssuePanel:
     """What the panel of this issue shows to this viewer. That they may see the issue was asked before."""
     issue = find_issue(session, connection_id, ref)
-    found = served_by(session, viewer, connection_id, issue)
-    shown = {each.id: _shown(each, connection_id) for each in found[:SHOWN]}
+    found = found_by(session, viewer, connection_id, issue)
+    shown = {each.id: _shown(each, connection_id) for each in served_by(session, connection_id, issue, found[:SHOWN])}
     if not shown:
         return IssuePanel(issue, ())
     _load_surroundings(session, shown)
@@ -83,22 +98,24 @@ def read_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -
         if items is not None:
             each.stuck = _stuck(each.linked, items)
             each.work = work_of(each.linked, items, _own(each.served, issue), each.served.epic)
-    return IssuePanel(issue, tuple(shown.values()), tuple(found[SHOWN:]))
+    rest = found[SHOWN:]
+    states = (*(each.served.state for each in shown.values()), *(each.state for each in rest))
+    return IssuePanel(issue, tuple(shown.values()), tuple(rest[:TITLED]), len(rest[TITLED:]), states)
 
 
 def _own(served: Served, issue: Issue) -> str:
     return served.epic if served.how == NAMED else issue.ref
 
 
-def _stuck(links: Sequence[Link], items: Mapping[int, Sequence[Item]]) -> tuple[tuple[str, str], ...]:
+def _stuck(links: Sequence[Link], items: Mapping[int, Sequence[Item]]) -> tuple[Stuck, ...]:
     """No titles: who sees this issue need not see those."""
     found = {
-        item.key: item.status or ""
+        item.ref: Stuck(item.ref, item.key, item.status or "")
         for link in links
         for item in items.get(link.id, ())
         if item.category is not Category.DONE and is_stuck(item.status)
     }
-    return tuple(sorted(found.items(), key=lambda each: (len(each[0]), each[0])))
+    return tuple(sorted(found.values(), key=lambda each: (len(each.key), each.key)))
 
 
 def _shown(served: Served, connection_id: int) -> Shown:
@@ -142,7 +159,7 @@ def _load_check_ins(session: Session, shown: Mapping[str, Shown], viewer: Viewer
     mine = and_(CheckIn.draft.is_(True), CheckIn.author_id == viewer.person_id) if viewer.person_id is not None else CheckIn.id.is_(None)
     query = (
         select(
-            CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.blocker, CheckIn.blocker_link, CheckIn.decision,
+            CheckIn.id, CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.blocker, CheckIn.blocker_link, CheckIn.decision,
             CheckIn.comment, CheckIn.as_of, CheckIn.delayed, CheckIn.draft, CheckIn.created_at, CheckIn.source, CheckIn.author_id,
             Person.name,
         )
@@ -173,14 +190,16 @@ def _goals(session: Session, viewer: Viewer, objective_ids: Collection[str]) -> 
     """For each objective: itself and the goals above it, nearest first, up to the first that the viewer may not know of."""
     steps = (
         select(Objective.id.label("root"), Objective.id, Objective.title, Objective.supports_id, literal(0).label("depth"))
-        .where(Objective.id.in_(objective_ids), Objective.retired_at.is_(None), visible(viewer))
+        .join(CycleRow, CycleRow.id == Objective.cycle_id)
+        .where(Objective.id.in_(objective_ids), Objective.retired_at.is_(None), visible_in_hosts(viewer))
         .cte("steps", recursive=True)
     )
-    above = aliased(Objective)
+    above, cycle = aliased(Objective), aliased(CycleRow)
     steps = steps.union_all(
         select(steps.c.root, above.id, above.title, above.supports_id, steps.c.depth + 1)
         .join(steps, above.id == steps.c.supports_id)
-        .where(above.retired_at.is_(None), visible(viewer, above), steps.c.depth < DEEPEST)
+        .join(cycle, cycle.id == above.cycle_id)
+        .where(above.retired_at.is_(None), visible_in_hosts(viewer, above, cycle), steps.c.depth < DEEPEST)
     )
     found: dict[str, dict[str, Goal]] = {name: {} for name in objective_ids}
     for row in session.execute(select(steps.c.root, steps.c.id, steps.c.title).order_by(steps.c.root, steps.c.depth)):

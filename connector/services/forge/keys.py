@@ -44,6 +44,7 @@ class Keys:
         self._keys: Mapping[str, RSAKey] = {}
         self._read_at = float("-inf")
         self._tried_at = float("-inf")
+        self._sought_at = float("-inf")  # when an unknown key was last looked for
         self._failed = False
 
     def find(self, kid: str) -> RSAKey | None:
@@ -56,10 +57,16 @@ class Keys:
 
     def _look_again(self, kid: str) -> RSAKey | None:
         now = self._runtime.epoch()
-        if kid not in self._keys or now - self._read_at >= FRESH:  # another thread may have read them meanwhile
-            pause = RETRY_EVERY if self._failed else REFETCH_EVERY
-            if not 0 <= now - self._tried_at < pause:  # also when the clock was set back
+        unknown, stale = kid not in self._keys, now - self._read_at >= FRESH  # another thread may have read them meanwhile
+        if self._failed:
+            if (unknown or stale) and not 0 <= now - self._tried_at < RETRY_EVERY:  # also when the clock was set back
                 self._read(now)
+        elif stale:
+            self._read(now)
+        elif unknown and not 0 <= now - self._sought_at < REFETCH_EVERY:
+            # The keys may have been changed a moment after they were read: the first unknown one is looked for at once
+            self._sought_at = now
+            self._read(now)
         usable = now - self._read_at < STALE
         if self._failed and not (usable and kid in self._keys):
             raise KeysUnavailable("the keys of Forge's tokens cannot be read now")

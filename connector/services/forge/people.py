@@ -15,19 +15,27 @@ from connector.store.tables import Person, PersonAccount
 def caller_of(runtime: Runtime, invocation: Invocation) -> Caller:
     """Who calls. Raises ``Forbidden`` for an installation that is not accepted, or an invocation without a person.
 
-    An account that belongs to nobody, or to a person who is not active any more, is a mere viewer.
+    An account that belongs to nobody is a mere viewer; one that left, or whose person was deactivated, is refused.
     """
     if not invocation.account:
         raise Forbidden("this call comes from no person")
     number, name = connection_of(runtime, invocation)
     with runtime.store.read() as session:
-        person = session.scalar(
-            select(Person)
+        found = session.execute(
+            select(Person, PersonAccount.left_at)
             .join(PersonAccount, and_(PersonAccount.person_id == Person.id, PersonAccount.connection_id == number))
-            .where(PersonAccount.account == invocation.account, Person.active.is_(True))
-        )
-    if person is None:
+            .where(PersonAccount.account == invocation.account)
+        ).first()
+    if found is None:
         stranger = Viewer(f"{name}:{invocation.account}", "viewer", shown="Visitor")
         return Caller(invocation, stranger, number, name, known=False)
+    person, left_at = found
+    if not person.active:
+        raise Forbidden("your access to the OKR connector was ended; an admin can give it back on the page People")
+    if left_at is not None:
+        raise Forbidden(
+            "Jira said that your account is deactivated, so it is not served; the nightly run asks Jira again, "
+            "and an admin can look at the page People"
+        )
     viewer = Viewer(person.email, person.role, person.id, person.email, person.name)
     return Caller(invocation, viewer, number, name, known=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from connector.services.insight.scope import ASKED
@@ -29,7 +29,7 @@ class Point:
 def load_asks(session: Session, asked: dict[str, str]) -> list[Point]:
     """The open asks (kind of decision by key result), oldest first; ``text`` is what the last check-in says to it."""
     since: dict[str, tuple[datetime, str]] = {}
-    for row in _unbroken(session, asked, func.coalesce(CheckIn.decision, "").in_(ASKED)):
+    for row in _unbroken(session, asked, _ASKS):
         since[row.key_result_id] = (row.begun_at, row.comment or "")
     told = [(name, kind, *since.get(name, (None, ""))) for name, kind in asked.items()]
     return _oldest_first([Point(name, words, begun, kind) for name, kind, begun, words in told])
@@ -37,7 +37,7 @@ def load_asks(session: Session, asked: dict[str, str]) -> list[Point]:
 
 def load_blockers(session: Session, blocked: Collection[str]) -> list[Point]:
     """The blockers of these key results, oldest first."""
-    rows = list(_unbroken(session, blocked, func.coalesce(CheckIn.blocker, "") != ""))
+    rows = list(_unbroken(session, blocked, _BLOCKERS))
     sites = _sites(session, rows)
     found = []
     for row in rows:
@@ -55,11 +55,14 @@ def load_blockers(session: Session, blocked: Collection[str]) -> list[Point]:
     return _oldest_first(found)
 
 
-def _unbroken(session: Session, ids: Collection[str], stands: ColumnElement[bool]) -> Any:
-    """The last check-in of each key result for which ``stands`` holds, and when the unbroken run up to it began: one statement."""
-    if not ids:
-        return ()
-    mine = (CheckIn.key_result_id.in_(list(ids)), CheckIn.draft.is_(False))
+def _unbroken(session: Session, ids: Collection[str], runs: Select[Any]) -> Any:
+    """The last check-in of each key result in an unbroken run, and when that began: one statement."""
+    return session.connection().execute(runs, {"ids": list(ids)}) if ids else ()
+
+
+def _runs(stands: ColumnElement[bool]) -> Select[Any]:
+    """The runs of the key results ``ids`` in which ``stands`` holds up to the last check-in."""
+    mine = (CheckIn.key_result_id.in_(bindparam("ids", expanding=True)), CheckIn.draft.is_(False))
     broken = (
         select(CheckIn.key_result_id, func.max(CheckIn.id).label("id"))
         .where(*mine, not_(stands))
@@ -74,7 +77,7 @@ def _unbroken(session: Session, ids: Collection[str], stands: ColumnElement[bool
         .subquery()
     )
     begun, last = aliased(CheckIn), aliased(CheckIn)
-    return session.execute(
+    return (
         select(
             run.c.key_result_id,
             begun.created_at.label("begun_at"),
@@ -86,6 +89,10 @@ def _unbroken(session: Session, ids: Collection[str], stands: ColumnElement[bool
         .join(begun, begun.id == run.c.begun)
         .join(last, last.id == run.c.last)
     )
+
+
+_ASKS = _runs(func.coalesce(CheckIn.decision, "").in_(ASKED))
+_BLOCKERS = _runs(func.coalesce(CheckIn.blocker, "") != "")
 
 
 def _sites(session: Session, rows: Collection[Any]) -> set[int]:

@@ -16,8 +16,8 @@ from connector.domain.model import State
 from connector.domain.rights import Viewer
 from connector.domain.rollup import WORST_FIRST, Rollup, objective_progress, weakest_state
 from connector.services.insight.scope import Light, Scope, within
-from connector.store.tables import Objective, Team
-from connector.store.visibility import visible
+from connector.store.tables import Cycle, Objective, Team
+from connector.store.visibility import visible_in_hosts
 
 
 @dataclass
@@ -99,7 +99,11 @@ def _within(branch: Branch, other: Branch) -> bool:
 def _titles(session: Session, viewer: Viewer, ids: set[str]) -> dict[str, str]:
     if not ids:
         return {}
-    query = select(Objective.id, Objective.title).where(Objective.id.in_(ids), Objective.retired_at.is_(None), visible(viewer))
+    query = (
+        select(Objective.id, Objective.title)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(Objective.id.in_(ids), Objective.retired_at.is_(None), visible_in_hosts(viewer))
+    )
     return {row.id: row.title for row in session.execute(query)}
 
 

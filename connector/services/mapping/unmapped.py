@@ -5,6 +5,7 @@ Five statements, whatever the number of candidates. Reads only.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -278,6 +279,12 @@ def _looked(row: Any) -> Looked:
     at = told.get("looked_at")
     usable = row.parked_at is None and row.paused_at is None
     return Looked(row.name, row.host, datetime.fromisoformat(at) if at else None, told.get("error", ""), bool(told.get("cut_off")), usable)
+
+
+def look_mark(session: Session, name: str) -> str:
+    """What is different once a connection was looked at again; "" for one that nobody has looked at."""
+    told = session.scalar(select(Connection.look).where(Connection.name == name, Connection.retired_at.is_(None)))
+    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16] if told else ""
 
 
 @dataclass(frozen=True, slots=True)

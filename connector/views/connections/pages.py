@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 
 from connector.domain import wording
 from connector.domain.model import State as KeyResultState
@@ -79,6 +79,7 @@ def health_page(name: str, form: Form | None = None, *, opened: str = "") -> tup
         opened = "credentials"
     page = render_template(
         "connections/health.html",
+        elsewhere=runtime().settings.base_url + url_for("connections.show", name=name),
         facts=facts,
         state=state,
         health=found,

@@ -11,9 +11,15 @@ own faults (5xx) stay what they are, so that Forge counts them.
 
 from __future__ import annotations
 
+import math
+
+import structlog
 from flask import Blueprint, Response, jsonify, request
 
+from connector.errors import Busy, HostError
 from connector.problems import CONTENT_TYPE, problem
+
+log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("forge", __name__, url_prefix="/forge/v1")
 
@@ -24,6 +30,15 @@ def answer(html: str, *, status: int = 200, said: str = "", refresh: int = 0, ti
         return problem(status, said or "Something needs a look before this can be saved.", html=html)
     body = {"html": html, **({"said": said} if said else {}), **({"refresh": refresh} if refresh else {})}
     return jsonify(body | ({"title": title} if title else {}))
+
+
+@blueprint.errorhandler(HostError)
+def _host_error(error: HostError) -> Response:
+    """What Jira did not answer is no fault of the person, and its paths and numbers are for the log."""
+    log.warning("forge_host_error", error=error.message, status=error.status)
+    wait = {"Retry-After": str(max(1, math.ceil(error.retry_after or 5)))} if isinstance(error, Busy) else {"Retry-After": "10"}
+    words = "Jira asked the OKR connector to wait a moment" if isinstance(error, Busy) else "Jira does not answer the OKR connector now"
+    return problem(503, f"{words}. Try again shortly.", headers=wait)
 
 
 @blueprint.after_request

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, jsonify, render_template, request, url_for
+from flask import Response, jsonify, render_template, url_for
 from markupsafe import escape
 
 from connector.domain.model import State
@@ -19,7 +19,7 @@ from connector.services.forge.dashboard import GROUPS, REFRESHES, SORTS, VIEWS, 
 from connector.services.insight.scope import Lost
 from connector.views.forge.blueprint import answer, blueprint
 from connector.views.forge.dashboard_views import preview, show
-from connector.views.forge.door import caller, for_person
+from connector.views.forge.door import caller, for_person, json_body
 from connector.web.context import runtime
 from connector.web.forms import Form, filled
 
@@ -30,7 +30,7 @@ _AGE = "\ue000"  # stands for the age in the digested text: minutes that pass ar
 @for_person
 def dashboard() -> Response:
     """The view that the settings choose; with the digest of the last answer only whether something changed."""
-    body = _body()
+    body = json_body()
     config, faults = _lenient(body.get("config"))
     with runtime().store.read() as session:
         found = show(session, caller().viewer, config, runtime().now(), runtime().settings.zone)
@@ -46,7 +46,7 @@ def dashboard() -> Response:
 @for_person
 def dashboard_config() -> Response:
     """The form of the edit view, as it was set; what cannot be kept any more says so at its field."""
-    config, faults = _lenient(_body().get("config"))
+    config, faults = _lenient(json_body().get("config"))
     form = filled(config.plain())
     for error in faults:
         form.note(error)
@@ -132,18 +132,9 @@ def _with_chosen(choices: Choices, form: Form) -> Choices:
     return replace(choices, **added)
 
 
-def _body() -> Mapping[str, Any]:
-    body = request.get_json(silent=True)
-    if body is None and not request.get_data(cache=True):
-        return {}
-    if not isinstance(body, Mapping):
-        raise InputError("the body must be a JSON object")
-    return body
-
-
 def _given() -> Mapping[str, Any]:
     """The settings of a form: its fields, or the same below ``config``."""
-    body = _body()
+    body = json_body()
     inner = body.get("config")
     return inner if isinstance(inner, Mapping) else body
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from connector.domain import buckets, wording
 from connector.domain.buckets import EXCEPTIONS, Bucket
@@ -86,7 +86,7 @@ class Blocker:
     state_word: str
 
 
-def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime) -> Answers:
+def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime, zone: tzinfo) -> Answers:
     """Are we moving, where are we off track, what decision is needed now."""
     counts = Counter(each.bucket for each in lights)
     closed = counts[Bucket.CLOSED]
@@ -97,7 +97,7 @@ def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime) -> An
     off = [f"{counts[each]} {buckets.WORDS[each].lower()}" for each in (Bucket.AT_RISK, Bucket.STALLED) if counts[each]]
     dark, early = counts[Bucket.CANNOT_TELL], sum(each.early for each in running)
     beside = ([f"{dark} cannot be told"] if dark else []) + ([f"{early} {'risk' if early == 1 else 'risks'} raised early"] if early else [])
-    oldest = age(asks[0].since, now) if asks else ""
+    oldest = age(asks[0].since, now, zone) if asks else ""
     return Answers(
         (f"{ways[0][1]} of {len(lights)}", " moving" + "".join(f", {part}" for part in rest)),
         (", ".join(off) or ("None seen" if dark else "Nothing"), "".join(f" · {part}" for part in beside)),
@@ -141,12 +141,12 @@ def counted(lights: Sequence[Light]) -> list[tuple[Bucket, str, int]]:
     return [entry for entry in found if entry[2] or entry[0] in (*EXCEPTIONS, Bucket.ON_TRACK)]
 
 
-def age(since: datetime | None, now: datetime) -> str:
-    """ "9 days", "5 h", "just now"; "age not known"."""
-    return age_text(since, now).removesuffix(" ago") if since else "age not known"
+def age(since: datetime | None, now: datetime, zone: tzinfo) -> str:
+    """ "9 days", "today"; "age not known"."""
+    return wording.lasting_text(since, now, zone) if since else "age not known"
 
 
-def asks_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[str, str], now: datetime) -> tuple[Ask, ...]:
+def asks_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[str, str], now: datetime, zone: tzinfo) -> tuple[Ask, ...]:
     """Asks, ready to print."""
     return tuple(
         Ask(
@@ -155,13 +155,15 @@ def asks_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[str,
             each.key_result,
             lights[each.key_result].title,
             owners.get(each.key_result, "ownerless"),
-            age(each.since, now),
+            age(each.since, now, zone),
         )
         for each in points
     )
 
 
-def blockers_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[str, str], now: datetime) -> tuple[Blocker, ...]:
+def blockers_of(
+    points: Sequence[Point], lights: dict[str, Light], owners: dict[str, str], now: datetime, zone: tzinfo
+) -> tuple[Blocker, ...]:
     """Blockers, ready to print."""
     return tuple(
         Blocker(
@@ -171,7 +173,7 @@ def blockers_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[
             each.key_result,
             lights[each.key_result].title,
             owners.get(each.key_result, "ownerless"),
-            age(each.since, now),
+            age(each.since, now, zone),
             lights[each.key_result].state,
             wording.STATE_WORDS[lights[each.key_result].state],
         )
@@ -179,10 +181,10 @@ def blockers_of(points: Sequence[Point], lights: dict[str, Light], owners: dict[
     )
 
 
-def read_text(sources: Sources, now: datetime) -> str:
+def read_text(sources: Sources, now: datetime, zone: tzinfo) -> str:
     """ "Read 2 min ago"."""
     if sources.read_at is not None:
-        return f"Read {age_text(sources.read_at, now)}"
+        return f"Read {age_text(sources.read_at, now, zone)}"
     return "Not read" if sources.late else "Values from check-ins"
 
 

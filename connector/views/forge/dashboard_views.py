@@ -22,6 +22,7 @@ from connector.services.insight.open_points import load_asks, load_blockers
 from connector.services.insight.scope import Light, Lost, Scope, load_lights, load_sources, most_urgent, owners_of
 from connector.services.insight.tree import cut, find, load_tree
 from connector.store.tables import CheckIn
+from connector.store.visibility import sees_key_result_in_hosts
 from connector.views.forge import dashboard_rows as rows
 from connector.views.query import load_key_results
 
@@ -64,7 +65,7 @@ def show(session: Session, viewer: Viewer, config: Config, now: datetime, zone: 
     """One view. What the settings name and is not here any more, and nothing to show, are views of their own."""
     today = now.astimezone(zone).date()
     try:
-        scope = scope_of(session, config, today)
+        scope = scope_of(session, viewer, config, today)
         look = _Look(session, viewer, config, scope, load_lights(session, viewer, scope, today), now, zone)
         title = rows.title_of(scope) if look.lights else "Key results"  # a name is told to those who may see what is behind it
         if not look.lights and not (config.view == "tree" and scope.cycles):
@@ -80,7 +81,7 @@ def show(session: Session, viewer: Viewer, config: Config, now: datetime, zone: 
         "late": rows.late_text(sources),
         "scope": scope,
     }
-    return Shown(f"dashboard_{config.view}.html", title, common | values, rows.read_text(sources, now))
+    return Shown(f"dashboard_{config.view}.html", title, common | values, rows.read_text(sources, now, zone))
 
 
 def _nothing(scope: Scope, config: Config) -> str:
@@ -104,7 +105,7 @@ def _triage(look: _Look) -> dict[str, Any]:
     counts = Counter((each.forum, each.bucket) for each in look.lights)
     by_forum = [(name or "No forum", {bucket: counts[name, bucket] for bucket in Bucket}) for name in forums]
     return {
-        "answers": rows.answers(look.lights, asks, look.now),
+        "answers": rows.answers(look.lights, asks, look.now, look.zone),
         "sections": [rows.section(name, some, shown, views) for name, some, shown in placed],
         "by_forum": by_forum if len(forums) > 1 and len(parts) == 1 else [],
         "by_weight": look.config.sort == "weight",
@@ -116,14 +117,18 @@ def _decisions(look: _Look) -> dict[str, Any]:
     points = load_asks(look.session, {each.id: each.ask for each in look.lights if each.ask})
     shown = points[:MOST_LINES]
     owners = owners_of(look.session, [each.key_result for each in shown])
-    return {"asks": rows.asks_of(shown, look.known, owners, look.now), "count": len(points), "more": len(points) - len(shown)}
+    return {"asks": rows.asks_of(shown, look.known, owners, look.now, look.zone), "count": len(points), "more": len(points) - len(shown)}
 
 
 def _blockers(look: _Look) -> dict[str, Any]:
     points = load_blockers(look.session, [each.id for each in look.lights if each.blocked])
     shown = points[:MOST_LINES]
     owners = owners_of(look.session, [each.key_result for each in shown])
-    return {"blockers": rows.blockers_of(shown, look.known, owners, look.now), "count": len(points), "more": len(points) - len(shown)}
+    return {
+        "blockers": rows.blockers_of(shown, look.known, owners, look.now, look.zone),
+        "count": len(points),
+        "more": len(points) - len(shown),
+    }
 
 
 def _pre_read(look: _Look) -> dict[str, Any]:
@@ -137,15 +142,15 @@ def _pre_read(look: _Look) -> dict[str, Any]:
     off = [each for each in ordered if each.bucket in (Bucket.AT_RISK, Bucket.STALLED)]
     views = load_key_results(look.session, look.viewer, [each.id for each in off[:MOST_LINES]], look.now, look.zone)
     return {
-        "answers": rows.answers(look.lights, asks, look.now),
+        "answers": rows.answers(look.lights, asks, look.now, look.zone),
         "counts": rows.counted(look.lights),
         "as_of": wording.moment_text(look.now, look.zone),
         "off": [views[each.id] for each in off[:MOST_LINES] if each.id in views],
         "more_off": max(0, len(off) - MOST_LINES),
         "ways": [(word, [each for each in ordered if each.moves == word]) for word in ("slipping", "outside", "flat")],
-        "asks": rows.asks_of(asks[:MOST_LINES], look.known, owners, look.now),
+        "asks": rows.asks_of(asks[:MOST_LINES], look.known, owners, look.now, look.zone),
         "more_asks": max(0, len(asks) - MOST_LINES),
-        "blockers": rows.blockers_of(blocked[:MOST_LINES], look.known, owners, look.now),
+        "blockers": rows.blockers_of(blocked[:MOST_LINES], look.known, owners, look.now, look.zone),
         "more_blockers": max(0, len(blocked) - MOST_LINES),
         "missing": _missing(missing[:MOST_LINES], look),
         "more_missing": max(0, len(missing) - MOST_LINES),
@@ -199,7 +204,7 @@ def _card(look: _Look) -> dict[str, Any]:
     chosen = look.config.key_result
     ident = chosen or most_urgent(look.lights, by=look.config.sort)[0].id
     found = load_key_results(look.session, look.viewer, [ident], look.now, look.zone).get(ident)
-    if found is None:
+    if found is None or not sees_key_result_in_hosts(look.session, look.viewer, ident):
         raise Lost("key result")
     check_ins = look.session.execute(
         select(CheckIn.created_at, CheckIn.value, CheckIn.confidence)
@@ -212,7 +217,7 @@ def _card(look: _Look) -> dict[str, Any]:
         "kr": found,
         "moves": light.moves if light else found.moves,
         "chosen": bool(chosen),
-        "ask_age": rows.age(found.ask_since, look.now),
+        "ask_age": rows.age(found.ask_since, look.now, look.zone),
         "check_ins": [
             (
                 wording.local_day_text(row.created_at, look.zone),
@@ -272,7 +277,7 @@ _VIEWS: dict[str, Callable[[_Look], dict[str, Any]]] = {
 def preview(session: Session, viewer: Viewer, config: Config, now: datetime, zone: tzinfo) -> str:
     """One sentence on what the settings choose: "12 key results: 3 at risk, 1 stalled, 3 cannot tell, 5 on track"."""
     today = now.astimezone(zone).date()
-    lights = load_lights(session, viewer, scope_of(session, config, today), today)
+    lights = load_lights(session, viewer, scope_of(session, viewer, config, today), today)
     if not lights:
         return "No key results that you may see."
     counts = ", ".join(f"{count} {word.lower()}" for _, word, count in rows.counted(lights) if count)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, jsonify, request, url_for
 from werkzeug.test import Client, TestResponse
 
-from connector.domain.rights import Viewer
+from connector.domain.rights import Act, Viewer
 from connector.errors import Forbidden, InputError
 from connector.services.forge import rights
 from connector.views.forge.blueprint import blueprint
@@ -92,15 +92,28 @@ def show_page() -> Response:
 @blueprint.post("/page/start")
 @for_person
 def start() -> Response:
-    """Where the page of a module begins: ``{"path"}``, for the project that Jira shows or for the site's admin."""
+    """Where the page of a module begins, for the project that Jira shows or for the site's admin: ``{"path", "nav"}``.
+
+    ``nav`` are the pages that this place leads to, each ``{"path", "title"}``; what the caller may not do is not among them.
+    """
     asked, base = caller(), runtime().settings.base_url
     area = _text(_given(), "area") or "project"
     _let_in(area)
+    mappings = url_for("mappings.index")
     if area == "admin":
-        return jsonify({"path": url_for("connections.show", name=asked.connection_name), "base": base})
+        path = url_for("connections.show", name=asked.connection_name)
+        ways = [(path, "Connection"), (mappings, "Mappings"), (url_for("people.index"), "People")]
+        return jsonify({"path": path, "nav": _nav(ways), "base": base})
     if not asked.project:
         raise InputError("Jira did not say which project this is; open the page from a project", where="project")
-    return jsonify({"path": url_for("mappings.project", connection=asked.connection_name, key=asked.project), "base": base})
+    path = url_for("mappings.project", connection=asked.connection_name, key=asked.project)
+    unmapped = url_for("mappings.unmapped", connection=asked.connection_name, container=asked.project)
+    ways = [(path, "This project"), *([(unmapped, "Not mapped")] if asked.viewer.may(Act.WRITE) else []), (mappings, "All mappings")]
+    return jsonify({"path": path, "nav": _nav(ways), "base": base})
+
+
+def _nav(ways: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"path": path, "title": title} for path, title in ways]
 
 
 def _let_in(area: str) -> None:

@@ -16,7 +16,7 @@ from connector.views.forge.door import caller, for_person
 from connector.views.forge.issue_words import blocks, in_one_line
 from connector.web.context import runtime
 
-REFRESH = 60  # seconds; a change at the source is in the mirror by then (R046)
+REFRESH = 30  # seconds
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{1,30}-[1-9][0-9]{0,12}")
 
 
@@ -29,16 +29,18 @@ def issue() -> Response:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         panel = read_issue(session, found.viewer, found.connection, ref)
+    stuck = {issue.ref for each in panel.shown for issue in each.stuck}
     html = render_template(
         "panels/issue.html",
-        blocks=blocks(panel.issue, panel.shown, _address, now, zone),
+        blocks=blocks(panel.issue, panel.shown, _address, now, zone, {ref, *rights.remembered_issues(runtime(), found, stuck)}),
         more=[(each, _address("key_result", each.id)) for each in panel.more],
+        left=panel.left,
         opened=request.args.get("open", ""),
         name=(panel.issue.key if panel.shown else "") or _told(found, "key") or "This issue",
         is_epic=_is_epic(found),
         map_url=_map_url(found),
     )
-    return answer(html, refresh=REFRESH, title=in_one_line([*(each.served for each in panel.shown), *panel.more]))
+    return answer(html, refresh=REFRESH, title=in_one_line(panel.states))
 
 
 def _address(kind: str, ident: str) -> str:

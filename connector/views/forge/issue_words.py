@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -12,6 +12,7 @@ from connector.domain.model import Kind, State
 from connector.domain.panel import FLAT_BUT_CONFIDENT
 from connector.domain.quality import OUTPUT
 from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY
+from connector.services import provenance
 from connector.services.facts import cycle_end_moment
 from connector.services.forge.issue_links import BELOW, Issue, Served
 from connector.services.forge.issue_reading import Shown
@@ -19,11 +20,10 @@ from connector.store.tables import Connection
 from connector.store.visibility import DRAFT
 from connector.views.figures import Spark, spark
 from connector.views.forge.issue_work_words import Line, folded, mine, unfolded
-from connector.views.query import CANNOT_TELL, KeyResultView, Known, age_text
+from connector.views.query import CANNOT_TELL, KeyResultView, Known
 
 SPARK = (96, 28)
 MOST_GOALS = 4  # lines of the chain above a key result; what lies between is counted
-_NOBODY = {"api": "an API token", "import": "an import"}
 _TOLD_ELSEWHERE = (OUTPUT, FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY)
 
 Address = Callable[[str, str], str]  # kind ("objective", "key_result", "connection") and id → the address of our page
@@ -70,24 +70,24 @@ class Block:
     decided: str = ""
 
 
-def blocks(issue: Issue, shown: Sequence[Shown], address: Address, now: datetime, zone: tzinfo) -> list[Block]:
-    """The key results of an issue as blocks, in their order."""
-    return [_block(issue, each, address, now, zone) for each in shown]
+def blocks(issue: Issue, shown: Sequence[Shown], address: Address, now: datetime, zone: tzinfo, seen: Collection[str] = ()) -> list[Block]:
+    """The key results of an issue as blocks, in their order. ``seen``: ids of the issues that the viewer may see, as Jira said."""
+    return [_block(issue, each, address, now, zone, seen) for each in shown]
 
 
-def in_one_line(found: Sequence[Served]) -> str:
+def in_one_line(found: Sequence[State]) -> str:
     """ "At risk", or of several "1 at risk, 2 on track": what the panel's title says."""
     if not found:
         return ""
     if len(found) == 1:
-        return wording.STATE_WORDS[found[0].state]
+        return wording.STATE_WORDS[found[0]]
     counts: dict[State, int] = {}
-    for each in found:
-        counts[each.state] = counts.get(each.state, 0) + 1
+    for state in found:
+        counts[state] = counts.get(state, 0) + 1
     return ", ".join(f"{count} {wording.STATE_WORDS[state].lower()}" for state, count in counts.items())
 
 
-def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzinfo) -> Block:
+def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzinfo, may_see: Collection[str]) -> Block:
     facts, row = each.facts, each.facts.row
     kr = Known.of(facts, each.check_ins).view(facts, now, zone)
     over = facts.objective.closed_at is not None or now >= cycle_end_moment(facts.cycle, zone)
@@ -103,7 +103,7 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
     )
     goals = [(goal.title, address("objective", goal.id)) for goal in each.goals]
     between = max(0, len(goals) - MOST_GOALS)
-    told_by = next((entry for entry in reversed(each.check_ins) if entry.value is not None), None)
+    told_by = provenance.telling(row.source, each.check_ins)
     silent = next((found for found in facts.connections.values() if found.parked_at or found.paused_at), None)
     linked = _linked(last)
     word, _, rest = kr.movement_text.partition(", ")
@@ -117,22 +117,22 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
         spark=drawn,
         now="last known" if kr.state is State.DATA_LATE else "now",
         as_of=_as_of(row, told_by, zone),
-        by=_by(row, told_by, kr),
+        by=_by(row, kr),
         ends=_ends(kr),
         question=f"{FLAT_BUT_CONFIDENT[:1].upper()}{FLAT_BUT_CONFIDENT[1:]}" if kr.moves == "flat" and _flagged(kr) else "",
-        movement=(word, rest) if kr.moves != "not known" else ("not known", ""),
+        movement=("not known", "") if kr.moves == "not known" else (word, rest) if word != wording.MOVEMENT_NOT_KNOWN else (kr.moves, ""),
         updated=_updated(last, zone),
         comment=kr.comment,
         facts=_facts(issue, each, kr, last),
-        blocker=Line("Blocker", kr.blocker.removeprefix(linked[0]), _blocked(each, kr, now)) if kr.blocker else None,
+        blocker=Line("Blocker", kr.blocker.removeprefix(linked[0]), _blocked(each, kr, now, zone)) if kr.blocker else None,
         blocker_link=linked,
-        seen=_seen(each, kr) if not kr.blocker and not over else None,
-        ask=_ask(kr, last, now) if kr.ask else None,
+        seen=_seen(each, kr, may_see) if not kr.blocker and not over else None,
+        ask=_ask(kr, last, now, zone) if kr.ask else None,
         late=_late(silent),
         mend=address("connection", silent.name) if silent is not None else "",
         frozen=f"The cycle {facts.cycle.name} is over: values and confidence are frozen." if over else "",
         work=folded(each),
-        work_lines=unfolded(each, now),
+        work_lines=unfolded(each, now, zone),
         update="" if over or not each.may_update else "Finish your draft" if each.draft is not None else "Update",
         whose="" if over or each.may_update else f"{kr.owner} updates it" if kr.owner else "ownerless: ask a lead",
     )
@@ -158,20 +158,18 @@ def _tags(each: Shown, kr: KeyResultView) -> tuple[str, ...]:
 def _as_of(row: Any, told_by: Any, zone: tzinfo) -> str:
     if row.as_of is None:
         return ""
-    if (row.source or {}).get("kind") == "check_in" and told_by is not None and told_by.delayed:
+    if told_by is not None and told_by.delayed:
         return f"as of {wording.local_day_text(told_by.as_of, zone)}, delayed"
     if row.state == State.DATA_LATE:
         return f"last known {wording.moment_text(row.as_of, zone)}"
     return f"as of {wording.moment_text(row.as_of, zone)}"
 
 
-def _by(row: Any, told_by: Any, kr: KeyResultView) -> str:
+def _by(row: Any, kr: KeyResultView) -> str:
     """Whether a person or a machine told the value, and how old it is (R041)."""
     kind = (row.source or {}).get("kind")
     if row.current is None or kind is None:
         return kr.source
-    if kind == "check_in":
-        return f"told by {_author(told_by)}" if told_by is not None else "told in a check-in"
     if kind == "mapping":
         return f"read by sync · {kr.source}"
     return "imported" if kind == "import" else kr.source
@@ -190,7 +188,7 @@ def _updated(last: Any, zone: tzinfo) -> str:
 
 
 def _author(check_in: Any) -> str:
-    return check_in.name or _NOBODY.get(check_in.source, "author not known")
+    return provenance.author_text(check_in.name, check_in.source)
 
 
 def _facts(issue: Issue, each: Shown, kr: KeyResultView, last: Any) -> tuple[Line, ...]:
@@ -206,29 +204,30 @@ def _facts(issue: Issue, each: Shown, kr: KeyResultView, last: Any) -> tuple[Lin
     return tuple(line for line in lines if line is not None)
 
 
-def _blocked(each: Shown, kr: KeyResultView, now: datetime) -> str:
+def _blocked(each: Shown, kr: KeyResultView, now: datetime, zone: tzinfo) -> str:
     """Since when there is a blocker without a break, and who has it."""
     since = now
     for entry in reversed(each.check_ins):
         if not entry.blocker:
             break
         since = entry.as_of
-    days = (now - since).days
+    days = wording.calendar_days(since, now, zone)
     age = f"for {wording.days_text(days)}" if days else "since today"
     return f"{age}, with {kr.owner}" if kr.owner else f"{age}, with nobody: ownerless"
 
 
-def _seen(each: Shown, kr: KeyResultView) -> Line | None:
-    """An issue whose status says that it is stuck is asked about, not taken for a blocker."""
+def _seen(each: Shown, kr: KeyResultView, may_see: Collection[str]) -> Line | None:
+    """An issue whose status says that it is stuck is asked about, not taken for a blocker; named where the viewer may see it."""
     if not each.stuck:
         return None
-    key, status = each.stuck[0]
-    more = f" and {len(each.stuck) - 1} more" if len(each.stuck) > 1 else ""
-    return Line(
-        "Blocker",
-        f"{key} has the status “{status}”{more}",
-        f"seen in the linked work · not yet confirmed{f' by {kr.owner}' if kr.owner else ''}",
-    )
+    named, count = next((stuck for stuck in each.stuck if stuck.ref in may_see), None), len(each.stuck)
+    if named is not None:
+        text = f"{named.key} has the status “{named.status}”{f' and {count - 1} more' if count > 1 else ''}"
+    elif count == 1:
+        text = "1 linked issue has a status that says nothing moves"
+    else:
+        text = f"{count} linked issues have a status that says nothing moves"
+    return Line("Blocker", text, f"seen in the linked work · not yet confirmed{f' by {kr.owner}' if kr.owner else ''}")
 
 
 def _linked(last: Any) -> tuple[str, str]:
@@ -240,8 +239,9 @@ def _linked(last: Any) -> tuple[str, str]:
     return str(link.get("key") or link.get("ref") or ""), url if url.startswith(("https://", "http://")) else ""
 
 
-def _ask(kr: KeyResultView, last: Any, now: datetime) -> Line:
-    since = f"{age_text(kr.ask_since, now)}, " if kr.ask_since else ""
+def _ask(kr: KeyResultView, last: Any, now: datetime, zone: tzinfo) -> Line:
+    days = wording.calendar_days(kr.ask_since, now, zone) if kr.ask_since else 0
+    since = "" if kr.ask_since is None else f"{wording.days_text(days)} ago, " if days else "today, "
     return Line("Ask", kr.ask.removeprefix("Asks for "), f"asked {since}by {_author(last)}" if last is not None else "")
 
 

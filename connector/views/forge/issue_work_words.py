@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from connector.domain import wording
 from connector.services.forge import issue_reading
@@ -71,7 +71,7 @@ def folded(each: Shown) -> str:
     return f"{_amount(work.whole.done)} of {_things(work.whole.total, 'linked issue')} done"
 
 
-def unfolded(each: Shown, now: datetime) -> tuple[str, ...]:
+def unfolded(each: Shown, now: datetime, zone: tzinfo) -> tuple[str, ...]:
     """What the line unfolds to: where the items stand, what is left out, how the scope has grown, how old it is."""
     lines = []
     if (work := each.work) is not None:
@@ -86,7 +86,9 @@ def unfolded(each: Shown, now: datetime) -> tuple[str, ...]:
         lines.append("Context: this work never moves the value")
     for row in each.facts.connections.values():
         if each.linked and row.id == each.linked[0].connection_id:
-            lines.append(f"{row.name}, read {age_text(row.last_success_at, now)}" if row.last_success_at else f"{row.name}, not read yet")
+            lines.append(
+                f"{row.name}, read {age_text(row.last_success_at, now, zone)}" if row.last_success_at else f"{row.name}, not read yet"
+            )
     return tuple(lines)
 
 

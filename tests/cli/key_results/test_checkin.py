@@ -68,6 +68,16 @@ def test_yes_and_no(run: Run, acme: Company) -> None:
     assert acme.row("kr-done").progress == 1.0
 
 
+def test_steps_are_not_told_as_a_number(run: Run, acme: Company) -> None:
+    steps = [{"title": "Price agreed", "weight": 1.0, "done": True}, {"title": "Sales trained", "weight": 1.0, "done": False}]
+    acme.key_result("kr-launch", unit="", start=None, target=None, kind="milestones", milestones=steps)
+    result = run(*arguments(key_result="kr-launch", value="2"))
+    assert result.code == 2
+    assert "counts its steps and takes no number. Leave the value out and tick the steps in the check-in form: http" in result.err
+    assert run(*arguments(key_result="kr-launch", value=None)).out.startswith("kr-launch: 1 of 2 milestones")
+    assert acme.row("kr-launch").milestones == steps
+
+
 def test_a_cycle_that_is_over_is_frozen(run: Run, acme: Company) -> None:
     with acme.runtime.store.write() as session:
         session.execute(update(Cycle).values(end=acme.runtime.now().date() - timedelta(2)))

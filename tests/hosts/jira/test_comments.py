@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from connector.errors import Gone, HostError, Uncertain
+from connector.errors import Gone, HostError, Refused, Uncertain
+from connector.hosts.base import Comment
 from connector.hosts.jira.fields import document, plain_text
 
+ADMINS = {"type": "role", "value": "Administrators", "identifier": "10002"}
 ALICE = {"accountId": "acc-alice", "displayName": "Alice"}
 
 
@@ -59,11 +63,13 @@ def test_each_comment_has_its_own_answer_and_other_comments_of_ours_are_left_alo
     host.notify("ACME-1", "acc-alice", "please check in")
     second = sandbox.add_comment("ACME-1", document("/okr confidence 7"), ALICE)["id"]
     other = build(instance="another")
-    for number, (speaker, comment) in enumerate(((host, asked), (host, second), (other, asked))):
+    namesake = build()
+    namesake.settings = replace(namesake.settings, name="another connection")
+    for number, (speaker, comment) in enumerate(((host, asked), (host, second), (other, asked), (namesake, asked))):
         speaker.reply("ACME-1", comment, "", f"answer {number}", {})
-    assert said(sandbox) == ["acc-alice please check in", "answer 0", "answer 1", "answer 2"]
+    assert said(sandbox) == ["acc-alice please check in", "answer 0", "answer 1", "answer 2", "answer 3"]
     host.reply("ACME-1", asked, "", "answer 0 again", {})
-    assert said(sandbox)[1:] == ["answer 0 again", "answer 1", "answer 2"]
+    assert said(sandbox)[1:] == ["answer 0 again", "answer 1", "answer 2", "answer 3"]
 
 
 def test_it_is_found_among_many_comments_and_those_before_are_not_read(host, sandbox):
@@ -106,3 +112,81 @@ def test_a_refusal_is_told_and_leaves_nothing(host, sandbox, asked):
     with pytest.raises(HostError):
         host.reply("ACME-1", asked, "", "40 %", {})
     assert said(sandbox) == []
+
+
+def test_a_first_answer_is_one_request(host, sandbox, asked):
+    for number in range(5):
+        host.notify("ACME-1", "acc-alice", f"note {number}")
+    sandbox.forget_log()
+    host.reply("ACME-1", asked, "", "40 %", {}, again=False)
+    assert [method for method, _, _ in sandbox.log] == ["POST"]
+
+
+# --- who may read it ---------------------------------------------------------------------------------------------------
+
+
+def ask(sandbox, **restricted):
+    """A comment that not everybody reads; gives it as the host reads it."""
+    comment = sandbox.add_comment("ACME-1", document("/okr status"), ALICE)
+    comment |= restricted
+    return comment["id"]
+
+
+def shown_to(sandbox):
+    return [(each.get("visibility"), each.get("jsdPublic", True)) for each in ours(sandbox)]
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ({}, None),
+        ({"jsdPublic": True, "visibility": None}, None),
+        ({"visibility": ADMINS}, {"visibility": ADMINS}),
+        ({"visibility": {**ADMINS, "more": 1, "value": None}}, {"visibility": {"type": "role", "identifier": "10002"}}),
+        ({"jsdPublic": False}, {"internal": True}),
+        ({"jsdPublic": False, "visibility": ADMINS}, {"internal": True, "visibility": ADMINS}),
+        ({"visibility": {"type": "moon", "value": "full"}}, {"visibility": {}}),
+        ({"visibility": "Administrators"}, {"visibility": {}}),
+    ],
+)
+def test_who_reads_a_comment_is_read(host, sandbox, told, read):
+    assert host.fetch_comment("ACME-1", ask(sandbox, **told)).restricted == read
+
+
+@pytest.mark.parametrize("threads", [True, False])
+@pytest.mark.parametrize(
+    ("told", "answered"),
+    [
+        ({"visibility": ADMINS}, (ADMINS, True)),
+        ({"jsdPublic": False}, (None, False)),
+        ({"jsdPublic": False, "visibility": ADMINS}, (ADMINS, False)),
+    ],
+)
+def test_an_answer_is_for_those_who_read_the_comment(host, sandbox, told, answered, threads):
+    sandbox.rest.threads = threads
+    asked = ask(sandbox, **told)
+    comment = host.fetch_comment("ACME-1", asked)
+    receipt = host.reply("ACME-1", asked, "acc-alice", "40 %", {}, restricted=comment.restricted)
+    host.reply("ACME-1", asked, "acc-alice", "41 %", receipt, restricted=comment.restricted)
+    assert (shown_to(sandbox), said(sandbox)) == ([answered], ["acc-alice 41 %"])
+
+
+def test_an_answer_follows_a_comment_that_is_restricted_later(host, sandbox, asked):
+    receipt = host.reply("ACME-1", asked, "acc-alice", "40 %", {})
+    host.reply("ACME-1", asked, "acc-alice", "40 %", receipt, restricted={"visibility": ADMINS})
+    assert shown_to(sandbox) == [(ADMINS, True)]
+
+
+def test_nothing_is_answered_where_nobody_knows_who_would_read_it(host, sandbox):
+    asked = ask(sandbox, visibility={"type": "moon", "value": "full"})
+    sandbox.forget_log()
+    with pytest.raises(Refused, match="restricted"):
+        host.reply("ACME-1", asked, "acc-alice", "40 %", {}, restricted=Comment(asked, "", "", restricted={"visibility": {}}).restricted)
+    assert ours(sandbox) == []
+
+
+def test_a_refused_restriction_is_not_answered_in_public(host, sandbox, asked):
+    sandbox.fail(path="/comment", method="POST", status=400, times=2)
+    with pytest.raises(Refused):
+        host.reply("ACME-1", asked, "acc-alice", "40 %", {}, restricted={"visibility": ADMINS})
+    assert ours(sandbox) == []

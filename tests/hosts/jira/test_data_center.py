@@ -101,3 +101,27 @@ def test_members_and_jql_check(host, make):
 def test_database_selectors_are_not_jiras(host):
     with pytest.raises(Refused, match="database"):
         host.resolve(Selector(SelectorKind.DATABASE, database="x"), [])
+
+
+def test_an_answer_shows_markup_as_it_was_written(host, site):
+    box = site.box
+    asked = box.add_comment("ACME-1", "/okr status", {"accountId": "alice"})["id"]
+    said = "“[~ceo] [click|http://evil.example/a_b] !x.png! {html} -no- kr-setup -3 a\\{b ??who??”: http://okr.example/key-results/kr_a-b."
+    host.reply("ACME-1", asked, "alice", said, {})
+    assert box.world.find("ACME-1")["comments"][-1]["body"] == (
+        "[~alice] “\\[\\~ceo\\] \\[click\\|http://evil.example/a_b\\] \\!x.png\\! \\{html\\} \\-no\\- kr-setup \\-3 a&#92;\\{b "
+        "\\?\\?who\\?\\?”: http://okr.example/key-results/kr_a-b."
+    )
+
+
+def test_an_internal_comment_is_answered_internally(host, site):
+    box = site.box
+    internal = {"key": "sd.public.comment", "value": {"internal": True}}
+    box.add_comment("ACME-1", "/okr status", {"accountId": "alice"})
+    asked = box.world.add_comment("ACME-1", "/okr status", {"accountId": "alice"}, properties=[internal])
+    del asked["jsdPublic"]  # this product tells it by the property alone
+    comment = host.fetch_comment("ACME-1", asked["id"])
+    assert comment.restricted == {"internal": True}
+    host.reply("ACME-1", asked["id"], "alice", "40 %", {}, restricted=comment.restricted)
+    answer = box.world.find("ACME-1")["comments"][-1]
+    assert answer["properties"]["sd.public.comment"] == {"internal": True}

@@ -19,7 +19,7 @@ from connector.services.check_ins.form_key import make_key, read_key
 from connector.services.check_ins.opening import seen_text
 from connector.services.facts import load_facts
 from connector.services.panels import describe_key_result
-from connector.store.tables import Audit, CheckIn, Item, MappingItem, Objective, Person, Reading, Team
+from connector.store.tables import Audit, CheckIn, Cycle, Item, KeyResult, MappingItem, Objective, Person, Reading, Team
 from tests.support.signed_in import add_person
 from tests.support.world import Company, company
 
@@ -327,3 +327,49 @@ def test_the_author_must_be_active(acme: Company) -> None:
         session.scalars(select(Person).where(Person.email == ALICE)).one().active = False
     with pytest.raises(Exception, match="no active person"):
         file(acme, WHOLE)
+
+
+@pytest.mark.parametrize("data", [WHOLE, without("decision")])
+def test_an_identity_is_of_one_author(acme: Company, data: dict[str, Any]) -> None:
+    file(acme, data, source_id="one")
+    for given in ({}, {"seen": seen(acme)}):
+        with pytest.raises(Conflict, match="somebody else"):
+            file(acme, WHOLE, author=BOB, source_id="one", **given)
+    assert [row.comment for row in stored(acme)] == [data.get("comment")]
+
+
+def test_a_completed_drafts_identity_comes_back_with_its_own_words_only(acme: Company) -> None:
+    file(acme, without("decision"), source="api", source_id="one")
+    file(acme, WHOLE)
+    assert file(acme, without("decision"), source="api", source_id="one").repeated
+    with pytest.raises(Conflict, match="something else"):
+        file(acme, {**without("decision"), "value": 44}, source="api", source_id="one")
+    with pytest.raises(Conflict, match="somebody else"):
+        file(acme, without("decision"), author=BOB, source="api", source_id="one")
+    assert len(stored(acme)) == 1
+
+
+def test_a_draft_whose_day_alone_changed_is_stored(acme: Company) -> None:
+    day = acme.runtime.now().date() - timedelta(6)
+    file(acme, without("decision"), source_id="one")
+    assert not file(acme, {**without("decision"), "as_of": day.isoformat()}, source_id="one").repeated
+    assert [row.as_of.date() for row in stored(acme)] == [day]
+    assert file(acme, {**without("decision"), "as_of": day.isoformat()}, source_id="one").repeated
+
+
+def test_what_is_carried_along_may_differ_where_the_words_are_the_identity(acme: Company) -> None:
+    first = file(acme, WHOLE, source="comment", source_id="words", worded=True)
+    assert file(acme, {**WHOLE, "value": 50}, source="comment", source_id="words", worded=True).id == first.id
+
+
+def test_a_day_is_at_most_a_year_before_the_cycle_or_as_old_as_the_key_result(acme: Company) -> None:
+    with acme.runtime.store.read() as session:
+        start = session.scalars(select(Cycle.start)).one()
+    for day in ("0001-01-01", (start - timedelta(366)).isoformat()):
+        with pytest.raises(InputError, match=f"a day from {start - timedelta(365)} on") as caught:
+            file(acme, {**WHOLE, "as_of": day})
+        assert caught.value.where == "as_of"
+    file(acme, {**WHOLE, "as_of": (start - timedelta(365)).isoformat()})
+    with acme.runtime.store.write() as session:
+        session.get_one(KeyResult, "kr-setup").created_at -= timedelta(800)
+    file(acme, {**WHOLE, "as_of": (acme.runtime.now().date() - timedelta(800)).isoformat()})

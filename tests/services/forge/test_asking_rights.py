@@ -17,8 +17,8 @@ from werkzeug.wrappers import Request
 from connector.errors import Forbidden, HostError, InputError, Offline
 from connector.services.forge.caller import Caller
 from connector.services.forge.people import caller_of
-from connector.services.forge.rights import require_issue, require_jira_admin
-from tests.support.forge import ALICE, BOB, Forge, forge_site
+from connector.services.forge.rights import remembered_issues, require_issue, require_jira_admin, visible_issues
+from tests.support.forge import ALICE, BOB, CHARLIE, STRANGER, Forge, forge_site
 
 CONTRACT = Path(__file__).parents[2] / "contracts" / "jira-platform-v3.used.json"
 
@@ -54,6 +54,19 @@ def test_jira_is_asked_once_and_the_answer_kept_for_two_minutes(forge: Forge, us
     assert forge.atlassian.asked == asked * 2
 
 
+def test_an_issue_that_is_named_like_a_right_gives_none(forge: Forge) -> None:
+    runtime = forge.company.runtime
+    require_jira_admin(runtime, caller(forge))
+    with pytest.raises(Forbidden, match="does not let you see"):
+        require_issue(runtime, caller(forge, issue="ADMINISTER"))
+    forge.atlassian.admins.clear()
+    forge.company.clock.ahead = 300
+    with pytest.raises(Forbidden, match="does not let you see"):
+        require_issue(runtime, caller(forge, issue="ADMINISTER"))
+    forge.atlassian.admins.add(ALICE)
+    require_jira_admin(runtime, caller(forge))
+
+
 @pytest.mark.parametrize("user", [True, False])
 def test_a_refusal_is_kept_for_a_shorter_time(forge: Forge, user: bool) -> None:
     forge.atlassian.hidden.add((BOB, "10001"))
@@ -87,6 +100,36 @@ def test_a_key_gives_the_id_and_an_odd_one_is_not_sent(forge: Forge) -> None:
     with pytest.raises(InputError, match="its id is needed"):
         require_issue(runtime, caller(forge, issue="ACME-1", user=False, account=BOB))
     assert len(forge.atlassian.asked) == 1
+
+
+@pytest.mark.parametrize(("user", "path"), [(True, "issue/bulkfetch"), (False, "permissions/check")])
+def test_of_many_issues_jira_is_asked_together_and_once(forge: Forge, user: bool, path: str) -> None:
+    runtime = forge.company.runtime
+    forge.atlassian.hidden.add((BOB, "10002"))
+    mine = caller(forge, BOB, user=user)
+    assert remembered_issues(runtime, mine, ["10001", "10002"]) == set()
+    for _ in range(2):
+        assert visible_issues(runtime, mine, ["10001", "10002", "99999", "ACME-1", "²"]) == {"10001"}
+    assert forge.atlassian.asked == [("POST", path)]
+    assert remembered_issues(runtime, mine, ["10001", "10002"]) == {"10001"}
+    assert remembered_issues(runtime, caller(forge, CHARLIE, user=user), ["10001"]) == set()
+    assert require_issue(runtime, caller(forge, BOB, user=user, issue="10001")) == "10001"
+    assert len(forge.atlassian.asked) == 1
+    forge.company.clock.ahead = 121
+    assert remembered_issues(runtime, mine, ["10001"]) == set()
+    assert visible_issues(runtime, mine, [str(number) for number in range(10001, 10201)]) == {"10001"}
+    assert len(forge.atlassian.asked) == 2
+
+
+def test_an_account_that_nobody_knows_sees_no_other_issue_and_an_outage_shows_none(forge: Forge) -> None:
+    runtime = forge.company.runtime
+    assert visible_issues(runtime, caller(forge, STRANGER), ["10001"]) == set()
+    require_issue(runtime, caller(forge, STRANGER, issue="10001"))
+    assert remembered_issues(runtime, caller(forge, STRANGER), ["10001"]) == set()
+    forge.atlassian.status = 500
+    assert visible_issues(runtime, caller(forge), ["10001"]) == set()
+    forge.atlassian.status = 0
+    assert visible_issues(runtime, caller(forge), ["10001"]) == {"10001"}
 
 
 def test_without_any_token_nobody_sees_anything(forge: Forge) -> None:
@@ -143,6 +186,7 @@ def test_what_is_asked_and_how_the_stand_in_answers_keep_to_jiras_contract(forge
         ("GET", "issue/10001?fields=issuetype", None),
         ("GET", "serverInfo", None),
         ("POST", "permissions/check", {"globalPermissions": ["ADMINISTER"]}),
+        ("POST", "issue/bulkfetch", {"issueIdsOrKeys": ["10001", "10002"], "fields": ["issuetype"]}),
         (
             "POST",
             "permissions/check",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import Forbidden, NotFound
@@ -18,8 +18,8 @@ from connector.services.forge import overseeing
 from connector.services.forge.caller import Invocation
 from connector.services.forge.installations import connection_of, note
 from connector.services.forge.people import caller_of
-from connector.store.tables import Audit, Connection, ForgeInstallation
-from tests.support.forge import ALICE, INSTALLATION, STRANGER, SYSTEM_TOKEN, Forge, forge_site, forge_world
+from connector.store.tables import Audit, Connection, ForgeInstallation, PersonAccount
+from tests.support.forge import ALICE, BOB, INSTALLATION, STRANGER, SYSTEM_TOKEN, Forge, forge_site, forge_world
 from tests.support.installed import ANOTHER, LOGIN, opened, rows, seen
 
 
@@ -238,12 +238,18 @@ def test_people_of_one_site_are_strangers_at_another(site: Forge) -> None:
     assert (away.viewer.person_id, away.viewer.name) == (None, f"beta-jira:{ALICE}")
 
 
-def test_unknown_and_inactive_people_are_mere_viewers(site: Forge) -> None:
+def test_unknown_people_are_mere_viewers_and_those_who_left_are_refused(site: Forge) -> None:
     runtime = site.company.runtime
     stranger = caller_of(runtime, site.invocation(STRANGER))
     assert (stranger.known, stranger.viewer.role, stranger.viewer.person_id) == (False, "viewer", None)
     site.person("alice@acme.example", ALICE, "admin", active=False)
-    gone = caller_of(runtime, site.invocation(ALICE))
-    assert (gone.known, gone.viewer.role, gone.viewer.person_id) == (False, "viewer", None)
+    with pytest.raises(Forbidden, match="your access to the OKR connector was ended"):
+        caller_of(runtime, site.invocation(ALICE))
+    site.person("alice@acme.example", ALICE, "admin")
+    with runtime.store.write() as session:
+        session.execute(update(PersonAccount).where(PersonAccount.account == BOB).values(left_at=runtime.now()))
+    with pytest.raises(Forbidden, match="your account is deactivated"):
+        caller_of(runtime, site.invocation(BOB))
+    assert caller_of(runtime, site.invocation(ALICE)).known
     with pytest.raises(Forbidden, match="no person"):
         caller_of(runtime, site.invocation(""))

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 from structlog.testing import capture_logs
 
 from connector.runtime import Runtime
 from connector.services.forge.caller import Invocation
-from connector.services.forge.invocation import NotInvoked, verify
+from connector.services.forge.invocation import PAGES, NotInvoked, verify
 from connector.services.forge.keys import KeysUnavailable
 from connector.settings import load_settings
 from tests.support.forge import ALICE, APP, APP_ID, INSTALLATION, SYSTEM_TOKEN, Forge, a_key, forge_world
@@ -63,6 +64,24 @@ def test_names_of_headers_have_no_case_and_an_event_has_no_account(forge: Forge)
 
 def test_the_account_is_the_principal_never_the_context(forge: Forge) -> None:
     assert check(forge, forge.token(forge.claims("", context={"accountId": ALICE}))).account == ""
+
+
+@pytest.mark.parametrize("principal", [[ALICE], f"{ALICE} ", {"accountId": ALICE}, 7])
+def test_a_person_who_cannot_be_read_is_not_taken_for_nobody(forge: Forge, principal: Any) -> None:
+    with pytest.raises(NotInvoked, match="a person in a way that cannot be read"):
+        check(forge, forge.token(forge.claims(principal=principal)))
+
+
+def test_behind_which_calls_people_stand(forge: Forge) -> None:
+    """Also one whom Jira does not know stands behind a module with a frame; the manifest says which those are."""
+    manifest = yaml.safe_load((Path(__file__).parents[3] / "connector/templates/forge/manifest.yml").read_text().replace("@", ""))
+    framed = {each["key"] for entries in manifest["modules"].values() for each in entries if "resolver" in each}
+    assert framed | {"okr-people"} == PAGES
+    for module in PAGES:
+        assert check(forge, forge.token(forge.claims("", module=module, context=None))).by_person
+    for module in ("okr-events", "okr-issues", "okr-hourly", "okr-hour", "okr-lifecycle", "okr-lifecycle-trigger"):
+        assert not check(forge, forge.token(forge.claims("", module=module))).by_person
+        assert check(forge, forge.token(forge.claims(ALICE, module=module))).by_person
 
 
 def test_the_older_name_of_the_version_is_read_too(forge: Forge) -> None:
@@ -220,7 +239,7 @@ def test_a_token_without_key_id(forge: Forge, kid: Any) -> None:
 @pytest.mark.parametrize("label", ["ic-eu_1", "IC", "a" * 51, "../evil", "evil.example/x?", "", 7, None])
 def test_isolated_clouds_are_refused_in_words(forge: Forge, label: Any) -> None:
     claims = forge.claims()
-    for place in (claims, claims["app"]):
+    for place in (claims, claims["app"], claims["app"]["environment"], claims["context"]):
         place["icLabel"] = label
         with pytest.raises(NotInvoked, match="Isolated Cloud" if label == "ic-eu_1" else "no label"):
             check(forge, forge.token(claims))
@@ -261,6 +280,15 @@ def signed_by(forge: Forge, kid: str) -> str:
     return forge.token(forge.claims(), a_key(kid))
 
 
+def test_where_stand_ins_are_allowed_no_name_and_no_metadata_address_is_believed(forge: Forge) -> None:
+    check(forge, forge.token(forge.claims()))
+    for host in ("evil.example", "api.atlassian.com.evil.example", "api.atlassian.com:8443", "169.254.169.254", "0.0.0.0", "8.8.8.8"):
+        claims = forge.claims(cloud_id="c1")
+        claims["app"]["apiBaseUrl"] = f"http://{host}/ex/jira/c1"
+        with pytest.raises(NotInvoked, match="not Atlassian's"):
+            check(forge, forge.token(claims))
+
+
 def test_keys_are_asked_for_once_an_hour(forge: Forge) -> None:
     for _ in range(5):
         check(forge, forge.token(forge.claims()))
@@ -270,9 +298,10 @@ def test_keys_are_asked_for_once_an_hour(forge: Forge) -> None:
     assert forge.jwks.reads == 2
 
 
-def test_a_new_key_is_found_by_reading_once_more(forge: Forge) -> None:
+@pytest.mark.parametrize("later", [0, 31])
+def test_a_new_key_is_found_by_reading_once_more(forge: Forge, later: int) -> None:
     check(forge, signed_by(forge, "first"))
-    forge.company.clock.ahead = 31
+    forge.company.clock.ahead = later
     forge.jwks.keys = [a_key("second")]
     check(forge, signed_by(forge, "second"))
     assert forge.jwks.reads == 2

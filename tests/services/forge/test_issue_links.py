@@ -10,8 +10,8 @@ from sqlalchemy import delete, event, select, update
 
 from connector.domain.rights import SYSTEM, Viewer
 from connector.hosts.jira.sandbox import JiraSandbox
-from connector.services.forge.issue_links import Served, key_results_of_issue
-from connector.store.tables import Item, KeyResult, Mapping, MappingItem, Objective, Person
+from connector.services.forge.issue_links import Served, find_issue, found_by, issue_serves, key_results_of_issue, served_by
+from connector.store.tables import Cycle, Item, KeyResult, Mapping, MappingItem, Objective, Person
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -36,7 +36,8 @@ class Scene:
 
     def served(self, ref: str, viewer: Viewer = SYSTEM) -> list[Served]:
         with self.company.runtime.store.read() as session:
-            return key_results_of_issue(session, viewer, self.connection, ref)
+            issue = find_issue(session, self.connection, ref)
+            return served_by(session, self.connection, issue, found_by(session, viewer, self.connection, issue))
 
     def ids_of(self, ref: str, viewer: Viewer = SYSTEM) -> list[str]:
         return [each.id for each in self.served(ref, viewer)]
@@ -153,9 +154,30 @@ def test_an_issue_that_moved_is_found_by_its_id(scene: Scene) -> None:
 
 
 @pytest.mark.databases("sqlite", "postgres")
-def test_it_takes_four_statements(scene: Scene) -> None:
+def test_it_takes_five_statements(scene: Scene) -> None:
     statements: list[str] = []
     engine = scene.company.runtime.store.engine
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]) if given[2] != "BEGIN" else None)
     assert scene.ids_of("ACME-10") == ["kr-setup"]
-    assert len(statements) == 4
+    assert len(statements) == 5
+
+
+def test_one_key_result_is_asked_about_without_a_look_at_the_others(scene: Scene) -> None:
+    with scene.company.runtime.store.read() as session:
+        assert issue_serves(session, SYSTEM, scene.connection, scene.ref("ACME-10"), "kr-setup")
+        assert not issue_serves(session, SYSTEM, scene.connection, scene.ref("ACME-2"), "kr-setup")
+        assert not issue_serves(session, SYSTEM, scene.connection, scene.ref("ACME-10"), "kr-none")
+        light = key_results_of_issue(session, SYSTEM, scene.connection, scene.ref("ACME-10"))
+    assert [(each.id, each.public) for each in light] == [("kr-setup", True)]
+    scene.set(Objective, "onboarding", restricted=True)
+    with scene.company.runtime.store.read() as session:
+        assert not key_results_of_issue(session, SYSTEM, scene.connection, scene.ref("ACME-10"))[0].public
+
+
+def test_a_cycle_that_was_not_started_is_told_like_a_draft(scene: Scene) -> None:
+    scene.set(Cycle, 1, started_at=None)
+    with scene.company.runtime.store.read() as session:
+        people = {row.name: row.id for row in session.scalars(select(Person))}
+    assert scene.ids_of("ACME-1", STRANGER) == scene.ids_of("ACME-1", Viewer("bob", "member", people["Bob"])) == []
+    assert scene.ids_of("ACME-1", Viewer("alice", "member", people["Alice"])) == ["kr-setup"]  # its owner
+    assert scene.ids_of("ACME-1", Viewer("lead", "lead")) == scene.ids_of("ACME-1", Viewer("c", "champion")) == ["kr-setup"]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from connector.store.tables import CheckIn, Objective, Team, TeamMember
+from connector.store.tables import CheckIn, Cycle, Item, MappingItem, Objective, Team, TeamMember
 from tests.support.forge import ALICE, BOB, CHARLIE, STRANGER
 from tests.support.issue_scene import EPIC, STORY, IssueScene, issue_scene, words
 
@@ -192,3 +192,69 @@ def test_an_update_takes_well_under_a_minute_and_is_measured(scene: IssueScene) 
     assert found
     assert 20 <= float(found[1]) < 60
     assert re.search(r'okr_check_ins_timed\{source="jira"\} 5.0', metrics)
+
+
+# --- what Jira does not show ------------------------------------------------------------------------------------------------
+
+
+def stuck(scene: IssueScene) -> None:
+    with scene.company.runtime.store.write() as session:
+        session.execute(update(Item).where(Item.key.in_(("ACME-12", "ACME-20"))).values(status="Blocked"))
+
+
+def test_only_issues_that_jira_shows_to_the_person_can_be_picked_as_a_blocker(scene: IssueScene) -> None:
+    stuck(scene)
+    scene.forge.atlassian.hidden.add((BOB, scene.ref("ACME-12")))
+    scene.forge.atlassian.asked.clear()
+    html = str((call(scene).json or {})["html"])
+    assert "ACME-12" not in html
+    assert "Step 2" not in html
+    assert '<option value="ACME-20 Template 0">' in html
+    assert scene.forge.atlassian.asked == [("GET", f"issue/{scene.ref(EPIC)}"), ("POST", "issue/bulkfetch")]
+    form = entries(call(scene))
+    call(scene, "POST", {**form, "value": "x"})
+    assert call(scene, "POST", {**form, "value": "43"}, path=f"{PATH}/check").status_code == 200
+    assert len(scene.forge.atlassian.asked) == 2  # remembered
+    assert "ACME-12 Step 2" in str((call(scene, by=ALICE).json or {})["html"])
+    text = scene.text(account=BOB)
+    assert "Blocker? ACME-20 has the status “Blocked” and 1 more" in text
+    assert "ACME-12" not in text
+
+
+def test_without_an_answer_of_jira_nothing_is_offered_and_the_form_still_opens(scene: IssueScene) -> None:
+    stuck(scene)
+    scene.text(account=BOB)  # the issue itself is remembered
+    scene.forge.atlassian.status = 500
+    answer = call(scene)
+    assert answer.status_code == 200
+    assert "check-in-blockers" not in str((answer.json or {})["html"])
+
+
+def test_items_of_other_connections_are_not_offered_inside_jira(scene: IssueScene) -> None:
+    other = scene.company.connection("other-jira", "jira", "https://other.example", {"email": "b@acme.example", "api_token": "t"})
+    mapping = scene.company.mapping("kr-invoice", other, select={"jql": "project = X"}, measure="done_share", mode="context")
+    with scene.company.runtime.store.write() as session:
+        item = Item(
+            connection_id=other, ref=scene.ref(EPIC), key="OTHER-1", title="Elsewhere", kind="issue", category="new", status="Blocked"
+        )
+        session.add(item)
+        session.flush()
+        session.add(MappingItem(mapping_id=mapping, item_id=item.id))
+    assert "OTHER-1" not in str((call(scene).json or {})["html"])
+    assert "OTHER-1" not in scene.text(account=BOB)
+
+
+def test_a_key_result_ahead_of_its_cycle_is_not_there_for_others(scene: IssueScene) -> None:
+    scene.set(Cycle, 1, started_at=None)
+    for on in (EPIC, ""):
+        assert call(scene, by=CHARLIE, on=on).status_code == 404
+        assert call(scene, "POST", {"value": "1"}, by=STRANGER, on=on).status_code == 404
+        assert call(scene, on=on).status_code == 200
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31"])
+def test_a_day_long_before_the_cycle_is_refused_at_its_field(scene: IssueScene, day: str) -> None:
+    answer = call(scene, "POST", {**entries(call(scene)), "decision": "none", "as_of": day})
+    assert answer.status_code == 422
+    assert "at most a year older than the cycle" in words(str((answer.json or {})["html"]))
+    assert filed(scene) == []

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector.store.tables import Team
+from connector.store.tables import Cycle, Forum, Team
 from tests.support.board import fill
-from tests.support.forge import Forge, forge_site
+from tests.support.forge import BOB, Forge, forge_site
 from tests.support.fragments import words
 
 
@@ -105,3 +105,25 @@ def test_the_preview_is_a_sentence(site: Forge) -> None:
     told = site.call("POST", "/forge/v1/dashboard/config/preview", {"team": team, "view": "tree"}).json
     assert told == {"html": "4 key results: 2 at risk, 1 stalled, 1 on track."}
     assert site.call("POST", "/forge/v1/dashboard/config/preview", {"team": "999"}).json == {"html": "Something above needs a look."}
+
+
+def test_numbers_of_hidden_teams_forums_and_cycles_answer_like_those_of_none(site: Forge) -> None:
+    with site.company.runtime.store.write() as session:
+        forum = Forum(name="Hidden forum")
+        session.add(forum)
+        session.flush()
+        team = Team(name="Hidden team", forum_id=forum.id)
+        day = site.company.runtime.now().date()
+        cycle = Cycle(name="Hidden cycle", start=day, end=day)
+        session.add_all((team, cycle))
+        session.flush()
+        hidden = {"team": team.id, "forum": forum.id, "cycle": cycle.id}
+    for what, ident in hidden.items():
+        for path in ("/config/check", "/config/preview", ""):
+            told = []
+            for number in (ident, 98_765):
+                given = {what: str(number)}
+                answer = site.call("POST", f"/forge/v1/dashboard{path}", {"config": given}, account=BOB)
+                told.append((answer.status_code, re.sub(rf"\b{number}\b|digest.*", "", words((answer.json or {}).get("html", "")))))
+            assert told[0] == told[1], (what, path)
+        assert site.call("POST", "/forge/v1/dashboard/config/check", {what: str(ident)}).status_code == 200  # who writes knows all

@@ -47,7 +47,7 @@ NEW = {"key_result": "kr-setup", "connection": "acme-jira", "kind": "epics", "ep
 
 def test_the_page_of_a_project_begins_with_what_it_feeds_and_leads_to_the_editor(site: Forge) -> None:
     begun = site.call("POST", "/forge/v1/page/start", json={"area": "project"}, project="ACME").json
-    assert begun == {"path": "/mappings/projects/acme-jira/ACME", "base": site.company.runtime.settings.base_url}
+    assert (begun["path"], begun["base"]) == ("/mappings/projects/acme-jira/ACME", site.company.runtime.settings.base_url)
     page = show(site, begun["path"])
     assert (page["status"], page["title"]) == (200, "Mappings of ACME · okr-connector")
     assert "No work of ACME feeds a key result yet." in page["html"]
@@ -57,6 +57,24 @@ def test_the_page_of_a_project_begins_with_what_it_feeds_and_leads_to_the_editor
     editor = show(site, "/mappings/new?connection=acme-jira&project=ACME&key_result=kr-setup")
     assert 'id="mapping"' in editor["html"]
     assert "mapping" in editor["scripts"]
+
+
+def test_each_place_leads_to_its_other_pages_and_every_one_is_shown(site: Forge) -> None:
+    ways = {
+        "project": {
+            "This project": "/mappings/projects/acme-jira/ACME",
+            "Not mapped": "/mappings/unmapped?connection=acme-jira&container=ACME",
+            "All mappings": "/mappings",
+        },
+        "admin": {"Connection": "/connections/acme-jira", "Mappings": "/mappings", "People": "/people"},
+    }
+    for area, wanted in ways.items():
+        nav = site.call("POST", "/forge/v1/page/start", json={"area": area}, account=ALICE, project="ACME").json["nav"]
+        assert {each["title"]: each["path"] for each in nav} == wanted
+        for path in wanted.values():
+            assert show(site, path, area=area, account=ALICE)["status"] == 200
+    nav = site.call("POST", "/forge/v1/page/start", json={"area": "project"}, account=CHARLIE, project="ACME").json["nav"]
+    assert [each["title"] for each in nav] == ["This project", "All mappings"]  # who may not map is not led there
 
 
 def test_an_epic_is_mapped_and_the_project_shows_it(site: Forge) -> None:
@@ -186,6 +204,17 @@ def test_the_admin_page_asks_jira_whether_the_caller_administers_it(site: Forge)
     show(site, "/connections/acme-jira", area="admin", account=BOB, status=403)
     site.atlassian.admins.add(CHARLIE)  # and one of Jira is not one of ours
     assert show(site, "/connections/acme-jira", area="admin", account=CHARLIE)["status"] == 403
+
+
+def test_the_admin_page_shows_no_form_that_would_be_refused(site: Forge) -> None:
+    page = show(site, "/connections/acme-jira", area="admin")["html"]
+    for action in ("/credentials", "/settings", "/retire", "/webhook", "/refuse"):
+        assert f'action="/connections/acme-jira{action}"' not in page
+        assert f'href="/connections/acme-jira{action}"' not in page
+    assert "New API token" not in page
+    assert f'<a href="{site.company.runtime.settings.base_url}/connections/acme-jira">open the connector</a>' in page
+    browser = Visit(site.app, site.company.runtime, "alice@acme.example").get("/connections/acme-jira").text
+    assert 'action="/connections/acme-jira/settings"' in browser
 
 
 def test_no_request_can_say_who_it_is(site: Forge) -> None:

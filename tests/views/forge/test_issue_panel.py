@@ -14,10 +14,10 @@ from sqlalchemy import event, update
 from connector.domain.rights import Viewer
 from connector.services.forge import issue_reading
 from connector.store.tables import Connection, Cycle, Item, KeyResult, Mapping, MappingDay, Objective, Team, TeamMember
-from tests.support.forge import BOB, CHARLIE, STRANGER
+from tests.support.forge import ALICE, BOB, CHARLIE, STRANGER
 from tests.support.issue_scene import EPIC, OTHER, STORY, IssueScene, issue_scene
 
-MOST_STATEMENTS = 10
+MOST_STATEMENTS = 11
 
 
 @pytest.fixture
@@ -110,8 +110,16 @@ def test_work_that_stands_still_is_asked_about_until_somebody_confirms_it(scene:
     with scene.company.runtime.store.write() as session:
         session.execute(update(Item).where(Item.key.in_(("ACME-12", "ACME-20", "ACME-10"))).values(status="Blocked"))  # ACME-10 is done
     text = scene.text()
-    assert "Blocker? ACME-12 has the status “Blocked” and 1 more seen in the linked work · not yet confirmed by Bob" in text
-    assert "Step 2" not in text  # who sees the epic need not see that issue
+    counted = "2 linked issues have a status that says nothing moves"
+    assert f"Blocker? {counted} seen in the linked work · not yet confirmed by Bob" in text
+    assert not re.search(r"ACME-12|ACME-20|Step 2", text)  # who sees the epic need not see those
+    scene.panel("ACME-12")  # since then it is known that Alice sees it
+    text = scene.text()
+    assert "Blocker? ACME-12 has the status “Blocked” and 1 more seen in the linked work" in text
+    assert "Step 2" not in text
+    scene.panel("ACME-12", STRANGER)
+    assert counted in scene.text(account=STRANGER)  # nobody of ours
+    assert counted in scene.text(account=BOB)
     scene.check_in("kr-invoice", 0, value=42.0, blocker="Legal")
     scene.count_again()
     assert "Blocker: Legal since today, with Bob" in scene.text()
@@ -236,6 +244,12 @@ def test_more_than_a_panel_holds_are_told_by_title(scene: IssueScene, monkeypatc
     assert html.count('<details class="one"') == 2
     assert re.findall(r'<li><a href="https://okr.acme.example/key-results/([\w-]+)" data-open>', html) == ["kr-1", "kr-2"]
     assert "ACME-1 serves 4 key results" in scene.text()
+    monkeypatch.setattr(issue_reading, "TITLED", 1)
+    html = html_of(scene)
+    assert re.findall(r'<li><a href="https://okr.acme.example/key-results/([\w-]+)" data-open>', html) == ["kr-1"]
+    assert "And 1 more." in html
+    assert "ACME-1 serves 4 key results" in scene.text()
+    assert "no data" in (scene.panel().json or {})["title"]  # the title counts all of them
 
 
 def test_too_many_items_to_count_leave_the_stored_counts(scene: IssueScene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +318,23 @@ def test_a_draft_objective_is_shown_to_those_who_write(scene: IssueScene) -> Non
     assert "serves no key result" in scene.text(account=CHARLIE)
     scene.set(Objective, "onboarding", stage="ready")
     scene.set(Cycle, 1, started_at=None)
+    for account in (ALICE, BOB):  # who writes, and its owner
+        assert "First invoice sent in 7 days · Bob scheduled" in scene.text(account=account)
+    for account in (CHARLIE, STRANGER):
+        assert "serves no key result" in scene.text(account=account)
+    scene.forge.person("charlie@acme.example", CHARLIE, "champion")
     assert "First invoice sent in 7 days · Bob scheduled" in scene.text(account=CHARLIE)
+
+
+def test_a_goal_ahead_of_its_cycle_is_left_out_of_the_chain(scene: IssueScene) -> None:
+    scene.company.objective("next", cycle="next year")
+    scene.set(Objective, "next", title="What comes next year")
+    scene.set(Objective, "onboarding", supports_id="next")
+    assert "What comes next year" in scene.text(account=CHARLIE)
+    with scene.company.runtime.store.write() as session:
+        session.execute(update(Cycle).where(Cycle.name == "next year").values(started_at=None))
+    assert "What comes next year" not in scene.text(account=CHARLIE)
+    assert "What comes next year" in scene.text()
 
 
 def test_an_issue_that_serves_nothing_offers_the_way_to_map_it(scene: IssueScene) -> None:

@@ -1,0 +1,45 @@
+"""Several connections may stand for one site. A comment is one there, so one connection carries it out and answers.
+
+Which one: the one that answered the comment before; else the oldest one whose mirror knows what the item serves; else the oldest one that
+heard of it. One that may not call is left out. Whoever answers knows of the key results and people's accounts of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connector.domain.rights import SYSTEM
+from connector.services.forge.issue_links import key_results_of_issue
+from connector.store.tables import CommentCommand, Connection
+
+
+def site_of(connection: Connection) -> str:
+    """The site of a connection, the same for all that stand for it."""
+    return connection.url.partition("://")[2].rstrip("/").casefold()
+
+
+def connections_of_site(session: Session, connection: Connection) -> Sequence[Connection]:
+    """The connections of one site, that one among them, the oldest first; retired ones are none."""
+    rows = session.scalars(
+        select(Connection).where(Connection.host == connection.host, Connection.retired_at.is_(None)).order_by(Connection.id)
+    ).all()
+    return [row for row in rows if row.id == connection.id or site_of(row) == site_of(connection)]
+
+
+def answering(session: Session, connection: Connection, ref: str, comment: str) -> int:
+    """The id of the connection that answers a comment of which ``connection`` heard."""
+    able = [row for row in connections_of_site(session, connection) if row.id == connection.id or not (row.parked_at or row.paused_at)]
+    if len(able) < 2:
+        return connection.id
+    ids = [row.id for row in able]
+    heard = session.scalars(
+        select(CommentCommand)
+        .where(CommentCommand.connection_id.in_(ids), CommentCommand.comment_id == comment)
+        .order_by(CommentCommand.connection_id)
+    ).all()
+    answered = [row.connection_id for row in heard if row.reply]
+    serving = (each for each in ids if key_results_of_issue(session, SYSTEM, each, ref))
+    return next(iter(answered), None) or next(serving, None) or next((row.connection_id for row in heard), connection.id)
