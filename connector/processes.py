@@ -6,6 +6,7 @@ cross a fork. Heavy modules are imported inside the functions, so that the maste
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -83,7 +84,11 @@ def run_web(settings: Settings) -> None:
             runtime = build_runtime(settings)
             if settings.sandbox:
                 _refuse_real(runtime)
-            return create_app(runtime)
+            app = create_app(runtime)
+            # What stands now lives as long as the process. Were it walked through at every full collection, a request would stop for it.
+            gc.collect()
+            gc.freeze()
+            return app
 
     WebServer().run()  # type: ignore[no-untyped-call]
 

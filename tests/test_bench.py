@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from bench import preview, recompute, sync
+from bench import check_in, dashboard, pages, panels, preview, recompute, sync
 from bench.__main__ import main, names
 from bench.figures import Figure
 from bench.report import Row, at_most, table, times_fewer
+from tests.support.forge import forge_world
 
 
 def test_every_benchmark_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {"door", "loop", "preview", "recompute", "sync"} <= set(names())
+    assert {"check_in", "dashboard", "door", "loop", "panels", "preview", "recompute", "sync"} <= set(names())
     assert main(["nothing"]) == 2
     assert f"there are: {', '.join(names())}" in capsys.readouterr().err
 
@@ -48,3 +51,36 @@ def test_a_preview_of_few_items_counts_all_of_them_and_reads_them_once() -> None
     for label in ("Jira, 20 issues by epics", "Jira, 20 issues by JQL", "Notion, 5 rows"):
         assert rows[f"{label}: requests of that"].value == 0
         assert rows[f"{label}: first numbers"].value <= rows[f"{label}: the whole preview"].value
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen key results over a few items, each asked for twice."""
+    monkeypatch.setenv("BENCH_SCALE", "0.006")
+    for module in (recompute, pages, panels, check_in, dashboard):
+        monkeypatch.setattr(module, "ITEMS_EACH", 3)
+    for module in (pages, check_in, dashboard):
+        monkeypatch.setattr(module, "REPEATS", 2)
+    monkeypatch.setattr(panels, "TIMES", 2)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_panel_of_an_issue_is_measured_for_every_kind_of_issue(tmp_path: Path) -> None:
+    rows = {row.name: row for row in panels.measure("SQLite", tmp_path, "")}
+    assert rows["SQLite, 14 key results over 42 items: an epic of 12 key results, p95"].value > 0
+    assert rows["SQLite: statements that read it, the door’s too"].ok
+
+
+@pytest.mark.usefixtures("tiny")
+def test_every_view_of_the_dashboard_is_measured(tmp_path: Path) -> None:
+    with forge_world(tmp_path, log_level="warning") as forge:
+        rows = {row.name: row for row in dashboard.measure("SQLite", forge)}
+    for view in dashboard.CONFIGS:
+        assert rows[f"SQLite, 12 key results over 36 items: {view}, p95"].value > 0
+        assert rows[f"SQLite: {view}, weight"].ok
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_check_in_is_measured_from_the_form_to_its_save(tmp_path: Path) -> None:
+    rows = [row.name for row in check_in.measure("SQLite", tmp_path, "")]
+    assert rows[:3] == ["SQLite, 12 key results over 36 items: the form, p95", "SQLite: a look while typing, p95", "SQLite: a save, p95"]

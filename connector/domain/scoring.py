@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 
 from connector.domain.model import Checkpoint, Definition, Kind, Milestone, Movement
@@ -288,6 +289,7 @@ def display_decimals(definition: Definition) -> int:
     return min(max(definition.decimals, written, needed, 0), _MOST_DECIMALS)
 
 
+@lru_cache(maxsize=4096)  # the same starts and targets are printed again and again
 def _written_decimals(number: float) -> int:
     exponent = Decimal(f"{number:.12g}").normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

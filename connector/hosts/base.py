@@ -282,6 +282,10 @@ class Host(Protocol):
         """Let the host check a query (JQL) and count what it finds; a host without queries says so in ``errors``."""
         ...
 
+    def check_fields(self, named: Mapping[str, str]) -> Mapping[str, str]:
+        """For each field that settings name for panels and that cannot be one: why. At most 1 request; {} where hosts have none."""
+        ...
+
     def accounts(self, ids: Sequence[str]) -> Mapping[str, bool | None]:
         """For each account id: True when active, False when deactivated or gone, None when we may not or cannot tell."""
         ...

@@ -152,6 +152,9 @@ def _mappings(session: Session) -> list[Finding]:
     return found + _rest("mappings", len(rows), "are broken too")
 
 
+_NAMED_FIELD = ("has no field", "fields called", "holds story points")  # what a host says of a field that the settings name
+
+
 def _panels(session: Session) -> list[Finding]:
     rows = session.execute(
         select(Panel.ref, Connection.name, Panel.error, Panel.gone_at)
@@ -159,14 +162,23 @@ def _panels(session: Session) -> list[Finding]:
         .where(Panel.error.is_not(None), Panel.error != "", Connection.retired_at.is_(None))
         .order_by(Connection.name, Panel.ref)
     ).all()
+    alike: dict[tuple[str, str, bool], list[str]] = {}  # one cause is one finding, however many places it keeps from being written
+    for row in rows:
+        alike.setdefault((row.name, row.error, row.gone_at is not None), []).append(row.ref)
     found = []
-    for row in rows[:_MOST_LISTED]:
-        if row.gone_at is not None:
+    for (name, error, gone), refs in list(alike.items())[:_MOST_LISTED]:
+        if gone:
             mend = "remove the page from panels (or the epic from the mapping), or restore and share it"
+        elif any(words in error for words in _NAMED_FIELD):
+            mend = f"correct the field for progress or status in the settings of connection {name}"
         else:
             mend = "give the connection's account the right to write there"
-        found.append(Finding(f"panel {row.name} {row.ref}", FAULT, f"cannot be written: {row.error}", mend))
-    return found + _rest("panels", len(rows), "cannot be written either")
+        if len(refs) == 1:
+            found.append(Finding(f"panel {name} {refs[0]}", FAULT, f"cannot be written: {error}", mend))
+        else:
+            first = ", ".join(refs[:3]) + (f" and {len(refs) - 3} more" if len(refs) > 3 else "")
+            found.append(Finding(f"panels {name}", FAULT, f"{len(refs)} cannot be written ({first}): {error}", mend))
+    return found + _rest("panels", len(alike), "cannot be written either")
 
 
 def _rest(name: str, number: int, words: str) -> list[Finding]:

@@ -86,6 +86,8 @@ def _fresh(target: Target, places: list[Place]) -> Form:
         }
     )
     form.lists["epic"] = asked.getlist("epic")
+    if host == "jira":  # who comes from a project looks for its epics first
+        form.values["within"] = form.values["within_of"] = asked.get("project", "").strip()
     return form
 
 

@@ -47,7 +47,7 @@ def parts() -> str:
     connection = connection_of(form)
     host = connection.host if connection is not None else "jira"
     if form["parts_of"] != form["connection"]:  # what was picked belongs to another connection
-        for name in ("q", "source", "project", "field", "points", "checkbox", "decides"):
+        for name in ("q", "source", "project", "within", "within_of", "field", "points", "checkbox", "decides"):
             form.values.pop(name, None)
         for name in ("epic", "known", "filter_name", "filter_value"):
             form.lists.pop(name, None)

@@ -9,6 +9,7 @@ from connector.errors import HostError, InputError
 from connector.hosts.base import Choice, Container, Description
 from connector.runtime import Runtime
 from connector.services.mapping import catalog
+from connector.services.mapping.candidates import mapped_keys
 from connector.store.tables import Connection
 from connector.web.forms import Form
 from mappings.forms import kinds_of, measures_of
@@ -71,12 +72,15 @@ def build_parts(runtime: Runtime, connection: Connection | None, host: str, form
     trouble = ""
     if connection is not None:
         description = catalog.described(runtime, connection)
-        choices = catalog.found_lately(runtime, connection, form["q"])
+        place = within(form, host)
+        choices = catalog.found_lately(runtime, connection, form["q"], container=place)
         if ask:
             try:
                 description = description or catalog.describe(runtime, connection)
                 if kind in PICKED:
-                    choices = catalog.find(runtime, connection, form["q"])
+                    choices = catalog.find(runtime, connection, form["q"], container=place)
+            except InputError as error:
+                trouble = error.message
             except HostError as error:
                 trouble = f"{connection.name} could not be asked what there is to map: {error.message}. Keys and names can be typed"
     source, _, data_source = form["source"].partition("/")
@@ -92,7 +96,7 @@ def build_parts(runtime: Runtime, connection: Connection | None, host: str, form
         kinds_of(host),
         measures_of(host, form["measure"]),
         picked=picked(form, kind, choices or ()),
-        found=offered(form, kind, choices or ()),
+        found=_unmapped_first(runtime, connection, offered(form, kind, choices or ())),
         projects=tuple((each.key, each.name) for each in description.containers) if description and host == "jira" else (),
         numbers=numbers,
         points=numbers,
@@ -147,11 +151,26 @@ def search(runtime: Runtime, connection: Connection, form: Form) -> tuple[tuple[
     """(what the words of the form find, why nothing could be found)."""
     kind = form["kind"] or "epics"
     try:
-        return offered(form, kind, catalog.find(runtime, connection, form["q"])), ""
+        found = catalog.find(runtime, connection, form["q"], container=within(form, connection.host))
+        return _unmapped_first(runtime, connection, offered(form, kind, found)), ""
     except InputError as error:
         return (), error.message
     except HostError as error:
         return (), f"{connection.name} does not answer: {error.message}"
+
+
+def within(form: Form, host: str) -> str:
+    """The project in which epics are looked for; "" for all."""
+    return form["within"].strip() if host == "jira" and form["kind"] in ("", "epics") else ""
+
+
+def _unmapped_first(runtime: Runtime, connection: Connection | None, lines: tuple[Pick, ...]) -> tuple[Pick, ...]:
+    """What no mapping names yet comes first; the order within stays."""
+    if connection is None or connection.host != "jira" or len(lines) < 2:
+        return lines
+    with runtime.store.read() as session:
+        named = mapped_keys(session, connection.id, [each.value for each in lines])
+    return tuple(sorted(lines, key=lambda each: each.value in named))
 
 
 def _conditions(form: Form, container: Container | None) -> tuple[Condition, ...]:

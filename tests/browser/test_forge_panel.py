@@ -392,7 +392,8 @@ def test_what_is_said_covers_no_button(open_page: Opener) -> None:
     expect(said).to_contain_text("Check-in saved")
     expect(button).to_be_visible()
     above, below = said.bounding_box(), button.bounding_box()
-    assert above is not None and below is not None
+    assert above is not None
+    assert below is not None
     assert above["y"] + above["height"] <= below["y"]
     assert frame_of(page, "context").evaluate("getComputedStyle(document.getElementById('said')).position") == "static"
 

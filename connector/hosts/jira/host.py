@@ -207,6 +207,10 @@ class JiraHost:
         """Jira's own judgement of a JQL, and about how many issues it finds."""
         return lookup.check_query(self._client, text)
 
+    def check_fields(self, named: Mapping[str, str]) -> Mapping[str, str]:
+        """Whether the site has the fields that settings name for panels."""
+        return self._panel_fields.check(named)
+
     def accounts(self, ids: Sequence[str]) -> Mapping[str, bool | None]:
         """Which accounts are active; 50 in a request."""
         return lookup.accounts(self._client, ids)

@@ -107,6 +107,16 @@ class PanelFields:
         issue = ref if ref.isdecimal() else as_ref(as_mapping(self._client.get(f"issue/{quote(ref, safe='')}", {"fields": "id"})).get("id"))
         app.put(f"app/field/{quote(field, safe='')}/value", {"updates": [{"issueIds": [int(issue)], "value": value}]}, _QUIET)
 
+    def check(self, named: Mapping[str, str]) -> dict[str, str]:
+        """For each named field that cannot be one of ours: why. One request."""
+        infos, faults = self._reader.fields(), {}
+        for key, name in named.items():
+            try:
+                one_field(infos, name)
+            except Refused as fault:
+                faults[key] = fault.message
+        return faults
+
     def _app_fields(self) -> dict[str, tuple[str, ...]]:
         """Module key → ids of the fields that may be it: several where the app is installed from two environments."""
         if self._candidates is None:

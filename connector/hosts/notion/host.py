@@ -111,6 +111,10 @@ class NotionHost:
         """Nothing can be checked: Notion has no queries as text."""
         return QueryCheck(errors=("queries are a Jira matter: a Notion mapping selects by database and property filter",))
 
+    def check_fields(self, named: Mapping[str, str]) -> Mapping[str, str]:
+        """Panels in Notion use no fields."""
+        return {}
+
     def accounts(self, ids: Sequence[str]) -> Mapping[str, bool | None]:
         """Who is still a member; needs the capability Read user information."""
         return lookup.accounts(self._client, ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from connector.services.connecting.kinds import FORGE, HOST_TITLES, JIRA_OAUTH, 
 from connector.services.connecting.report import Facts, LastRun
 from connector.services.connecting.views import settings_view, view
 from connector.services.forge.overseeing import Known, listed
-from connector.store.tables import Connection, Delivery, KeyResult, Mapping, Objective, Person, Run
+from connector.store.tables import Connection, Delivery, KeyResult, Mapping, Objective, Panel, Person, Run
 from connector.store.visibility import visible
 
 HOURS = 48
@@ -78,7 +78,9 @@ def health(runtime: Runtime, session: Session, viewer: Viewer, name: str) -> Hea
         if each is not row and each.retired_at is None
     ]
     return Health(
-        facts=_facts(row, now, runs.get(row.id, (None, None)), row.id in mapped, hours, kind),
+        facts=replace(
+            _facts(row, now, runs.get(row.id, (None, None)), row.id in mapped, hours, kind), panel_errors=_panel_errors(session, row.id)
+        ),
         kind=kind,
         locked=locked,
         first_hour=first,
@@ -91,6 +93,18 @@ def health(runtime: Runtime, session: Session, viewer: Viewer, name: str) -> Hea
         webhook=dict(row.webhook or {}),
         app=next(iter(listed(session, row.name)), None),
     )
+
+
+def _panel_errors(session: Session, connection_id: int) -> list[tuple[str, int]]:
+    """Why panels could not be written, and how many of them; the most first."""
+    count = func.count().label("count")
+    rows = session.execute(
+        select(Panel.error, count)
+        .where(Panel.connection_id == connection_id, Panel.error.is_not(None), Panel.error != "")
+        .group_by(Panel.error)
+        .order_by(count.desc(), Panel.error)
+    )
+    return [(str(error), int(number)) for error, number in rows]
 
 
 def _login(runtime: Runtime, row: Connection) -> tuple[Kind | None, bool]:

@@ -71,6 +71,7 @@ class Facts:
     done: LastRun | None = None  # the latest that came to its end
     hours: Sequence[int] = field(default=())
     mapped: bool = False
+    panel_errors: Sequence[tuple[str, int]] = ()  # why panels could not be written, and how many; the most first
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,18 @@ def checks_of(facts: Facts, now: datetime, zone: tzinfo) -> list[Check]:
     """The table, in the order in which an admin looks."""
     found = [_token(facts, zone), _rights(facts), _end(facts, now, zone)]
     found += [_secret(facts, now, zone), _age(facts, now, zone), *_webhook_end(facts, now, zone)]
-    return [*found, _sync(facts, now, zone), _clock(facts), _quota(facts, now)]
+    return [*found, *_panels(facts), _sync(facts, now, zone), _clock(facts), _quota(facts, now)]
+
+
+def _panels(facts: Facts) -> list[Check]:
+    """A warning where places could not be written; nothing is said while all are."""
+    if not facts.panel_errors:
+        return []
+    count = sum(number for _, number in facts.panel_errors)
+    words = "; ".join(f"{number} × {error}" if len(facts.panel_errors) > 1 else error for error, number in facts.panel_errors[:3])
+    more = f"; and {len(facts.panel_errors) - 3} other causes" if len(facts.panel_errors) > 3 else ""
+    finding = f"{count} {'place' if count == 1 else 'places'} could not be written: {words}{more}"
+    return [Check("Panels", BROKEN, finding, "mend what is named; they are written again then")]
 
 
 def usual_gap(hours: Sequence[int]) -> timedelta | None:

@@ -6,6 +6,7 @@ No host is called in here but by the test, before the transaction begins.
 from __future__ import annotations
 
 from collections.abc import Mapping as Given
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Act, Viewer
-from connector.errors import Conflict
+from connector.errors import Conflict, Faults, HostError, InputError
 from connector.runtime import Runtime
 from connector.services import connections, panels
 from connector.services.changes import check_version, record, require
@@ -117,10 +118,14 @@ def _read_anew(session: Session, connection_id: int, now: float) -> None:
     WorkToDo(mappings=set(session.scalars(mapped))).want(session, now)
 
 
-def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[str, Any], version: str | None) -> None:
-    """Store other options. Raises ``InputError`` (fields of ``options``), ``NotFound``, ``Stale``."""
+def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[str, Any], version: str | None) -> str:
+    """Store other options; gives what could not be checked now, or "". Raises ``InputError`` (fields of ``options``), ``NotFound``, ``Stale``.
+
+    Fields that are named anew are looked for at the host, by one request.
+    """
     require(viewer, Act.ADMINISTER)
     wanted = check_options(options)
+    said = _check_fields(runtime, name, wanted.get("fields") or {})
     with runtime.store.write() as session:
         row = find(session, name)
         check_version(settings_view(row), version)
@@ -132,6 +137,25 @@ def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[st
         record(session, viewer, runtime.now(), "update", "connection", name, before=before, after=view(row))
     if other:
         runtime.queue.nudge("drain", ident)
+    return said
+
+
+def _check_fields(runtime: Runtime, name: str, named: Given[str, str]) -> str:
+    """Raises ``InputError`` for fields that the host does not have; what keeps it from being asked is told, and is no fault."""
+    with runtime.store.read() as session:
+        row = find(session, name)
+    if not named or named == (row.options or {}).get("fields"):
+        return ""
+    if row.parked_at is not None or row.paused_at is not None:
+        return "the connection is parked or paused, so the fields were not looked for"
+    try:
+        with closing(runtime.connect(row, patience=testing.PATIENCE)) as host:
+            faults = host.check_fields(named)
+    except (HostError, InputError) as error:
+        return f"the host could not be asked for the fields ({error.message})"
+    if faults:
+        raise Faults([InputError(words.partition(";")[0], where=f"options.fields.{key}") for key, words in faults.items()])
+    return ""
 
 
 def pause(runtime: Runtime, viewer: Viewer, name: str) -> None:

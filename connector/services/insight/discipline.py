@@ -6,11 +6,12 @@ Each key result is held to its own cadence, so a fortnightly one is not late in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ScalarSelect, bindparam, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, case, select
 from sqlalchemy.orm import Session
 
 from connector.domain import rhythm
@@ -65,47 +66,32 @@ def judge(
 
 
 def load_standings(session: Session, lights: Sequence[Light], now: datetime, zone: tzinfo) -> list[Standing]:
-    """How each key result's updates come: one statement, two when some are due; closed ones are left out."""
+    """How each key result's updates come: one statement; closed ones are left out."""
     running = [each for each in lights if each.bucket is not Bucket.CLOSED]
     if not running:
         return []
-    connection = session.connection()  # columns only: without the session's way to entities that is half the work
-    told = {row[0]: row for row in connection.execute(_LAST_TWO, {"ids": [each.id for each in running]})}
+    known = {row[0]: row for row in session.connection().execute(_UPDATES, {"ids": [each.id for each in running]})}
     starts = {each: datetime.combine(each.start, time(), tzinfo=zone) for each in {each.cycle for each in running}}
     cadences = {each.value: each for each in Cadence}
     found = []
-    due_ones = []
     for each in running:
-        _, made, last, before = told[each.id]
-        begun = max(made, starts[each.cycle])
-        update, due = judge(cadences[each.cadence], begun, last, before, None, now, zone)
+        _, made, last, before, draft = known[each.id]
+        update, due = judge(cadences[each.cadence], max(made, starts[each.cycle]), last, before, draft, now, zone)
         found.append(Standing(each, update, last, due))
-        if update is Update.MISSING:
-            due_ones.append((len(found) - 1, last or begun))
-    drafts: dict[str, datetime] = dict(connection.execute(_DRAFTS, {"ids": [found[place].light.id for place, _ in due_ones]}).all() if due_ones else ())  # type: ignore[arg-type]
-    for place, since in due_ones:
-        each = found[place]
-        if each.light.id in drafts and drafts[each.light.id] > since:
-            found[place] = replace(each, update=Update.DRAFT)
     return found
 
 
-def _nth(place: int) -> ScalarSelect[datetime]:
-    """The moment of a key result's last complete check-in (0), or of the one before it (1)."""
-    return (
-        select(CheckIn.created_at)
-        .where(CheckIn.key_result_id == KeyResult.id, CheckIn.draft.is_(False))
-        .order_by(CheckIn.id.desc())
-        .limit(1)
-        .offset(place)
-        .scalar_subquery()
-    )
+def _told(moment: Any, *conditions: ColumnElement[bool], place: int = 0) -> ScalarSelect[Any]:
+    """The moment of a key result's last check-in, or of the one so many before it."""
+    mine = (CheckIn.key_result_id == KeyResult.id, *conditions)
+    return select(moment).where(*mine).order_by(CheckIn.id.desc()).limit(1).offset(place).scalar_subquery()
 
 
-_THESE = bindparam("ids", expanding=True)
-_LAST_TWO = select(KeyResult.id, KeyResult.created_at, _nth(0), _nth(1)).where(KeyResult.id.in_(_THESE))
-_DRAFTS = select(CheckIn.key_result_id, CheckIn.created_at).where(
-    CheckIn.id.in_(
-        select(func.max(CheckIn.id)).where(CheckIn.key_result_id.in_(_THESE), CheckIn.draft.is_(True)).group_by(CheckIn.key_result_id)
-    )
-)
+_COMPLETE = CheckIn.draft.is_(False)
+_UPDATES = select(  # made once, and asked for columns alone: this runs for thousands while somebody waits
+    KeyResult.id,
+    KeyResult.created_at,
+    _told(CheckIn.created_at, _COMPLETE),
+    _told(CheckIn.created_at, _COMPLETE, place=1),
+    _told(case((CheckIn.draft, CheckIn.created_at))),  # a draft after which nothing complete came
+).where(KeyResult.id.in_(bindparam("ids", expanding=True)))

@@ -7,7 +7,7 @@ What changed since the last look is asked for; once a week, and when a new data 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from connector.services.mirror import upsert
 from connector.services.patience import patiently
 from connector.store import work
 from connector.store.tables import Candidate as CandidateRow
-from connector.store.tables import Connection, Item, MappingItem
+from connector.store.tables import Connection, Item, Mapping, MappingItem
 from mappings.repository import Link, load_links
 from mappings.rules import SelectorKind
 
@@ -159,6 +159,12 @@ def _forget(session: Session, connection_id: int, begun_at: datetime) -> None:
             or_(CandidateRow.ignored_at.is_(None), CandidateRow.seen_at < begun_at - FORGOTTEN),
         )
     )
+
+
+def mapped_keys(session: Session, connection_id: int, keys: Collection[str]) -> set[str]:
+    """Those of the keys that an active mapping of the connection names."""
+    rules = session.scalars(select(Mapping.rule).where(Mapping.connection_id == connection_id, Mapping.retired_at.is_(None)))
+    return {key for rule in rules for key in rule.get("select", {}).get("epics", ())} & set(keys)
 
 
 def note_feeding(session: Session, connection_id: int) -> None:

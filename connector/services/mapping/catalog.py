@@ -77,9 +77,11 @@ def find(runtime: Runtime, connection: Connection, text: str, *, container: str 
     )
 
 
-def found_lately(runtime: Runtime, connection: Connection, text: str) -> Sequence[Choice] | None:
+def found_lately(runtime: Runtime, connection: Connection, text: str, *, container: str = "") -> Sequence[Choice] | None:
     """What ``find`` told lately; None when the host would have to be asked."""
-    found: Sequence[Choice] | None = shelf(runtime, "choices", 200).get((identity(connection), (_wish(text), "")), runtime.epoch())
+    found: Sequence[Choice] | None = shelf(runtime, "choices", 200).get(
+        (identity(connection), (_wish(text), container.strip())), runtime.epoch()
+    )
     return found
 
 

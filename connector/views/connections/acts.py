@@ -105,13 +105,13 @@ def save_settings(name: str) -> Response | tuple[str, int]:
     options: dict[str, Any] = {key: form[key] for key in ("requests_per_minute", "property_only", "token_expires")}
     options["fields"] = {"progress": form["progress_field"], "status": form["status_field"]}
     try:
-        saving.save_settings(runtime(), viewer(), name, options, form.version)
+        said = saving.save_settings(runtime(), viewer(), name, options, form.version)
     except InputError as error:
         note(form, error)
     except Stale as stale:
         form.conflict(stale)
     else:
-        flash("Saved. The next calls follow these settings.")
+        flash(f"Saved. The next calls follow these settings.{f' Not checked: {said}.' if said else ''}")
         return _back(name)
     return health_page(name, form, opened="settings")
 

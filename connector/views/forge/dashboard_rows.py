@@ -14,7 +14,8 @@ from connector.domain.triage import Edges
 from connector.services.insight.open_points import Point
 from connector.services.insight.scope import Light, Scope, Sources
 from connector.views.answers import week_text
-from connector.views.query import KeyResultView, age_text
+from connector.views.forge.dashboard_lines import Line
+from connector.views.query import age_text
 
 MOST_ROWS = 48  # key results in one panel: nobody reads more, and the way to all of them stands below
 LEAST = 8  # each list gets an eighth of them at least, so that none is pushed out by the ones before it
@@ -35,7 +36,7 @@ class Answers:
 class Row:
     """One key result in a list."""
 
-    kr: KeyResultView
+    kr: Line
     moves: str
     bucket: Bucket
 
@@ -122,13 +123,13 @@ def places(lights: Sequence[Light], most: int = MOST_ROWS) -> list[Light]:
     return shown
 
 
-def section(name: str, lights: Sequence[Light], shown: Sequence[Light], views: dict[str, KeyResultView]) -> Section:
+def section(name: str, lights: Sequence[Light], shown: Sequence[Light], lines: dict[str, Line]) -> Section:
     """The lists of some ordered key results; empty ones are left out."""
     groups = []
     counts = Counter(each.bucket for each in lights)
     for bucket in Bucket:
         count = counts[bucket]
-        rows = tuple(Row(views[each.id], each.moves, bucket) for each in shown if each.bucket is bucket and each.id in views)
+        rows = tuple(Row(lines[each.id], each.moves, bucket) for each in shown if each.bucket is bucket)
         if count:
             groups.append(Group(bucket, buckets.WORDS[bucket], count, rows, count - len(rows)))
     return Section(name, tuple(groups))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select
@@ -24,6 +25,7 @@ from connector.services.insight.tree import cut, find, load_tree
 from connector.store.tables import CheckIn
 from connector.store.visibility import sees_key_result_in_hosts
 from connector.views.forge import dashboard_rows as rows
+from connector.views.forge.dashboard_lines import load_lines
 from connector.views.query import load_key_results
 
 MOST_LINES = 30  # asks, blockers, missing updates
@@ -40,7 +42,7 @@ class Shown:
     age: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Look:
     """Everything that a view may ask."""
 
@@ -52,7 +54,7 @@ class _Look:
     now: datetime
     zone: tzinfo
 
-    @property
+    @cached_property
     def known(self) -> dict[str, Light]:
         return {each.id: each for each in self.lights}
 
@@ -101,12 +103,12 @@ def _triage(look: _Look) -> dict[str, Any]:
         parts = [(name or "No forum", [each for each in ordered if each.forum == name]) for name in forums]
     most = max(rows.LEAST, rows.MOST_ROWS // len(parts))
     placed = [(name, some, rows.places(some, most)) for name, some in parts]
-    views = load_key_results(look.session, look.viewer, [each.id for _, _, shown in placed for each in shown], look.now, look.zone)
+    lines = load_lines(look.session, [each for _, _, shown in placed for each in shown])
     counts = Counter((each.forum, each.bucket) for each in look.lights)
     by_forum = [(name or "No forum", {bucket: counts[name, bucket] for bucket in Bucket}) for name in forums]
     return {
         "answers": rows.answers(look.lights, asks, look.now, look.zone),
-        "sections": [rows.section(name, some, shown, views) for name, some, shown in placed],
+        "sections": [rows.section(name, some, shown, lines) for name, some, shown in placed],
         "by_forum": by_forum if len(forums) > 1 and len(parts) == 1 else [],
         "by_weight": look.config.sort == "weight",
         "exceptions": EXCEPTIONS,
@@ -140,12 +142,12 @@ def _pre_read(look: _Look) -> dict[str, Any]:
     owners = owners_of(look.session, [each.key_result for each in (*asks[:MOST_LINES], *blocked[:MOST_LINES])])
     ordered = most_urgent(look.lights, by=look.config.sort)
     off = [each for each in ordered if each.bucket in (Bucket.AT_RISK, Bucket.STALLED)]
-    views = load_key_results(look.session, look.viewer, [each.id for each in off[:MOST_LINES]], look.now, look.zone)
+    lines = load_lines(look.session, off[:MOST_LINES], drawn=False)
     return {
         "answers": rows.answers(look.lights, asks, look.now, look.zone),
         "counts": rows.counted(look.lights),
         "as_of": wording.moment_text(look.now, look.zone),
-        "off": [views[each.id] for each in off[:MOST_LINES] if each.id in views],
+        "off": [lines[each.id] for each in off[:MOST_LINES]],
         "more_off": max(0, len(off) - MOST_LINES),
         "ways": [(word, [each for each in ordered if each.moves == word]) for word in ("slipping", "outside", "flat")],
         "asks": rows.asks_of(asks[:MOST_LINES], look.known, owners, look.now, look.zone),
@@ -189,9 +191,9 @@ def _discipline(look: _Look) -> dict[str, Any]:
 def _busy(look: _Look) -> dict[str, Any]:
     found = find_busy(look.session, look.lights, look.today)
     shown = found.found[:MOST_LINES]
-    views = load_key_results(look.session, look.viewer, [each.key_result for each in shown], look.now, look.zone)
+    lines = load_lines(look.session, [look.known[each.key_result] for each in shown])
     return {
-        "found": [(each, views[each.key_result], wording.day_text(each.since)) for each in shown if each.key_result in views],
+        "found": [(each, lines[each.key_result], wording.day_text(each.since)) for each in shown],
         "judged": found.judged,
         "still": found.still,
         "output": found.output,
@@ -237,8 +239,8 @@ def _tree(look: _Look) -> dict[str, Any]:
             raise Lost("objective")
         roots = [chosen]
     shown = cut(roots, rows.MOST_ROWS)
-    ids = [each.id for _, branch in shown.lines for each in branch.key_results] if shown.with_key_results else []
-    views = load_key_results(look.session, look.viewer, ids, look.now, look.zone) if ids else {}
+    listed = [each for _, branch in shown.lines for each in branch.key_results] if shown.with_key_results else []
+    lines = load_lines(look.session, listed, drawn=False)
     return {
         "lines": [
             {
@@ -249,7 +251,7 @@ def _tree(look: _Look) -> dict[str, Any]:
                 "percent": "" if branch.progress.progress is None else wording.percent_text(branch.progress.progress),
                 "counts": [entry for entry in rows.counted(branch.key_results) if entry[2]],
                 "key_results": [
-                    rows.Row(views[each.id], each.moves, each.bucket) for each in most_urgent(branch.key_results) if each.id in views
+                    rows.Row(lines[each.id], each.moves, each.bucket) for each in most_urgent(branch.key_results) if each.id in lines
                 ],
             }
             for depth, branch in shown.lines

@@ -165,7 +165,7 @@ def test_it_takes_five_statements(scene: Scene) -> None:
 def test_one_key_result_is_asked_about_without_a_look_at_the_others(scene: Scene) -> None:
     with scene.company.runtime.store.read() as session:
         assert issue_serves(session, SYSTEM, scene.connection, scene.ref("ACME-10"), "kr-setup")
-        assert not issue_serves(session, SYSTEM, scene.connection, scene.ref("ACME-2"), "kr-setup")
+        assert not issue_serves(session, SYSTEM, scene.connection, "ACME-2", "kr-setup")
         assert not issue_serves(session, SYSTEM, scene.connection, scene.ref("ACME-10"), "kr-none")
         light = key_results_of_issue(session, SYSTEM, scene.connection, scene.ref("ACME-10"))
     assert [(each.id, each.public) for each in light] == [("kr-setup", True)]

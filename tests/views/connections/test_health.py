@@ -139,11 +139,35 @@ def test_fields_for_the_panels_are_named_checked_and_shown_again(acme: Company, 
 
     status, page = save(progress_field="OKR percent", status_field=" okr percent")
     assert (status, "name two fields" in page, 'value="OKR percent"' in page) == (422, True, True)
-    assert save(progress_field=" OKR percent ", status_field="customfield_10301")[0] == 303
+    jira.forget_log()
+    status, page = save(progress_field="OKR percnt", status_field="customfield_10301")
+    assert (status, "Jira has no field &#39;OKR percnt&#39;" in page, 'value="OKR percnt"' in page) == (422, True, True)
+    assert [entry[1] for entry in map(seen, jira.log)] == ["/rest/api/3/field"]
+    assert save(progress_field=" customers ", status_field="customfield_10026")[0] == 422  # one of them holds story points
+    assert save(progress_field=" Customers ")[0] == 303
     row = row_of(acme, "acme-jira")
     assert row is not None
-    assert row.options == {"fields": {"progress": "OKR percent", "status": "customfield_10301"}}
-    assert 'value="customfield_10301"' in admin.get("/connections/acme-jira").text
+    assert row.options == {"fields": {"progress": "Customers"}}
+    assert 'value="Customers"' in admin.get("/connections/acme-jira").text
+
+
+def test_fields_are_saved_with_a_note_when_the_host_cannot_be_asked_and_panels_that_fail_are_told(
+    acme: Company, admin: Visit, jira: JiraSandbox
+) -> None:
+    connect(admin, jira)
+    with acme.runtime.store.write() as session:
+        site = session.scalars(select(Connection).where(Connection.name == "acme-jira")).one()
+        site.url = "http://127.0.0.1:9"
+        why = "Jira has no field 'OKR percnt'; name one in the connection's settings"
+        for ref in ("10001", "10002"):
+            session.add(Panel(connection_id=site.id, ref=ref, key_results=[], receipt={}, error=why))
+    version = re.search(r'name="version" value="(\w+)"', admin.get("/connections/acme-jira").text)
+    assert version
+    answer = admin.post("/connections/acme-jira/settings", {"progress_field": "OKR percnt", "version": version[1]})
+    assert answer.status_code == 303
+    page = admin.get("/connections/acme-jira").text
+    assert "Not checked: the host could not be asked for the fields" in page
+    assert "2 places could not be written: Jira has no field" in page
 
 
 def test_pausing_stops_calls_and_resuming_goes_on(acme: Company, admin: Visit, jira: JiraSandbox) -> None:
