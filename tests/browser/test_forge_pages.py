@@ -159,3 +159,15 @@ def test_a_lost_connection_keeps_the_form(open_page: Opener) -> None:
     on_the_way(page, "")
     shown.get_by_role("button", name="Save mapping").click()
     expect(shown.locator("#said")).to_contain_text("Mapping saved.")
+
+
+def test_the_answer_to_a_comment_appears_and_the_same_person_goes_on(open_page: Opener) -> None:
+    page = open_page("/sandbox/issue/GROW-3?theme=dark")
+    page.locator("#account").select_option(label="Ben Okafor")
+    chosen = page.locator("#account").input_value()
+    page.get_by_label("Comment as the person above").fill("/okr status")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.locator(".comments li").first).to_contain_text("Ben Okafor")
+    expect(page.locator("#account")).to_have_value(chosen)
+    expect(page.locator("#theme")).to_have_value("dark")
+    expect(page.locator(".comments li")).to_have_count(2, timeout=30_000)  # without a reload by hand

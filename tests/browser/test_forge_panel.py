@@ -371,18 +371,6 @@ def test_a_comment_is_an_update_and_the_panel_shows_it(open_page: Opener, sandbo
     expect(said).to_have_count(2)  # one answer, and it is not answered again
 
 
-def test_the_answer_to_a_comment_appears_and_the_same_person_goes_on(open_page: Opener) -> None:
-    page = open_page("/sandbox/issue/GROW-3?theme=dark")
-    page.locator("#account").select_option(label="Ben Okafor")
-    chosen = page.locator("#account").input_value()
-    page.get_by_label("Comment as the person above").fill("/okr status")
-    page.get_by_role("button", name="Comment").click()
-    expect(page.locator(".comments li").first).to_contain_text("Ben Okafor")
-    expect(page.locator("#account")).to_have_value(chosen)
-    expect(page.locator("#theme")).to_have_value("dark")
-    expect(page.locator(".comments li")).to_have_count(2, timeout=30_000)  # without a reload by hand
-
-
 def test_what_is_said_covers_no_button(open_page: Opener) -> None:
     page = open_page("/sandbox/issue/GROW-1")
     shown = form(page)

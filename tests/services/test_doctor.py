@@ -113,6 +113,13 @@ def test_broken_mappings_failing_panels_and_waiting_work(scene: Scene) -> None:
     found = look(scene)
     assert found["mapping kr-setup[0]"].state == FAULT
     assert found["panel acme-jira 10001"].state == FAULT
+    with scene.runtime.store.write() as session:  # one typo in the settings is one finding
+        why = "Jira has no field 'OKR percnt'; name one in the connection's settings"
+        session.execute(update(Panel).where(Panel.ref == "10001").values(error=why))
+        session.add_all(Panel(connection_id=row.id, ref=str(ref), key_results=[], receipt={}, error=why) for ref in range(1, 8))
+    alike = [finding for name, finding in look(scene).items() if name.startswith("panel")]
+    assert [(each.name, each.message[:34]) for each in alike] == [("panels acme-jira", "8 cannot be written (1, 10001, 2 a")]
+    assert alike[0].mend == "correct the field for progress or status in the settings of connection acme-jira"
     assert found["deliveries"].state == FAULT
     assert "work" not in found
     scene.clock.ahead += 400

@@ -100,7 +100,23 @@ def test_no_mapping_needed_and_back_again(scene: Scene) -> None:
 def test_looking_now_is_asked_of_a_worker(scene: Scene) -> None:
     lead = scene.visit()
     assert "Nobody has looked for epics and rows yet" in lead.get("/mappings/unmapped").text
-    assert lead.post("/mappings/unmapped/look", {"connection": "acme-jira"}).status_code == 303
+    page = words(lead.get("/mappings/unmapped?connection=acme-jira").text)
+    assert "acme-jira was not looked at yet" in page
+    assert "0 epics" not in page
+    assert "Nothing fits" not in page
+    asked = lead.post("/mappings/unmapped/look", {"connection": "acme-jira", "back": "/mappings/unmapped?connection=acme-jira"})
+    assert asked.status_code == 303
+    watched = lead.get(asked.headers["Location"]).text
+    address = re.search(r'hx-get="([^"]+)" hx-trigger="every 3s"', watched)
+    assert address
+    again = html.unescape(address[1])
+    assert "is being looked at" in lead.get(again).text
+    scene.acme.clock.ahead += 61
+    assert "hx-get" not in lead.get(again).text
+    scene.acme.clock.ahead -= 61
+    with scene.acme.runtime.store.write() as session:
+        session.execute(update(Connection).where(Connection.name == "acme-jira").values(look={"seen": 3, "error": ""}))
+    assert lead.get(again).headers["HX-Redirect"] == "/mappings/unmapped?connection=acme-jira"
     assert ("look", (scene.site,)) in scene.acme.runtime.queue.nudges  # type: ignore[attr-defined]
     assert lead.post("/mappings/unmapped/look", {"connection": "nobody"}).status_code == 422
     with scene.acme.runtime.store.write() as session:

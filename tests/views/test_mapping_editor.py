@@ -211,3 +211,20 @@ def test_what_an_address_names_is_kept_while_a_key_result_is_chosen(desk: Desk) 
     assert re.findall(r'name="epic" value="([^"]+)" id="c-[^"]+" checked', form) == ["ACME-2", "ACME-1"]
     again = desk.lead.get("/mappings/new?q=nothing&kind=epics&epic=ACME-2").text
     assert '<input type="hidden" name="epic" value="ACME-2">' in again
+
+
+# --- from a project ----------------------------------------------------------------------------------------------------------------
+
+
+def test_who_comes_from_a_project_is_offered_its_epics_what_is_not_mapped_first_and_can_search_all(desk: Desk) -> None:
+    desk.jira.add_issue("ACME", "Another epic", key="ACME-40", type="Epic")
+    assert "project=ACME" in desk.lead.get("/mappings/new?connection=acme-jira&project=ACME").text
+    page = desk.lead.get("/mappings/new?connection=acme-jira&project=ACME&key_result=kr-setup").text
+    assert 'name="within" value="ACME" checked' in page
+    offered = desk.lead.post("/mappings/choices", desk.form(epic="", q="", within="ACME", within_of="ACME")).text
+    searches = [str(body) for method, path, body in desk.jira.log if path.endswith("/search/jql")]
+    assert "ACME-40" in offered
+    assert 'project = "ACME"' in searches[-1] or "project = ACME" in searches[-1]
+    desk.jira.forget_log()
+    assert "ACME-40" in desk.lead.post("/mappings/choices", desk.form(epic="", q="", within_of="ACME")).text
+    assert not any("project =" in str(body) for _, path, body in desk.jira.log if path.endswith("/search/jql"))

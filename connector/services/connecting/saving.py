@@ -119,9 +119,9 @@ def _read_anew(session: Session, connection_id: int, now: float) -> None:
 
 
 def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[str, Any], version: str | None) -> str:
-    """Store other options; gives what could not be checked now, or "". Raises ``InputError`` (fields of ``options``), ``NotFound``, ``Stale``.
+    """Store other options; gives what could not be checked now, or "". Fields that are named anew are looked for, by one request.
 
-    Fields that are named anew are looked for at the host, by one request.
+    Raises ``InputError`` (fields of ``options``), ``NotFound``, ``Stale``.
     """
     require(viewer, Act.ADMINISTER)
     wanted = check_options(options)

@@ -232,7 +232,7 @@ def test_several_key_results_are_a_list_with_the_worst_one_open(scene: IssueScen
     assert re.findall(r'<details class="one" id="kr-([\w-]+)"( open)?>', html) == [("kr-1", " open"), ("kr-invoice", ""), ("kr-0", "")]
     assert "ACME-1 serves 3 key results" in scene.text()
     body = scene.panel().json or {}
-    assert (body["title"], body["refresh"]) == ("1 at risk, 1 stalled, 1 no data", 60)
+    assert (body["title"], body["refresh"]) == ("1 at risk, 1 stalled, 1 no data", 30)
     again = html_of(scene, EPIC, BOB, "?open=kr-0")
     assert re.findall(r'<details class="one" id="kr-([\w-]+)" open>', again) == ["kr-0"]
 
