@@ -104,7 +104,8 @@ def test_fields_that_an_admin_names_are_filled_at_once_and_their_echo_ends(forge
 
 def test_a_field_that_is_not_there_is_told_at_the_panel_and_the_rest_is_shown(forge: Forge) -> None:
     maps(forge, "kr-share")
-    saving.save_settings(forge.company.runtime, SYSTEM, "acme-jira", {"fields": {"status": "No such field"}}, None)
+    with forge.company.runtime.store.write() as session:  # it was there when the settings were saved
+        session.execute(update(Connection).where(Connection.id == forge.connection).values(options={"fields": {"status": "No such field"}}))
     work(forge)
     assert "Jira has no field 'No such field'" in str(panel(forge).error)
     assert shown(forge)[0] == 25.0
