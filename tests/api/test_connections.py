@@ -75,6 +75,9 @@ def test_a_host_that_is_away_is_503(api: Api) -> None:
     assert answer.status_code == 503
 
 
+NUMBER = "com.atlassian.jira.plugin.system.customfieldtypes:float"
+
+
 def test_options_have_versions_and_credentials_are_tested(api: Api, acme: Company, jira: tuple[JiraSandbox, str]) -> None:
     made(api, jira)
     version = api.get("connections/acme-jira").json["settings_version"]
@@ -82,8 +85,13 @@ def test_options_have_versions_and_credentials_are_tested(api: Api, acme: Compan
     assert (first.status_code, first.json["options"]) == (200, {"requests_per_minute": 300})
     late = patch(api, "connections/acme-jira", {"options": {"requests_per_minute": 500}, "version": version})
     assert (late.status_code, late.json["theirs"]["requests_per_minute"]) == (409, 300)
-    named = {"fields": {"progress": "OKR percent"}}
-    assert patch(api, "connections/acme-jira", {"options": named, "version": first.json["settings_version"]}).json["options"] == named
+    missing = patch(
+        api, "connections/acme-jira", {"options": {"fields": {"progress": "OKR percent"}}, "version": first.json["settings_version"]}
+    )
+    assert (missing.status_code, missing.json["errors"][0]["field"]) == (422, "options.fields.progress")
+    number = {"id": "customfield_10390", "name": "OKR percent", "custom": True, "schema": {"type": "number", "custom": NUMBER}}
+    jira[0].world.settings["fields"] = [*jira[0].world.settings["fields"], number]
+    assert patch(api, "connections/acme-jira", {"options": named, "version": now}).json["options"] == named
     wrong = patch(api, "connections/acme-jira", {"auth": {**LOGIN, "api_token": "wrong-credential"}})
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "auth")
     assert patch(api, "connections/acme-jira", {"auth": LOGIN, "options": {}}).status_code == 422

@@ -116,3 +116,11 @@ def issue_scene(folder: Path, database_url: str = "") -> Iterator[IssueScene]:
         scene.set(Connection, forge.connection, last_success_at=company.runtime.now() - timedelta(minutes=8))
         scene.count_again()
         yield scene
+
+
+def several(scene: IssueScene, count: int) -> None:
+    """So many more key results that the same epic feeds as context."""
+    for number in range(count):
+        scene.company.key_result(f"kr-{number}", title=f"Result {number}")
+        scene.company.mapping(f"kr-{number}", scene.forge.connection, select={"epics": [EPIC]}, measure="done_share", mode="context")
+    scene.company.work(scene.forge.connection)
