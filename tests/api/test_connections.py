@@ -85,9 +85,8 @@ def test_options_have_versions_and_credentials_are_tested(api: Api, acme: Compan
     assert (first.status_code, first.json["options"]) == (200, {"requests_per_minute": 300})
     late = patch(api, "connections/acme-jira", {"options": {"requests_per_minute": 500}, "version": version})
     assert (late.status_code, late.json["theirs"]["requests_per_minute"]) == (409, 300)
-    missing = patch(
-        api, "connections/acme-jira", {"options": {"fields": {"progress": "OKR percent"}}, "version": first.json["settings_version"]}
-    )
+    named, now = {"fields": {"progress": "OKR percent"}}, first.json["settings_version"]
+    missing = patch(api, "connections/acme-jira", {"options": named, "version": now})
     assert (missing.status_code, missing.json["errors"][0]["field"]) == (422, "options.fields.progress")
     number = {"id": "customfield_10390", "name": "OKR percent", "custom": True, "schema": {"type": "number", "custom": NUMBER}}
     jira[0].world.settings["fields"] = [*jira[0].world.settings["fields"], number]
