@@ -141,6 +141,7 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
     const { status, body } = outcome;
     if (status >= 200 && status < 300) {
       forget(keyOf(form));
+      form.before = entries(form); // filed: a frame that goes away now has nothing to keep
       if (await onSaved(body)) return body;
       if (body.html === undefined) {
         if (body.said) say(body.said);

@@ -75,7 +75,7 @@ def test_back_goes_back_inside_the_frame(open_page: Opener) -> None:
     shown = inside(page, "project")
     shown.get_by_role("link", name="Epics not mapped").click()
     expect(shown.get_by_role("heading", level=1)).not_to_have_text("Key results of GROW")
-    assert "/mappings/unmapped" in page.url
+    expect(page).to_have_url(re.compile("/mappings/unmapped"))
     page.reload()  # the address says where we are
     expect(shown.get_by_role("heading", level=1)).not_to_have_text("Key results of GROW")
     page.goto(page.url.split("#")[0])
@@ -91,7 +91,7 @@ def test_a_page_that_belongs_outside_is_offered_there(open_page: Opener, sandbox
     shown = inside(page, "admin")
     shown.get_by_role("link", name="All connections").click()
     expect(shown.get_by_role("heading", level=1)).to_contain_text("Connections")
-    shown.get_by_role("link", name="Connect", exact=False).first.click()
+    shown.get_by_role("link", name="Connect a host").click()
     expect(shown.get_by_role("alert")).to_contain_text("not shown inside Jira")
     with page.context.expect_page() as opened:
         shown.get_by_role("button", name="Open in a tab of its own").click()
@@ -135,6 +135,7 @@ def test_the_number_comes_by_itself_after_a_mapping_is_saved(open_page: Opener) 
     again = [each for each in asked[before:] if '"/key-results/' in each and '"GET"' in each]
     assert len(again) == 2
     expect(shown.locator("#said")).to_contain_text("Mapping saved.")  # nothing of what is read was taken away
+    expect(shown.locator("main[aria-busy]")).to_have_count(0)
     sound_inside(page, "project")
 
 

@@ -294,7 +294,7 @@ def test_no_answer_in_time_is_said_as_what_it_is(open_page: Opener) -> None:
     [
         ("lost", "No answer came from the connector."),
         ("broken", "No answer came from the connector."),
-        ("ended", "No answer came from the connector."),
+        ("ended", "Jira’s pass for this panel has ended"),
     ],
 )
 def test_a_panel_that_cannot_be_read_says_so_and_comes_back(open_page: Opener, trouble: str, words: str) -> None:

@@ -44,7 +44,7 @@ def sound_inside(page: Page, name: str) -> None:
         "async () => (await axe.run(document.body, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']})).violations"
     )
     told = [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
-    assert told == [], name
+    assert not told, f"{name}: {told}"
     width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert frame.evaluate(width) <= 0, f"{name} scrolls sideways"
 
