@@ -16,7 +16,7 @@ from connector.domain.rights import Act, Viewer
 from connector.errors import Conflict, NotFound
 from connector.runtime import Runtime
 from connector.services import connections
-from connector.services.changes import record, require
+from connector.services.changes import View, record, require
 from connector.services.connecting.kinds import is_forge_login
 from connector.services.findings import FAULT, OK, WARNING, Finding
 from connector.services.forge import accepting
@@ -87,18 +87,15 @@ def accept(runtime: Runtime, viewer: Viewer, ident: int) -> Known:
             row.state, row.accepted_at = ACTIVE, runtime.now()
             accepting.replace_others(session, row)
             accepting.settle(runtime, session, row)
-            record(
-                session,
-                viewer,
-                runtime.now(),
-                "accept",
-                "forge installation",
-                accepting.label(row),
-                before=before,
-                after=accepting.told(row),
-            )
-            session.flush()
+            _note(runtime, session, viewer, "accept", row, before)
         return _known(row, _connection_name(session, row))
+
+
+def _note(runtime: Runtime, session: Session, viewer: Viewer, action: str, row: ForgeInstallation, before: View) -> None:
+    """The decision in the audit trail, and stored."""
+    label, after = accepting.label(row), accepting.told(row)
+    record(session, viewer, runtime.now(), action, "forge installation", label, before=before, after=after)
+    session.flush()
 
 
 def refuse(runtime: Runtime, viewer: Viewer, ident: int) -> Known:
@@ -114,17 +111,7 @@ def refuse(runtime: Runtime, viewer: Viewer, ident: int) -> Known:
             _park(
                 runtime, session, row, f"an admin refused the Forge app of this site; accept it at {runtime.settings.base_url}/connections"
             )
-            record(
-                session,
-                viewer,
-                runtime.now(),
-                "refuse",
-                "forge installation",
-                accepting.label(row),
-                before=before,
-                after=accepting.told(row),
-            )
-            session.flush()
+            _note(runtime, session, viewer, "refuse", row, before)
         return _known(row, _connection_name(session, row))
 
 
