@@ -21,7 +21,7 @@ from connector.domain.rights import Act, Viewer
 from connector.errors import Forbidden, InputError
 from connector.services.forge import rights
 from connector.views.forge.blueprint import blueprint
-from connector.views.forge.door import caller, for_person
+from connector.views.forge.door import caller, for_person, json_body
 from connector.web.context import runtime
 from connector.web.gate import INSIDE, NOT_INSIDE, Inside
 
@@ -97,7 +97,7 @@ def start() -> Response:
     ``nav`` are the pages that this place leads to, each ``{"path", "title"}``; what the caller may not do is not among them.
     """
     asked, base = caller(), runtime().settings.base_url
-    area = _text(_given(), "area") or "project"
+    area = _text(json_body(needed=True), "area") or "project"
     _let_in(area)
     mappings = url_for("mappings.index")
     if area == "admin":
@@ -129,15 +129,8 @@ def _let_in(area: str) -> None:
         rights.require_jira_admin(runtime(), caller())
 
 
-def _given() -> Mapping[str, Any]:
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InputError("the request holds no JSON object")
-    return body
-
-
 def _asked() -> dict[str, Any]:
-    given = _given()
+    given = json_body(needed=True)
     area, method, path = _text(given, "area") or "project", (_text(given, "method") or "GET").upper(), _text(given, "path")
     if area not in ("project", "admin"):
         raise InputError("must be project or admin", where="area")
