@@ -6,7 +6,6 @@ Requests go through the whole application inside this process. A save includes t
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from html import unescape
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from bench._company import KEY
+from bench._databases import on_both
 from bench.pages import _history, _p95, _signed_in
 from bench.recompute import ITEMS_EACH, KEY_RESULTS, fill
 from bench.report import Row, at_most, beside, scaled
@@ -22,7 +22,6 @@ from connector.runtime import build_runtime
 from connector.services.drain import settle
 from connector.settings import load_settings
 from connector.store.base import Base
-from tests.support.services import postgres_server
 
 REPEATS = 40
 BOUND = 150.0  # ms, p95
@@ -31,12 +30,7 @@ _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
 def run() -> list[Row]:
     """Both databases."""
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        rows += measure("SQLite", Path(folder), "")
-    with postgres_server() as postgres, tempfile.TemporaryDirectory() as folder:
-        rows += measure("Postgres", Path(folder), postgres.new_database())
-    return rows
+    return on_both(measure)
 
 
 def measure(name: str, folder: Path, url: str) -> list[Row]:

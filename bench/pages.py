@@ -5,7 +5,6 @@ Requests go through the whole application inside this process: session, statemen
 
 from __future__ import annotations
 
-import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, text
 
 from bench._company import KEY, moment
+from bench._databases import on_both
 from bench.recompute import ITEMS_EACH, KEY_RESULTS, fill
 from bench.report import Row, at_most, beside, scaled
 from connector.app import create_app
@@ -25,7 +25,6 @@ from connector.settings import load_settings
 from connector.store.base import Base
 from connector.store.tables import CheckIn, Person, Reading
 from connector.web.gate import KEY as COOKIE
-from tests.support.services import postgres_server
 
 REPEATS = 40
 DAYS, CHECK_INS = 40, 6
@@ -42,12 +41,7 @@ PAGES = {
 
 def run() -> list[Row]:
     """Both databases."""
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        rows += measure("SQLite", Path(folder), "")
-    with postgres_server() as postgres, tempfile.TemporaryDirectory() as folder:
-        rows += measure("Postgres", Path(folder), postgres.new_database())
-    return rows
+    return on_both(measure)
 
 
 def measure(name: str, folder: Path, url: str) -> list[Row]:

@@ -6,7 +6,6 @@ after the first). The baseline for finding an issue's key results is to ask ever
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import event, insert, update
 
 from bench._company import moment
+from bench._databases import on_both
 from bench.pages import _history, _p95
 from bench.recompute import ITEMS_EACH, KEY_RESULTS, fill
 from bench.report import Row, at_most, beside, scaled
@@ -24,7 +24,6 @@ from connector.services.forge.issue_links import find_issue, key_results_of_issu
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Objective
 from mappings.repository import load_links
 from tests.support.forge import ALICE, Forge, forge_world
-from tests.support.services import postgres_server
 
 BOUND = 150.0  # ms, p95
 TIMES = 15
@@ -35,12 +34,7 @@ HUGE = 10_000  # items of one mapping
 
 def run() -> list[Row]:
     """Both databases."""
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        rows += measure("SQLite", Path(folder), "")
-    with postgres_server() as postgres, tempfile.TemporaryDirectory() as folder:
-        rows += measure("Postgres", Path(folder), postgres.new_database())
-    return rows
+    return on_both(measure)
 
 
 def measure(name: str, folder: Path, url: str) -> list[Row]:
