@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connector.hosts.base import ConnectionSettings, Dialect, Host
 from connector.hosts.goals import Goals
 from connector.hosts.limits import Budget
+from connector.hosts.okr_databases import OkrDatabases
 from connector.hosts.registry import HOSTS
 from connector.queue import InlineQueue, Queue, RedisQueue
 from connector.renewal import Renewal, is_renewed
@@ -71,6 +72,20 @@ class Runtime:
 
     def connect(self, connection: Connection, *, patience: float = 2.0) -> Host:
         """A host object for one connection; close it after use. ``patience``: seconds it may sleep for request budget."""
+        return self.connect_with(self._settings_of(connection), budget_key=connection.id, patience=patience)
+
+    def okr_databases(self, connection: Connection, *, patience: float = 2.0) -> OkrDatabases | None:
+        """The OKR databases that a connection's host can keep, None for a host that keeps none; close it after use."""
+        build = getattr(HOSTS[connection.host], "build_okr_databases", None)
+        if build is None:
+            return None
+        budget = self._budget(connection.id, connection.name)
+        found: OkrDatabases = build(
+            self._settings_of(connection), budget=budget, allow_private=self._allows_private, instance=self.instance, patience=patience
+        )
+        return found
+
+    def _settings_of(self, connection: Connection) -> ConnectionSettings:
         settings = ConnectionSettings(
             connection.name,
             connection.host,
@@ -82,7 +97,7 @@ class Runtime:
         if is_renewed(connection.host, settings.auth):
             budget, private = self._budget(connection.id, connection.name), self._allows_private
             settings = replace(settings, renew=Renewal(self.store, self.vault, self.clock, connection.id, settings, budget, private))
-        return self.connect_with(settings, budget_key=connection.id, patience=patience)
+        return settings
 
     def _app_of(self, connection: Connection) -> dict[str, str]:
         """What the Forge app that works for a connection lets us do; empty without one, or when its token has ended."""

@@ -342,6 +342,7 @@ class Event:
     author: str = ""
     at: datetime | None = None
     text: str | None = None
+    pressed: bool = False  # a person pressed a button: what the row holds is filed at once
 
 
 @dataclass(frozen=True, slots=True)

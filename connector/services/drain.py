@@ -21,10 +21,13 @@ from connector.services.comment_commands import answer_due
 from connector.services.events import Handled, handle_deliveries
 from connector.services.goals.exporting import export_due
 from connector.services.items import fetch_dirty, fetch_due_at
+from connector.services.leads_page import write_pages
+from connector.services.okr_databases.working import work_on_rows
 from connector.services.panels import write_due
 from connector.services.rollup import roll_up_dirty
+from connector.services.row_check_ins import settle_due, settles_at
 from connector.store import work
-from connector.store.tables import CommentCommand, Connection, Delivery, GoalTarget, Item, KeyResult, Mapping, Panel
+from connector.store.tables import CommentCommand, Connection, Delivery, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,9 @@ class Agenda:
     panels: float | None
     comments: float | None
     goals: float | None = None
+    rows: float | None = None  # of OKR databases: to be read or written
+    typed: float | None = None  # updates typed into rows that are filed then
+    leads: float | None = None
 
     @property
     def due_at(self) -> float | None:
@@ -62,6 +68,9 @@ def agenda(session: Session, connection_id: int, *, goals: bool = False) -> Agen
         work.next_due(session, Panel, Panel.connection_id == connection_id),
         work.next_due(session, CommentCommand, CommentCommand.connection_id == connection_id),
         work.next_due(session, GoalTarget, GoalTarget.connection_id == connection_id) if goals else None,
+        work.next_due(session, OkrRow, OkrRow.connection_id == connection_id),
+        settles_at(session, connection_id),
+        work.next_due(session, LeadsPage, LeadsPage.connection_id == connection_id),
     )
 
 
@@ -138,11 +147,16 @@ def _work(runtime: Runtime, connection: Connection, host: Host, waiting: Agenda,
     taken = handle_deliveries(runtime, connection) if waiting.deliveries is not None else Handled(0, 0)
     handled = taken.deliveries > 0
     read = (handled or _is_due(waiting.reads, now)) and fetch_dirty(runtime, connection, host)
-    computed = (read or _is_due(waiting.values, now)) and roll_up_dirty(runtime) > 0
+    told = (handled or _is_due(waiting.rows, now)) and work_on_rows(runtime, connection) > 0
+    filed = (told or _is_due(waiting.typed, now)) and settle_due(runtime, connection) > 0
+    computed = (read or told or filed or _is_due(waiting.values, now)) and roll_up_dirty(runtime) > 0
     # Numbers first: what a comment leaves out is carried over from them. Panels last: they show what a comment filed.
     answered = (taken.comments or _is_due(waiting.comments, now)) and answer_due(runtime, connection, host) > 0
     if computed or answered or _is_due(waiting.panels, now):
         write_due(runtime, connection, host)
+        work_on_rows(runtime, connection)
+    if _is_due(waiting.leads, now):
+        write_pages(runtime, connection)
     if _is_due(waiting.goals, now):
         export_due(runtime, connection)
 

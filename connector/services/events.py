@@ -15,6 +15,7 @@ from connector.runtime import Runtime
 from connector.services.comment_commands import note_comments, why_left_alone
 from connector.services.counters import count
 from connector.services.mirror import mark_dirty
+from connector.services.okr_databases.noting import note_changes
 from connector.store import work
 from connector.store.tables import Connection, Delivery, Mapping
 from mappings.repository import load_router
@@ -40,6 +41,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
     refs: set[str] = set()
     scopes: set[str] = set()
     comments: dict[str, str] = {}
+    heard: list[Event] = []
     tally: Tally[tuple[str, str]] = Tally()
     with runtime.store.write() as session:
         rows = session.execute(
@@ -59,7 +61,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             except NotThisHost as error:
                 state, reason = "failed", str(error)[:80] or "not this host"
             else:
-                state, reason = _sort(parsed, dialect, connection.bot_id, refs, scopes, comments)
+                state, reason = _sort(parsed, dialect, connection.bot_id, refs, scopes, comments, heard)
             outcomes.setdefault((state, reason), []).append(row.id)
             tally[(row.event, state if not reason else f"{state}: {reason}")] += 1
         for (state, reason), ids in outcomes.items():
@@ -71,6 +73,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             )
         for (event, outcome), number in tally.items():
             count(session, "okr_deliveries_total", number, connection=connection.name, event=event, outcome=outcome)
+        refs -= note_changes(session, connection.id, heard, now, moment)
         mark_dirty(session, connection.id, refs, now)
         if refs:
             _note_change(session, connection.id, now)
@@ -80,13 +83,17 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
     return Handled(len(rows), len(refs), len(comments))
 
 
-def _sort(parsed: object, dialect: Dialect, bot_id: str, refs: set[str], scopes: set[str], comments: dict[str, str]) -> tuple[str, str]:
-    """Fill ``refs``, ``scopes`` and ``comments`` (id → ref); returns the delivery's state and reason."""
+def _sort(
+    parsed: object, dialect: Dialect, bot_id: str, refs: set[str], scopes: set[str], comments: dict[str, str], heard: list[Event]
+) -> tuple[str, str]:
+    """Fill ``refs``, ``scopes``, ``comments`` (id → ref) and ``heard`` (all but comments); returns the delivery's state and reason."""
     if isinstance(parsed, Ignored):
         return "ignored", parsed.reason
     acted, reason = False, "nothing measured"
     for event in parsed:  # type: ignore[attr-defined]  # a sequence of events
         assert isinstance(event, Event)
+        if event.kind != "comment":
+            heard.append(event)
         if event.kind == "scope":
             scopes.add(event.container)
             acted = True

@@ -15,6 +15,7 @@ from connector.hosts import base
 from connector.hosts.base import ConnectionSettings, Wanted
 from connector.hosts.limits import Budget
 from connector.hosts.notion.webhook import NotionDialect
+from connector.hosts.okr_databases import OkrDatabases
 
 NAME = "notion"
 TITLE = "Notion"
@@ -27,6 +28,7 @@ __all__ = [
     "OAuthAuth",
     "TokenAuth",
     "build",
+    "build_okr_databases",
     "check_auth",
     "complete_auth",
     "containers_of",
@@ -113,3 +115,13 @@ def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, 
 
     check_auth(settings.auth)
     return NotionHost(settings, budget=budget, allow_private=allow_private, instance=instance, patience=patience)
+
+
+def build_okr_databases(
+    settings: ConnectionSettings, *, budget: Budget, allow_private: bool, instance: str = "okr", patience: float = 2.0
+) -> OkrDatabases:
+    """The OKR databases of one connection. Raises ``InputError`` when its ``auth`` cannot be used. Sends nothing yet."""
+    from connector.hosts.notion.okr_databases import NotionOkrDatabases  # here: imports that the door does not need
+
+    check_auth(settings.auth)
+    return NotionOkrDatabases(settings, budget=budget, allow_private=allow_private, instance=instance, patience=patience)

@@ -86,7 +86,13 @@ class NotionDialect:
         if kind == AUTOMATION:
             page = _dict(payload.get("data"))
             return (
-                Event("changed", ref=_identity(page.get("id")), container=known_id(_dict(page.get("parent")).get("data_source_id")) or ""),
+                Event(
+                    "changed",
+                    ref=_identity(page.get("id")),
+                    container=known_id(_dict(page.get("parent")).get("data_source_id")) or "",
+                    author=known_id(_automation_user(payload)) or "",
+                    pressed=True,
+                ),
             )
         if kind in self.ignored:
             return Ignored(f"{kind.partition('.')[0]} event")
@@ -132,6 +138,11 @@ def _automation(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if isinstance(source, dict) and source.get("type") == AUTOMATION and isinstance(data, dict) and isinstance(data.get("id"), str):
         return source
     return None
+
+
+def _automation_user(payload: Mapping[str, Any]) -> object:
+    """Who pressed the button, where Notion tells (not documented; seen in public code)."""
+    return _dict(payload.get("source")).get("user_id")
 
 
 def _dict(value: object) -> Mapping[str, Any]:

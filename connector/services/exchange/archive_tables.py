@@ -93,7 +93,16 @@ PARTS: Mapping[str, Part] = {
     ),
     "goal_targets": _part("id connection_id goal metric_target digest exported_at", without=_WORK),
     "comment_commands": _part("id connection_id ref comment_id outcome digest reply created_at handled_at", without=_WORK),
-    "panels": _part("id connection_id ref objective_id key_results receipt written_at gone_at", without=_WORK),
+    "panels": _part("id connection_id ref objective_id key_result_id options key_results receipt written_at gone_at", without=_WORK),
+    "okr_databases": _part(
+        "id connection_id kind database source page title url adopted columns views options drift broken read_at created_at retired_at"
+    ),
+    "okr_rows": _part(
+        "id connection_id database_id ref url title record agreed shown heard typing missing note unsure edited_at read_at gone_at created_at",
+        without=(*_WORK, "settle_at"),
+    ),
+    "leads_pages": _part("id connection_id ref url options receipt written_at gone_at created_at", without=_WORK),
+    "decisions": _part("id key_result_id check_in_id kind title owner_id due state outcome asked_by_id source created_at closed_at"),
     "runs": _part(
         "id connection_id kind trigger status started_at finished_at seen changed repaired gone requests written error",
         without=("cursor", "lease_until", "lease"),

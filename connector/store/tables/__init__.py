@@ -1,6 +1,7 @@
 """The tables, by topic. Importing this package knows them all (migrations rely on it)."""
 
 from connector.store.tables.forge import CommentCommand, ForgeInstallation, GoalTarget
+from connector.store.tables.okr_databases import Decision, LeadsPage, OkrDatabase, OkrRow
 from connector.store.tables.okrs import Cycle, KeyResult, Objective, ObjectiveReader, SignOff
 from connector.store.tables.people import (
     BrowserSession,
@@ -27,6 +28,7 @@ __all__ = [
     "Connection",
     "Counter",
     "Cycle",
+    "Decision",
     "Delivery",
     "DriftFinding",
     "ForgeInstallation",
@@ -36,12 +38,15 @@ __all__ = [
     "Import",
     "Item",
     "KeyResult",
+    "LeadsPage",
     "Mapping",
     "MappingDay",
     "MappingItem",
     "Notice",
     "Objective",
     "ObjectiveReader",
+    "OkrDatabase",
+    "OkrRow",
     "Panel",
     "Person",
     "PersonAccount",

@@ -65,9 +65,10 @@ class CheckIn(Base):
 
 
 class Panel(Wanted, Base):
-    """A place in a host where we show key results: an epic, or an objective's page. ``receipt`` is what the host wrote last.
+    """A place in a host where we show key results: an epic, an objective's page, a key result's. ``receipt``: what the host wrote last.
 
-    ``objective_id`` is set for an objective's page, None for an epic that shows the key results it feeds.
+    ``objective_id`` or ``key_result_id`` is set for a page of one, neither for an epic that shows the key results it feeds.
+    ``options``: what was chosen for this place: ``{"table", "embed"}``.
     """
 
     __tablename__ = "panels"
@@ -76,6 +77,8 @@ class Panel(Wanted, Base):
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
     ref: Mapped[str]
     objective_id: Mapped[str | None] = mapped_column(ForeignKey("objectives.id"))
+    key_result_id: Mapped[str | None] = mapped_column(ForeignKey("key_results.id", name="fk_panels_key_result_id_key_results"))
+    options: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
     key_results: Mapped[list[str]] = mapped_column(Json, default=list)
     receipt: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     written_at: Mapped[datetime | None] = mapped_column(Moment)
