@@ -111,13 +111,13 @@ class OkrDatabases(Protocol):
         ...
 
     def complete(self, found: FoundDatabase, columns: Sequence[Column], related: Mapping[DatabaseKind, str]) -> FoundDatabase:
-        """Add the columns and options that are missing by name; never takes anything away. No request that writes when nothing is missing."""
+        """Add the columns and options that are missing by name; takes nothing away. Writes nothing when nothing is missing."""
         ...
 
     def add_views(
         self, found: FoundDatabase, columns: Mapping[str, FoundColumn], views: Sequence[View], known: Mapping[str, str]
     ) -> Mapping[str, str]:
-        """Make the views that are not ``known`` (name → id) yet; returns name → id of all. {} where the host or plan has no views by API."""
+        """Make the views that are not ``known`` (name → id) yet; returns name → id of all. {} where the host or plan has no such."""
         ...
 
     def list_rows(

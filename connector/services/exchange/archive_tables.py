@@ -98,7 +98,8 @@ PARTS: Mapping[str, Part] = {
         "id connection_id kind database source page title url adopted columns views options drift broken read_at created_at retired_at"
     ),
     "okr_rows": _part(
-        "id connection_id database_id ref url title record agreed shown heard typing missing note unsure edited_at read_at gone_at created_at",
+        "id connection_id database_id ref url title record agreed shown heard typing missing note unsure edited_at read_at gone_at "
+        "created_at",
         without=(*_WORK, "settle_at"),
     ),
     "leads_pages": _part("id connection_id ref url options receipt written_at gone_at created_at", without=_WORK),
