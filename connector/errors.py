@@ -54,6 +54,11 @@ class StoreUnavailable(ConnectorError):
     """Our own database does not answer. At the door this is a 503: the sender must try again."""
 
 
+# Codes of ``Busy`` for waits of our own making: of everybody, and of work that nobody waits for (others go on)
+OWN_BUDGET, BACKGROUND_BUDGET = "own_budget", "background_budget"
+SITE_WIDE = "site_wide"  # key in ``details`` of a ``Busy`` that holds for every connection to the same site
+
+
 class HostError(ConnectorError):
     """A call to a host did not succeed. ``status`` is the HTTP status, None when there was no answer."""
 
@@ -75,6 +80,15 @@ class Refused(HostError):
     def parks(self) -> bool:
         """True when the refusal concerns the credentials, so that every further call would fail too."""
         return self.status in (401, 403)
+
+
+class Blocked(Refused):
+    """Final: the host has shut us out and wants no further call, not even one that asks whether that has ended. Parks the connection."""
+
+    @property
+    def parks(self) -> bool:
+        """True: every further call would be refused."""
+        return True
 
 
 class Gone(HostError):

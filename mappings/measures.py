@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from connector.domain.model import Category, Item, Unknown
@@ -56,6 +56,7 @@ class Measurement:
     unknown_members: int = 0  # rows of which nobody can say whether they belong
     counted: tuple[Counted, ...] = ()
     broken: bool = False
+    doubt: str = ""  # what may be wrong with the number though it is known, in words
 
     @property
     def weight(self) -> float:
@@ -79,7 +80,17 @@ def measure(rule: Draft, resolved: Resolves, items: Iterable[Item], *, epics: Se
         parents = {parent for item in members for parent in item.parents}
         members = _once([*members, *(epic for epic in epics if epic.ref not in parents)])
     entries = tuple(_entry(rule, resolved, item) for item in members)
-    return tally(rule, entries, unknown_members=unknown_members)
+    return replace(tally(rule, entries, unknown_members=unknown_members), doubt=doubt(rule, resolved))
+
+
+def doubt(rule: Draft, resolved: Resolves) -> str:
+    """What to think of a number that rests on fields which the host computes itself; "" where none is used."""
+    used = [rule.measure.field, *rule.points, rule.checkbox, *rule.done, *rule.selector.filter]
+    named = [name for name in dict.fromkeys(used) if name in resolved.computed]
+    if not named:
+        return ""
+    names = " and ".join(f"“{name}”" for name in named[:3])
+    return f"{names} {'is' if len(named) == 1 else 'are'} computed by Notion, which looks at no more than 25 related rows"
 
 
 def tally(rule: Draft, entries: Sequence[Counted], *, unknown_members: int = 0) -> Measurement:

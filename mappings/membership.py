@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
-from mappings.terms import POINTS, Draft, Resolves, SelectorKind, plain_name
-
-Wish = str | float | bool
+from mappings.conditions import GROUP_MARK, day_of, holds, is_day
+from mappings.terms import POINTS, Condition, Draft, Op, Plain, Resolves, SelectorKind, Wishes, plain_name
 
 
 def field_names(rule: Draft) -> tuple[str, ...]:
@@ -27,6 +26,8 @@ def field_names(rule: Draft) -> tuple[str, ...]:
     names.extend(rule.selector.filter)
     names.extend(rule.done)
     names.extend(name for name in (rule.status, rule.checkbox) if name)
+    for wishes in (rule.selector.filter, rule.done):
+        names.extend(f"{name}{GROUP_MARK}" for name, wished in wishes.items() if any(_asks_group(each) for each in wished))
     return tuple(dict.fromkeys(names))
 
 
@@ -68,19 +69,46 @@ def unknown_filter(rule: Draft, resolved: Resolves, item: Item) -> bool:
     return matches(resolved, item, selector.filter) is None
 
 
-def matches(resolved: Resolves, item: Item, wishes: Mapping[str, tuple[Wish, ...]]) -> bool | None:
-    """Does the item have, for every property, one of the wished values? None: one cannot be read and none says no.
+def matches(resolved: Resolves, item: Item, wishes: Wishes) -> bool | None:
+    """Does the item fulfil, for every property, one of the wishes? None: one cannot be told and none says no.
 
     A property that was not read at all is unknown; a property that is there and empty is a no.
     """
     unknown = False
     for name, wished in wishes.items():
         value = _value(resolved, item, name)
-        if isinstance(value, Unknown):
-            unknown = True
-        elif not any(_equal(value, wish) for wish in wished):
+        answers = {_fulfils(resolved, item, name, value, wish) for wish in wished}
+        if True not in answers and None not in answers:
             return False
+        unknown = unknown or True not in answers
     return None if unknown else True
+
+
+def _fulfils(resolved: Resolves, item: Item, name: str, value: FieldValue, wish: Plain | Condition) -> bool | None:
+    if isinstance(wish, Condition):
+        group = _value(resolved, item, name + GROUP_MARK)
+        return holds(_as_called_now(resolved, name, wish), value, group, resolved.refs, resolved.clock)
+    if isinstance(value, Unknown):
+        return None
+    if isinstance(wish, str):
+        wish = resolved.options.get(name, {}).get(wish) or resolved.refs.get(wish, wish)
+        if is_day(wish) and isinstance(value, str) and len(value) > len(wish):  # a time on that day
+            day = day_of(value, resolved.clock.get("zone", ""))
+            return day is not None and day.isoformat() == wish
+    return _equal(value, wish)
+
+
+def _as_called_now(resolved: Resolves, name: str, condition: Condition) -> Condition:
+    """The condition with its options by the names that they have now."""
+    known = resolved.options.get(name)
+    if not known:
+        return condition
+    tests = ((op, tuple(known.get(each, each) for each in value) if isinstance(value, tuple) else value) for op, value in condition.tests)
+    return Condition(tuple(tests))
+
+
+def _asks_group(wish: Plain | Condition) -> bool:
+    return isinstance(wish, Condition) and any(op is Op.GROUP for op, _ in wish.tests)
 
 
 def doneness(rule: Draft, resolved: Resolves, item: Item) -> bool | None:
@@ -119,7 +147,7 @@ def _value(resolved: Resolves, item: Item, name: str) -> FieldValue:
     return next((value for value in read if value is not None), None)
 
 
-def _equal(value: FieldValue, wish: Wish) -> bool:
+def _equal(value: FieldValue, wish: Plain) -> bool:
     """Texts by case, numbers by size, yes/no only with yes/no; a list property matches by any of its entries.
 
     A number meets a text half-way: YAML reads the option ``2024`` as a number, and a form sends the number 3 as text.

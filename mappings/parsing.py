@@ -11,7 +11,7 @@ from typing import Any
 
 from connector.domain.model import Category
 from connector.errors import InputError
-from mappings.reading import as_list, as_mapping, as_number, as_text, choose, near, only_keys, texts, values_by_name
+from mappings.reading import as_list, as_mapping, as_number, as_text, choose, near, only_keys, texts
 from mappings.selecting import check_subtasks, dump_selector, parse_selector
 from mappings.terms import (
     DEFAULT_CREDIT,
@@ -28,6 +28,7 @@ from mappings.terms import (
     WontDo,
     plain_name,
 )
+from mappings.wishes import dump_wishes, values_by_name
 
 _KEYS = (
     "connection",
@@ -141,7 +142,7 @@ def dump_mapping(rule: Draft) -> dict[str, Any]:
         names = {Category.NEW: "new", Category.STARTED: "started", Category.DONE: "done"}
         written["credit"] = {names[category]: value for category, value in rule.credit.items() if category in names}
     if rule.done:
-        written["done"] = {name: list(values) for name, values in rule.done.items()}
+        written["done"] = dump_wishes(rule.done)
     if rule.status:
         written["status"] = rule.status
     if rule.checkbox:

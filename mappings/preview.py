@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to look at before saving. ``code`` is stable: empty, unknown, overlap, unit, double, numbers, status, reach, filter."""
+    """Something to look at before saving. ``code`` is stable: empty, unknown, overlap, unit, double, numbers, status, reach, filter, computed."""
 
     code: str
     text: str
@@ -219,6 +219,8 @@ def _of_one(each: Candidate, answer: Measurement, definition: Definition) -> lis
         found.append(("status", f"of {things(answer.unknown_items)} nobody can say whether they are done"))
     if answer.unknown_members:
         found.append(("filter", f"of {things(answer.unknown_members)} the filter property cannot be read; they are not counted"))
+    if answer.doubt:
+        found.append(("computed", f"{answer.doubt}; measure the related rows themselves where that can be"))
     if each.rule.mode is Mode.VALUE and (unit := _unit(answer.kind, definition)):
         found.append(("unit", unit))
     return found

@@ -88,37 +88,6 @@ def choose(kind: type[Choice], data: Any, where: str) -> Choice:
     return kind(data)
 
 
-def values_by_name(data: Any, where: str) -> dict[str, tuple[str | float | bool, ...]]:
-    """Property → wished values: a value or a list of them. Numbers become floats, unquoted YAML dates their ISO text."""
-    if data is None:
-        return {}
-    wishes: dict[str, tuple[str | float | bool, ...]] = {}
-    for name, listed in as_mapping(data, where).items():
-        place = f"{where}.{name}"
-        title = as_text(name, place)
-        several = as_list(listed, place) if isinstance(listed, (list, tuple)) else [listed]
-        if not several:
-            raise InputError("the list is empty; name at least one value", where=place)
-        found = [_wish(each, place) for each in several]
-        # by type too: True and 1.0 are equal in Python, but different wishes
-        wishes[title] = tuple({(type(each), each): each for each in found}.values())
-    return wishes
-
-
-def _wish(data: Any, where: str) -> str | float | bool:
-    if isinstance(data, bool):
-        return data
-    if isinstance(data, (int, float)):
-        return as_number(data, where)
-    if isinstance(data, date):
-        return data.isoformat()
-    if data is None:
-        raise InputError("has no value; name the option, number or yes/no that must match", where=where)
-    if isinstance(data, str):
-        return as_text(data, where)
-    raise InputError(f"must be text, a number or true/false, not {_shown(data)}", where=where)
-
-
 def _shown(data: Any) -> str:
     if data is None:
         return "nothing"

@@ -28,6 +28,10 @@ class Resolution:
     titles: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    option_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    computed: Mapping[str, str] = field(default_factory=dict)
+    clock: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +57,10 @@ def load_resolved(data: dict[str, Any] | None) -> Resolution:
         data.get("titles", {}),
         tuple(data.get("missing", ())),
         data.get("renamed", {}),
+        data.get("options", {}),
+        data.get("option_ids", {}),
+        data.get("computed", {}),
+        data.get("clock", {}),
     )
 
 

@@ -8,6 +8,7 @@ add?", fetches nothing and stores nothing. Inside: ``terms`` (the words), ``pars
 from __future__ import annotations
 
 from mappings.measures import Counted, Measurement, measure, unmeasured
+from mappings.conditions import GROUP_MARK, day_of, needs_clock, window
 from mappings.membership import belongs, doneness, field_names, is_wont_do, matches, unknown_filter
 from mappings.parsing import dump_mapping, parse_mapping, parse_mappings, parse_measure
 from mappings.pooling import Combined, DoubleCounted, Part, check_family, combine, double_counted, family
@@ -15,26 +16,46 @@ from mappings.selecting import notion_id, without_order
 from mappings.terms import (
     DEFAULT_CREDIT,
     DEFAULT_WONT_DO_NAMES,
+    BOUNDS,
+    DAYS,
+    WINDOWS,
     FIELD_MEASURES,
     POINTS,
     SHARES,
+    Condition,
     Draft,
     Empty,
     Measure,
     MeasureKind,
     Mode,
     Of,
+    Op,
+    Plain,
     Resolved,
     Resolves,
     Rule,
     Selector,
     SelectorKind,
+    Wishes,
     WontDo,
     plain_name,
 )
+from mappings.wishes import wishes_text
 from mappings.wording import explain
 
 __all__ = [
+    "BOUNDS",
+    "DAYS",
+    "GROUP_MARK",
+    "WINDOWS",
+    "Condition",
+    "Op",
+    "Plain",
+    "Wishes",
+    "day_of",
+    "needs_clock",
+    "window",
+    "wishes_text",
     "DEFAULT_CREDIT",
     "DEFAULT_WONT_DO_NAMES",
     "FIELD_MEASURES",

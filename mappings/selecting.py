@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from connector.errors import InputError
-from mappings.reading import as_mapping, as_text, only_keys, texts, values_by_name
+from mappings.reading import as_mapping, as_text, only_keys, texts
 from mappings.terms import Selector, SelectorKind
+from mappings.wishes import dump_wishes, values_by_name
 
 _BY_HOST = {
     "jira": (SelectorKind.EPICS, SelectorKind.JQL, SelectorKind.PROJECT, SelectorKind.ISSUES),
@@ -102,7 +103,7 @@ def dump_selector(selector: Selector) -> dict[str, Any]:
             if selector.data_source:
                 written["data_source"] = selector.data_source
             if selector.filter:
-                written["filter"] = {name: list(values) for name, values in selector.filter.items()}
+                written["filter"] = dump_wishes(selector.filter)
             return written
 
 

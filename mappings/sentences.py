@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from connector.domain.wording import percent_text, plain_number
 from mappings.measures import Measurement
 from mappings.terms import FIELD_MEASURES, SHARES, Draft, MeasureKind, Of, Selector, SelectorKind
+from mappings.wishes import wishes_text
 
 MOST_ADDENDS = 8
 MOST_NAMES = 4
@@ -60,7 +61,7 @@ def scope(selector: Selector, names: Mapping[str, str] | None = None) -> str:
             return f"{len(selector.rows)} named {'row' if len(selector.rows) == 1 else 'rows'}"
         case SelectorKind.DATABASE:
             name = next(iter((names or {}).values()), "") or "the database"
-            where = " and ".join(f"{each} is {' or '.join(_shown(value) for value in wished)}" for each, wished in selector.filter.items())
+            where = wishes_text(selector.filter, names)
             return f"rows of {name}{f' where {where}' if where else ''}"
 
 
@@ -70,12 +71,6 @@ def listed(words: tuple[str, ...]) -> str:
         return f"{', '.join(words[: MOST_NAMES - 1])} and {len(words) - MOST_NAMES + 1} more"
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _shown(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "checked" if value else "not checked"
-    return value if isinstance(value, str) else plain_number(value, 2)
 
 
 def _sum(answer: Measurement) -> str:

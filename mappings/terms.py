@@ -24,6 +24,46 @@ class SelectorKind(StrEnum):
     ROWS = "rows"  # the named Notion rows themselves
 
 
+class Op(StrEnum):
+    """The tests of a condition, in the order in which they are written."""
+
+    GROUP = "group"  # the group of a status: "Complete", "In progress", "To-do"
+    ALL = "all"  # a list has every one of these
+    NOT = "not"  # none of these
+    CONTAINS = "contains"  # text, whatever its letters' case
+    PERSON = "person"  # e-mail address here, or account id there
+    PAGE = "page"  # the relation has this page
+    AT_LEAST = "at_least"
+    ABOVE = "above"
+    AT_MOST = "at_most"
+    BELOW = "below"
+    ON_OR_AFTER = "on_or_after"
+    AFTER = "after"
+    ON_OR_BEFORE = "on_or_before"
+    BEFORE = "before"
+    LAST_DAYS = "last_days"  # that many days up to today, today among them
+    NEXT_DAYS = "next_days"
+    CYCLE = "cycle"  # the days of the key result's cycle
+    EMPTY = "empty"
+
+
+BOUNDS = frozenset({Op.AT_LEAST, Op.ABOVE, Op.AT_MOST, Op.BELOW})
+DAYS = frozenset({Op.ON_OR_AFTER, Op.AFTER, Op.ON_OR_BEFORE, Op.BEFORE})
+WINDOWS = frozenset({Op.LAST_DAYS, Op.NEXT_DAYS, Op.CYCLE})
+
+Plain = str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a property must be like: all of these tests must hold. ``mappings.wishes`` reads and writes it."""
+
+    tests: tuple[tuple[Op, Plain | tuple[str, ...]], ...]
+
+
+Wishes = Mapping[str, tuple[Plain | Condition, ...]]  # property name → any of these
+
+
 @dataclass(frozen=True, slots=True)
 class Selector:
     """Which items feed a mapping. Only the fields of its ``kind`` are set."""
@@ -35,7 +75,7 @@ class Selector:
     issues: tuple[str, ...] = ()
     database: str = ""  # dashed lower-case id
     data_source: str = ""  # id or name; "" = the only one
-    filter: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)  # property name → any of these values
+    filter: Wishes = field(default_factory=dict)
     rows: tuple[str, ...] = ()
     subtasks: bool = False  # Jira: also the children of the children
 
@@ -137,7 +177,7 @@ class Draft:
     points: tuple[str, ...] = ()  # names of point fields, first non-null wins; () = all that the host recognises
     credit: Mapping[Category, float] = field(default_factory=lambda: dict(DEFAULT_CREDIT))
     wont_do_names: frozenset[str] = DEFAULT_WONT_DO_NAMES  # resolutions and statuses, as ``plain_name`` gives them
-    done: Mapping[str, tuple[str | float | bool, ...]] = field(default_factory=dict)  # Notion: property → values that mean done
+    done: Wishes = field(default_factory=dict)  # Notion: property → values that mean done
     status: str = ""  # Notion: name of the status property that decides done; "" = the host's choice
     checkbox: str = ""  # Notion: name of the checkbox that decides done (and that plain ``checked_share`` measures)
 
@@ -186,6 +226,21 @@ class Resolves(Protocol):
         """Data source ids or project keys."""
         ...
 
+    @property
+    def options(self) -> Mapping[str, Mapping[str, str]]:
+        """Property → option as written → what it is called now."""
+        ...
+
+    @property
+    def computed(self) -> Mapping[str, str]:
+        """Property that the host computes itself → its type."""
+        ...
+
+    @property
+    def clock(self) -> Mapping[str, str]:
+        """What days depend on: ``zone``, ``today``, and ``begin`` and ``end`` of the cycle. Empty where no day matters."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -194,6 +249,9 @@ class Resolved:
     refs: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     containers: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    computed: Mapping[str, str] = field(default_factory=dict)
+    clock: Mapping[str, str] = field(default_factory=dict)
 
 
 def plain_name(name: str) -> str:

@@ -68,4 +68,6 @@ def _remarks(rule: Draft, answer: Measurement) -> list[str]:
         remarks.append(f"{answer.unknown_items} with unknown status")
     if answer.unknown_members:
         remarks.append(f"{answer.unknown_members} more where the filter cannot be read")
+    if answer.doubt:
+        remarks.append(answer.doubt)
     return remarks

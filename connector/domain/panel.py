@@ -75,6 +75,20 @@ class ObjectivePanel:
 
 
 @dataclass(frozen=True, slots=True)
+class Face:
+    """How a place shows its panel, where its host offers a choice; no part of what the panel says, nor of its digest.
+
+    ``columns``: the row's own columns are written with it · ``blocks``: something may be put into the page · ``table``: a table of the
+    objective's key results beneath · ``embed``: the address of our live page to show beneath, "" for none.
+    """
+
+    columns: bool = True
+    blocks: bool = True
+    table: bool = False
+    embed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """Everything that one place in a host shows: an epic with the key results it feeds, or an objective's page.
 
@@ -88,6 +102,7 @@ class Panel:
     as_of: datetime | None = None
     progress: float | None = None  # of all its key results together, weighted like an objective's; shown progress 0-1
     state: State = State.NO_DATA  # the weakest of theirs
+    face: Face = Face()
 
 
 FLAT_BUT_CONFIDENT = "flat but confident, what makes this safe?"
@@ -168,6 +183,7 @@ def canonical(panel: Panel | KeyResultPanel | ObjectivePanel) -> dict[str, Any]:
     Numbers keep twelve digits, so that floating dust is no change. Raises ``ValueError`` for a number that is not finite.
     """
     result: dict[str, Any] = _plain(panel)
+    result.pop("face", None)
     return result
 
 

@@ -20,7 +20,8 @@ from connector.hosts.choices import HostPerson as HostPerson
 from connector.hosts.choices import PeoplePage as PeoplePage
 from connector.hosts.choices import QueryCheck as QueryCheck
 from connector.hosts.choices import WebhookSetUp as WebhookSetUp
-from mappings.rules import Selector
+from connector.hosts.comments import Comment as Comment
+from mappings.rules import Selector, Wishes
 
 JSON = Any  # what json.loads may give; kept as one name so that signatures say "a JSON value"
 
@@ -81,6 +82,7 @@ class Description:
     warnings: tuple[str, ...] = ()  # missing scope or permission, in plain words with the mend
     notes: tuple[str, ...] = ()  # what also works without, in plain words: e.g. that the webhook is made by hand
     expires_at: datetime | None = None  # end of the credentials where the host tells it; most do not
+    site: str = ""  # what identifies the site or workspace where its address does not
 
 
 # --- mappings against the host -----------------------------------------------------------------------------------------
@@ -94,6 +96,9 @@ class Resolution:
     ``containers``: data source ids or project keys · ``titles``: ref → title · ``missing``: what no longer exists.
     ``renamed``: name as written → what the host calls it now, where that differs · ``not_numbers``: named field → its type, where no
     value of that type is a number · ``not_epics``: issue that was named as an epic and holds no other issues → its type.
+    ``options`` and ``option_ids``: property → option as written → its name now, and its id · ``computed``: property whose values the host
+    computes itself → its type · ``clock``: what windows of days depend on, set by whoever asks · ``wrong``: what makes the number
+    wrong, in words, such as a deleted option.
     """
 
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +109,11 @@ class Resolution:
     renamed: Mapping[str, str] = field(default_factory=dict)
     not_numbers: Mapping[str, str] = field(default_factory=dict)
     not_epics: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    option_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    computed: Mapping[str, str] = field(default_factory=dict)
+    clock: Mapping[str, str] = field(default_factory=dict)
+    wrong: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,38 +156,12 @@ class Fetched:
     gone: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """A comment as read from the host, without what it quotes. ``editor``: who wrote its present words, "" for the author.
-
-    ``edited_at``: when; None where the host does not tell. ``restricted``: None when all who see the item see it, else who does, in the
-    host's own words: an answer is given the same.
-    """
-
-    id: str
-    author: str
-    text: str
-    created_at: datetime | None = None
-    editor: str = ""
-    edited_at: datetime | None = None
-    restricted: Mapping[str, JSON] | None = None
-
-    @property
-    def speaker(self) -> str:
-        """Whose words they are now: an edit by somebody else makes them theirs."""
-        return self.editor or self.author
-
-    @property
-    def said_at(self) -> datetime | None:
-        """When the present words were written, by the host's clock."""
-        return self.edited_at or self.created_at
-
-
 class Host(Protocol):
     """One connection of one host, able to do I/O. Built in the process that uses it; not shared between threads."""
 
     settings: ConnectionSettings
     requests: int  # HTTP requests sent so far through this object
+    site: str  # see ``Description``, as far as a call has told it
     cheap_ids: bool  # True: a walk that reads bare ids costs far fewer requests than one that reads items
 
     def identify(self) -> str:
@@ -188,8 +172,12 @@ class Host(Protocol):
         """Test the credentials and tell what is there. Raises ``Refused`` when they are not accepted."""
         ...
 
-    def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
+    def resolve(
+        self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None, *, also: Wishes | None = None
+    ) -> Resolution:
         """Turn names into ids. ``known`` keeps ids that were resolved before, so that a rename changes nothing.
+
+        ``also``: wishes about properties beside the selector's filter, checked like those.
 
         Raises ``Refused`` with the host's own words for JQL that does not parse, an unknown epic, field or database.
         """

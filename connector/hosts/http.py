@@ -24,7 +24,7 @@ import requests
 import structlog
 from requests.adapters import HTTPAdapter
 
-from connector.errors import Busy, Gone, HostError, Offline, Refused, Uncertain
+from connector.errors import BACKGROUND_BUDGET, OWN_BUDGET, Busy, Gone, HostError, Offline, Refused, Uncertain
 from connector.hosts.limits import Allowance, Budget
 from connector.hosts.quota import describe_quota, read_quota
 from connector.log import HIDDEN, redact_text, visible_text
@@ -130,7 +130,8 @@ class Gateway:
         waited = 0.0
         while wait := self.budget.wait_for(self.policy.allowances(method, path)):
             if waited + wait > self.patience:
-                raise Busy(f"{self.connection}: our own request budget is used up", retry_after=wait, code="own_budget")
+                code = BACKGROUND_BUDGET if self.budget.background else OWN_BUDGET
+                raise Busy(f"{self.connection}: our own request budget is used up", retry_after=wait, code=code)
             pause = wait * random.uniform(1.0, 1.1)  # noqa: S311  # jitter, not a secret
             self.sleep(pause)
             waited += pause

@@ -1,12 +1,16 @@
 """Request budgets per connection, counted in Redis and so shared by all workers; counted in this process while Redis is away.
 
 The counting itself is the ``limits`` library's moving window. This module must not know what a host's limits are.
+
+Of a *ranked* allowance the calls that people wait for come first. Background work (nightly runs, listings, imports) spreads its calls
+evenly over the window, leaves a little of it free always and a quarter while people use it, and gets a tenth whatever people do.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import structlog
@@ -17,19 +21,26 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
 
+# Shares of a ranked allowance. All of them in one place: they must leave each other room.
+BACKGROUND_ALONE = 0.95  # of the window for background work while nobody waits; the rest is there for who comes first
+BACKGROUND_BESIDE = 0.75  # the same while calls that people wait for were made within the window
+BACKGROUND_LEAST = 0.1  # of the window for background work that asks for it, however much people do
+STRIDE = 6  # background work spends at most one part in so many of the window at once, so that room comes free all the time
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """One budget: ``scope`` names the bucket inside the connection, ``rates`` are like "50/second; 100 per 30 second".
 
     ``owner``: whose bucket it is, where several connections draw from it. ``fixed``: one counter that begins anew with each window,
-    for amounts that are too large to remember each single use.
+    for amounts that are too large to remember each single use. ``ranked``: calls that people wait for come first.
     """
 
     scope: str
     rates: str
     owner: str = ""
     fixed: bool = False
+    ranked: bool = False
 
 
 class Budget:
@@ -38,6 +49,7 @@ class Budget:
     def __init__(self, connection: str, redis_url: str = "", *, clock: Callable[[], float] = time.time) -> None:
         self._connection = connection
         self._clock = clock
+        self.background = False
         self._local = _Limiters(MemoryStorage())
         self._shared: _Limiters | None = None
         self._retry_shared_at = 0.0
@@ -46,6 +58,12 @@ class Budget:
             # `limits` writes redis unix sockets as redis+unix://
             uri = redis_url.replace("unix://", "redis+unix://", 1) if redis_url.startswith("unix://") else redis_url
             self._shared = _Limiters(RedisStorage(uri, key_prefix="okr-budget", socket_timeout=2, socket_connect_timeout=2))
+
+    def for_background(self) -> Budget:
+        """The same budget, spent by work that nobody waits for."""
+        other = copy(self)
+        other.background = True
+        return other
 
     def wait_for(self, allowances: Sequence[Allowance]) -> float:
         """Take one request from every budget and return 0.0, or take nothing lasting and return the seconds to wait."""
@@ -81,12 +99,35 @@ class Budget:
     def _take(self, limiters: _Limiters, allowances: Sequence[Allowance]) -> float:
         rates = [(allowance, rate) for allowance in allowances for rate in self._rates(allowance.rates)]
         for allowance, rate in rates:
-            if not limiters.of(allowance).test(rate, *self._bucket(allowance)):
-                reset = limiters.of(allowance).get_window_stats(rate, *self._bucket(allowance)).reset_time
-                return max(0.05, reset - self._clock())
+            bucket = self._bucket(allowance)
+            if allowance.ranked and (wait := self._wait_for_rank(limiters, rate, bucket)):
+                return wait
+            if not limiters.of(allowance).test(rate, *bucket):
+                reset = limiters.of(allowance).get_window_stats(rate, *bucket).reset_time
+                return max(SHORTEST, reset - self._clock())
         for allowance, rate in rates:
-            limiters.of(allowance).hit(rate, *self._bucket(allowance))
+            bucket = self._bucket(allowance)
+            if not limiters.of(allowance).hit(rate, *bucket):
+                return SHORTEST  # another process was quicker
+            if allowance.ranked:
+                limiters.note(rate, bucket, BACKGROUND if self.background else PEOPLE)
         return 0.0
+
+    def _wait_for_rank(self, limiters: _Limiters, rate: RateLimitItem, bucket: tuple[str, str]) -> float:
+        """Seconds for which this rank has to leave the rest of the window to the other; 0.0 when the window alone decides."""
+        least = max(1, int(rate.amount * BACKGROUND_LEAST))
+        people, own = limiters.used(rate, bucket, PEOPLE), limiters.used(rate, bucket, BACKGROUND)
+        if not self.background:
+            owed = own < least and people >= rate.amount - least and limiters.used(rate, bucket, ASKING) > 0
+            return rate.get_expiry() / 60 if owed else 0.0
+        part = -(-rate.get_expiry() // STRIDE)
+        if limiters.used(rate, bucket, BACKGROUND, part) >= -(-rate.amount // STRIDE):
+            return max(SHORTEST, limiters.since(rate, bucket, BACKGROUND, part) + part - self._clock())
+        share = BACKGROUND_BESIDE if people else BACKGROUND_ALONE
+        limiters.note(rate, bucket, ASKING)
+        if own < least or limiters.used(rate, bucket) < max(1, int(rate.amount * share)):
+            return 0.0
+        return rate.get_expiry() / 60
 
     def _bucket(self, allowance: Allowance) -> tuple[str, str]:
         return allowance.owner or self._connection, allowance.scope
@@ -97,11 +138,32 @@ class Budget:
         return self._parsed[text]
 
 
+PEOPLE, BACKGROUND, ASKING = "people", "background", "asking"  # who used it, and whether background work asked for it
+SHORTEST = 0.05  # seconds
+
+
 class _Limiters:
-    """Both ways of counting over one storage."""
+    """Both ways of counting over one storage, and who used what of a ranked rate."""
 
     def __init__(self, storage: MemoryStorage | RedisStorage) -> None:
+        self._storage = storage
         self._moving, self._fixed = MovingWindowRateLimiter(storage), FixedWindowRateLimiter(storage)
 
     def of(self, allowance: Allowance) -> RateLimiter:
         return self._fixed if allowance.fixed else self._moving
+
+    def used(self, rate: RateLimitItem, bucket: tuple[str, str], rank: str = "", seconds: int = 0) -> int:
+        """How much of a rate was used within its window or its last ``seconds``; of one rank, or altogether."""
+        return self._window(rate, bucket, rank, seconds)[1]
+
+    def since(self, rate: RateLimitItem, bucket: tuple[str, str], rank: str, seconds: int) -> float:
+        """When the oldest of these uses was, in epoch seconds."""
+        return self._window(rate, bucket, rank, seconds)[0]
+
+    def note(self, rate: RateLimitItem, bucket: tuple[str, str], rank: str) -> None:
+        """Note a use of one rank."""
+        self._storage.acquire_entry(rate.key_for(*bucket, rank), rate.amount, rate.get_expiry())
+
+    def _window(self, rate: RateLimitItem, bucket: tuple[str, str], rank: str, seconds: int) -> tuple[float, int]:
+        key = rate.key_for(*bucket, rank) if rank else rate.key_for(*bucket)
+        return self._storage.get_moving_window(key, rate.amount, seconds or rate.get_expiry())

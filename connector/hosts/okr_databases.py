@@ -76,12 +76,16 @@ class ReadRows:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view wanted on a database. ``kind``: "table" | "board" | "chart". ``group``, ``fields``: our fields."""
+    """A view wanted on a database. ``kind``: "table" | "board" | "chart". ``group``, ``fields``: our fields.
+
+    ``only``: field → options; the view shows the rows that have one of them.
+    """
 
     name: str
     kind: str = "table"
     group: str = ""
     fields: tuple[str, ...] = field(default=())
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class OkrDatabases(Protocol):

@@ -18,8 +18,7 @@ def install(app: Flask, runtime: Runtime) -> None:
     """Mount the stand-ins at ``/sandbox/jira`` and ``/sandbox/notion`` and add the pages. Call it once per process."""
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-    from connector.sandbox import forge, frames
-    from connector.sandbox.pages import blueprint
+    from connector.sandbox import forge, frames, notion_pages
     from connector.sandbox.standins import Standins
     from connector.sandbox.state import own_address
 
@@ -28,7 +27,7 @@ def install(app: Flask, runtime: Runtime) -> None:
     forge.install_app(standins.jira)
     platform = forge.Platform(own_address(runtime.settings), standins.jira.world.settings["cloud_id"])
     app.extensions[frames.PLATFORM] = platform
-    app.register_blueprint(blueprint)
+    app.register_blueprint(notion_pages.blueprint)  # with the board's pages and the frames'
 
     def told(name: str) -> None:
         feed = app.extensions.get("feed")  # made by the first page that listens

@@ -1,18 +1,16 @@
-"""What the sandbox pages show of the stand-ins: lanes of cards with the panel beside them, tables of rows, a page with its callout.
+"""What the sandbox's board shows of the Jira stand-in: lanes of cards with the panel beside them.
 
-Reads the stand-ins' worlds only; what is known about mappings is given. No HTTP, no markup.
+Reads the stand-in's world only; what is known about mappings is given. No HTTP, no markup.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connector.hosts.jira.sandbox_world import IssueWorld
-from connector.hosts.notion.sandbox_values import plain
-from connector.hosts.notion.sandbox_world import World
 
 COLUMNS = (("new", "To do"), ("indeterminate", "In progress"), ("done", "Done"))
 POINT_FIELDS = ("customfield_10016", "customfield_10026")
@@ -149,102 +147,3 @@ def _shown(body: Mapping[str, Any]) -> Shown:
 def _local(url: str) -> str:
     """Icons come from our own static files: the page's policy allows no other place."""
     return "/static/icons/" + url.rpartition("/")[2] if "/static/icons/" in url else ""
-
-
-# --- Notion --------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One value of a row: ``kind`` decides the control; ``options`` for selects."""
-
-    name: str
-    kind: str
-    value: Any
-    options: tuple[str, ...] = ()
-    editable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A database as a table. Rows are (page id, title, cells)."""
-
-    id: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block of a page: paragraphs and callouts. ``runs`` are (text, bold, link)."""
-
-    kind: str
-    icon: str
-    colour: str
-    runs: tuple[tuple[str, bool, str], ...]
-
-
-EDITABLE = frozenset({"select", "status", "number", "checkbox"})
-
-
-def databases(world: World) -> list[tuple[str, str]]:
-    """(id, title) of the databases that are not in the trash."""
-    with world.lock:
-        return [(each["id"], each["title"]) for each in world.data["databases"].values() if not each["in_trash"]]
-
-
-def table(world: World, ident: str, *, locked: Collection[str] = ()) -> Table | None:
-    """A database; properties in ``locked`` cannot be edited here. None when there is no such database."""
-    with world.lock:
-        database = world.data["databases"].get(ident)
-        if database is None:
-            return None
-        source = database["sources"][0]
-        properties = list(world.data["sources"][source]["properties"].values())
-        titled = next(each for each in properties if each["type"] == "title")
-        others = [each for each in properties if each is not titled]
-        rows = tuple(
-            (page["id"], plain(page["values"].get("title")), tuple(_cell(each, page["values"].get(each["id"]), locked) for each in others))
-            for page in world.rows(source)
-            if not page["in_trash"]
-        )
-        return Table(ident, database["title"], (titled["name"], *(each["name"] for each in others)), rows)
-
-
-def page(world: World, ident: str) -> tuple[str, tuple[Cell, ...], tuple[Block, ...]] | None:
-    """(title, properties, blocks) of a page; None when there is none."""
-    with world.lock:
-        found = world.data["pages"].get(ident)
-        if found is None or found["in_trash"]:
-            return None
-        properties = world.data["sources"][found["source"]]["properties"].values() if found["source"] else ()
-        cells = tuple(_cell(each, found["values"].get(each["id"]), ()) for each in properties if each["type"] != "title")
-        blocks = tuple(_block(world.data["blocks"][each]) for each in found["children"])
-        return plain(found["values"].get("title")), cells, blocks
-
-
-def _cell(prop: Mapping[str, Any], value: Any, locked: Collection[str]) -> Cell:
-    kind = prop["type"]
-    options = tuple(option["name"] for option in prop[kind].get("options", ())) if kind in ("select", "status") else ()
-    shown: Any = value
-    if kind in ("select", "status"):
-        shown = value["name"] if value else ""
-    elif kind == "date":
-        shown = value["start"] if value else ""
-    elif kind == "rich_text":
-        shown = plain(value)
-    elif kind == "number" and value is not None:
-        shown = f"{value * 100:.0f} %" if prop[kind].get("format") == "percent" else f"{value:g}"
-    return Cell(prop["name"], kind, shown, options, kind in EDITABLE and prop["name"] not in locked)
-
-
-def _block(block: Mapping[str, Any]) -> Block:
-    content = block["content"]
-    runs = tuple(
-        (str(run.get("plain_text", "")), bool(run.get("annotations", {}).get("bold")), str(run.get("href") or ""))
-        for run in content.get("rich_text", ())
-    )
-    return Block(
-        block["type"], content.get("icon", {}).get("emoji", "") if content.get("icon") else "", str(content.get("color", "")), runs
-    )

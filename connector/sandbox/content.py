@@ -23,6 +23,7 @@ PEOPLE = (
 )
 
 ADMIN = "alice"  # whom the link of the sandbox signs in
+GUEST = ("mara", "Mara Voss")  # a guest of the Notion workspace whom nobody here knows
 
 PROJECTS = (("GROW", "Growth"), ("PAY", "Payments"), ("PLAT", "Platform"))
 

@@ -103,9 +103,9 @@ def _fill(runtime: Runtime, settings: Settings) -> None:
 def document(settings: Settings, address: str, ids: dict[str, str], start: date) -> str:
     """The sample organisation as a document for ``apply``; ``ids`` are the Notion databases and pages by their short names."""
     middle = start + timedelta(weeks=CYCLE_WEEKS // 2)
-    accounts = {name: worlds.account_of(name) for name, _ in content.PEOPLE}
+    accounts = {name: f'jira: "{worlds.account_of(name)}", notion: "{ids[f"person_{name}"]}"' for name, _ in content.PEOPLE}
     people = "\n".join(
-        f'  - {{email: {name}@{content.DOMAIN}, name: {full}, accounts: {{jira: "{accounts[name]}"}}}}' for name, full in content.PEOPLE
+        f"  - {{email: {name}@{content.DOMAIN}, name: {full}, accounts: {{{accounts[name]}}}}}" for name, full in content.PEOPLE
     )
     values = {
         "URL": address,

@@ -1,4 +1,4 @@
-"""Pages of the sandbox: a Jira board and Notion tables of the stand-ins, where work is moved by mouse and keyboard.
+"""Pages of the sandbox: the Jira board of the stand-in, where work is moved by mouse and keyboard; what its other pages share.
 
 Every change goes into the stand-in as a person would make it there; the connector hears of it through its webhook door only.
 """
@@ -24,8 +24,6 @@ from mappings.repository import load_links
 from mappings.rules import SelectorKind
 
 blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
-
-OKR_PROPERTIES = ("OKR status", "OKR current", "OKR progress")  # written by the connector
 
 
 def standins() -> Standins:
@@ -77,75 +75,10 @@ def move_card() -> AnyResponse:
     if to not in dict(board.COLUMNS) or world.find(key) is None:
         abort(400, "A move needs an issue that exists and one of the three columns.")
     world.set_status(key, to)
-    return _done(url_for("sandbox.show_board", issue=key))
+    return answer_done(url_for("sandbox.show_board", issue=key))
 
 
-@blueprint.get("/workspace")
-def show_table() -> str:
-    """One database as a table."""
-    world = standins().notion.world
-    known = board.databases(world)
-    found = board.table(world, request.args.get("database") or (known[0][0] if known else ""), locked=OKR_PROPERTIES)
-    if found is None:
-        abort(404, "The stand-in has no such database.")
-    return render_template("sandbox/table.html", databases=known, table=found)
-
-
-@blueprint.get("/workspace/pages/<ident>")
-def show_page(ident: str) -> str:
-    """One page with its callout, as Notion shows it."""
-    found = board.page(standins().notion.world, ident)
-    if found is None:
-        abort(404, "The stand-in has no such page.")
-    title, cells, blocks = found
-    return render_template(
-        "sandbox/page.html", databases=board.databases(standins().notion.world), ident=ident, title=title, cells=cells, blocks=blocks
-    )
-
-
-@blueprint.post("/workspace/set")
-def set_property() -> AnyResponse:
-    """Set the properties of one row that the form names and that differ: ``page``, and one field per property."""
-    world = standins().notion.world
-    ident = request.form.get("page", "")
-    row = world.data["pages"].get(ident)
-    if row is None or not row["source"]:
-        abort(400, "The stand-in has no such row.")
-    database = world.data["sources"][row["source"]]["database"]
-    shown = board.table(world, database, locked=OKR_PROPERTIES)
-    cells = next((cells for page, _, cells in shown.rows if page == ident), ()) if shown else ()
-    for cell in cells:
-        if not cell.editable:
-            continue
-        value = _sent(cell)
-        if value is not _SAME:
-            world.set_property(ident, cell.name, value)
-    return _done(url_for("sandbox.show_table", database=database))
-
-
-_SAME = object()
-
-
-def _sent(cell: board.Cell) -> Any:
-    """The new value of a cell, ``_SAME`` when the form does not change it."""
-    text = request.form.get(cell.name)
-    if cell.kind == "checkbox":
-        ticked = text is not None
-        return _SAME if ticked == bool(cell.value) else ticked
-    if text is None:
-        return _SAME
-    if cell.kind == "number":
-        try:
-            number = float(text) if text.strip() else None
-        except ValueError:
-            abort(400, f"{cell.name} needs a number.")
-        return _SAME if (f"{number:g}" if number is not None else None) == cell.value else number
-    if text and text not in cell.options:
-        abort(400, f"{cell.name} has no option {text}.")
-    return _SAME if text == (cell.value or "") else text or None
-
-
-def _done(back: str) -> AnyResponse:
+def answer_done(back: str) -> AnyResponse:
     """204 for our own script, which hears of the outcome through the event stream; a redirect for a plain form."""
     if request.headers.get("X-Requested-With") == "fetch":
         return Response(status=204)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.jira.sandbox_world import Change
 from connector.hosts.notion.sandbox import NotionSandbox
+from connector.sandbox.buttons import Presses
 from connector.sandbox.state import JIRA, NOTION, Saver, own_address, read_state, state_file, webhook_secret
 from connector.settings import Settings
 
@@ -26,6 +27,7 @@ class Standins:
             JIRA: Saver(state_file(settings, JIRA), self.jira.to_json),
             NOTION: Saver(state_file(settings, NOTION), self.notion.to_json),
         }
+        self.presses = Presses(self.notion, lambda: self.note_change(NOTION))
         self._watch_jira()
         self._watch_notion()
 
@@ -35,7 +37,7 @@ class Standins:
         def changed(change: Change) -> None:
             if send is not None:
                 send(change)
-            self._changed(JIRA)
+            self.note_change(JIRA)
 
         self.jira.world.listener = changed
 
@@ -44,11 +46,12 @@ class Standins:
 
         def changed(event: str, kind: str, ident: str, data: Mapping[str, Any], author: str) -> None:
             send(event, kind, ident, data, author)
-            self._changed(NOTION)
+            self.note_change(NOTION)
 
         self.notion.world.announce = changed
 
-    def _changed(self, name: str) -> None:
+    def note_change(self, name: str) -> None:
+        """Save a world that changed and tell the open pages; what a world announces itself comes here too."""
         self._savers[name].changed()
         self.on_change(name)
 

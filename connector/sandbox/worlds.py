@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from connector.hosts.notion.sandbox_values import text_runs
 from connector.hosts.notion.sandbox_world import World
 from connector.sandbox import content
 
@@ -165,7 +166,9 @@ def _incidents(key: Any, start: date, today: date, chance: random.Random) -> Ite
 
 
 def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, str]]:
-    """The Notion workspace, and the ids that the mappings need: ``deals``, ``cohorts``, ``interviews``, one per objective."""
+    """The Notion workspace, and the ids that others need: ``deals``, ``cohorts``, ``interviews``, one per objective's page, ``okrs``
+    (where the OKR databases are made) and ``leads``, and ``person_…`` for everybody's account.
+    """
     world = World(clock=lambda: datetime.combine(start, time(9), tzinfo=UTC).timestamp())
     world.data["workspace_name"] = content.COMPANY
     chance = random.Random(SEED + 1)  # noqa: S311  # sample data, no secret
@@ -174,11 +177,15 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
         "cohorts": _cohorts(world, start),
         "interviews": _interviews(world, start, chance),
         **_objective_pages(world),
+        "okrs": _page(world, "OKRs", "Everything about our goals is kept here. The databases below are kept in step with the OKR connector."),
+        "leads": _page(world, "Where we stand", "For the people who lead: read it before the review on Thursday."),
     }
     (alice, *others) = [(full, f"{name}@{content.DOMAIN}") for name, full in content.PEOPLE]
     world.data["people"] = [{"id": world.data["person"], "name": alice[0], "email": alice[1]}]
+    names["person_alice"] = world.data["person"]
     for full, email in others:
-        world.add_person(full, email)
+        names[f"person_{email.partition('@')[0]}"] = world.add_person(full, email)
+    world.add_person(content.GUEST[1], f"{content.GUEST[0]}@elsewhere.example", guest=True)
     return _with_steady_ids(world.data, names)
 
 
@@ -233,16 +240,25 @@ def _objective_pages(world: World) -> dict[str, str]:
         "OKR current": "number",
         "OKR progress": {"type": "number", "format": "percent"},
     }
-    database, source = world.add_database("Objectives", columns)
+    database, source = world.add_database("Objective pages", columns)
     pages = {"objectives": database}
     for ident, title in content.OBJECTIVES:
         page = world.add_row(source, {"Objective": title})
-        text = f"What we learn on the way is kept here. {title} is reviewed every Thursday."
-        run = {"type": "text", "text": {"content": text, "link": None}, "plain_text": text, "href": None}
-        look = {"bold": False, "italic": False, "strikethrough": False, "underline": False, "code": False, "color": "default"}
-        world.add_block(page, "paragraph", {"rich_text": [{**run, "annotations": look}]}, world.data["person"])
+        _write(world, page, f"What we learn on the way is kept here. {title} is reviewed every Thursday.")
         pages[ident] = page
     return pages
+
+
+def _page(world: World, title: str, text: str) -> str:
+    """A page outside databases with a paragraph."""
+    ident = world.add_page(title)
+    _write(world, ident, text)
+    return ident
+
+
+def _write(world: World, page: str, text: str) -> None:
+    """A paragraph that a person wrote."""
+    world.add_block(page, "paragraph", {"rich_text": text_runs(text)}, world.data["person"])
 
 
 def _with_steady_ids(data: dict[str, Any], names: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

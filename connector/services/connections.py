@@ -10,10 +10,11 @@ import structlog
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from connector.errors import Busy, Gone, HostError, Offline, Refused
+from connector.errors import BACKGROUND_BUDGET, OWN_BUDGET, SITE_WIDE, Busy, Gone, HostError, Offline, Refused
 from connector.runtime import Runtime
 from connector.services import heartbeat
 from connector.services.counters import count
+from connector.services.sites import connections_of_site
 from connector.store import work
 from connector.store.tables import Audit, CommentCommand, Connection, GoalTarget, Item, KeyResult, Mapping, Panel
 
@@ -91,25 +92,35 @@ def succeeded(session: Session, connection_id: int, at: datetime) -> None:
 def failed(session: Session, connection_id: int, error: HostError, at: datetime, now: float) -> float:
     """Record what an error means for the whole connection. Returns the moment (epoch seconds) before which nothing is tried.
 
-    401 and 403 park it; 429 waits at least as long as the host asked; silence backs off. Anything else concerns one
-    thing only and leaves the connection alone (returns ``now``).
+    401 and 403 park it; 429 waits at least as long as the host asked; silence backs off. A limit of the whole site lets all its
+    connections wait. Anything else concerns one thing only and leaves the connection alone (returns ``now``).
     """
     if isinstance(error, Refused) and error.parks:
         park(session, connection_id, error.message, at)
         return now
+    if isinstance(error, Busy) and error.code == BACKGROUND_BUDGET:
+        return now + (error.retry_after or LEAST_WAIT)  # others are not held up by work that nobody waits for
     if isinstance(error, (Busy, Offline)):
         failures = (session.scalar(select(Connection.failures).where(Connection.id == connection_id)) or 0) + 1
         wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
         if isinstance(error, Busy):
             # Our own budget is no sign of trouble: wait just as long as it says.
-            own = error.code == "own_budget"
+            own = error.code == OWN_BUDGET
             wait = error.retry_after or LEAST_WAIT if own else max(wait, error.retry_after or 0.0, LEAST_WAIT)
             failures -= own
         until = now + wait * random.uniform(1.0, 1.3)  # noqa: S311  # jitter; never shorter than what the host asked for
         session.execute(update(Connection).where(Connection.id == connection_id).values(failures=failures, paused_until=until))
+        if error.details.get(SITE_WIDE):
+            _pause_site(session, connection_id, until)
         count(session, "okr_host_waits_total", kind=type(error).__name__.lower())
         return until
     return now
+
+
+def _pause_site(session: Session, connection_id: int, until: float) -> None:
+    """Let the other connections of a site wait as long as this one."""
+    others = [each.id for each in connections_of_site(session, session.get_one(Connection, connection_id)) if each.id != connection_id]
+    session.execute(update(Connection).where(Connection.id.in_(others), Connection.paused_until < until).values(paused_until=until))
 
 
 def park(session: Session, connection_id: int, reason: str, at: datetime) -> None:

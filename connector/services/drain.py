@@ -25,7 +25,7 @@ from connector.services.leads_page import write_pages
 from connector.services.okr_databases.working import work_on_rows
 from connector.services.panels import write_due
 from connector.services.rollup import roll_up_dirty
-from connector.services.row_check_ins import settle_due, settles_at
+from connector.services.row_check_ins.settling import settle_due, settles_at
 from connector.store import work
 from connector.store.tables import CommentCommand, Connection, Delivery, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
 

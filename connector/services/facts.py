@@ -127,7 +127,7 @@ def load_facts(
         found[link.key_result_id].links.append(link)
     _load_connections(session, found)
     if history:
-        for row in _last_check_ins(session, list(found)):
+        for row in recent_check_ins(session, list(found)):
             found[row.key_result_id].check_ins.append(row)
         _name_others(session, found)
     if computing:
@@ -165,7 +165,7 @@ def _load_items(session: Session, found: dict[str, Facts]) -> None:
         found[link.key_result_id].epics[link.id] = [item_of(*row) for row in rows]
 
 
-def _last_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:
+def recent_check_ins(session: Session, ids: Sequence[str]) -> list[CheckIn]:
     """The last ``HISTORY`` check-ins per key result, oldest first; drafts are none."""
     number = func.row_number().over(partition_by=CheckIn.key_result_id, order_by=CheckIn.id.desc()).label("number")
     inner = select(CheckIn.id, number).where(CheckIn.key_result_id.in_(ids), CheckIn.draft.is_(False)).subquery()

@@ -18,6 +18,7 @@ from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Resolution
 from connector.runtime import Runtime
 from connector.services import connections, heartbeat
+from connector.services.mapping.resolving import resolve
 from connector.services.mirror import mark_gone, save_items, set_members
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
@@ -25,7 +26,7 @@ from connector.services.sources import as_resolution, as_wanted, why_broken
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem
 from mappings.repository import Link, Router, load_links, load_router
-from mappings.rules import SelectorKind, field_names
+from mappings.rules import SelectorKind
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ def list_all(runtime: Runtime, connection_id: int) -> None:
         connection = session.get_one(Connection, connection_id)
     if connection.parked_at or connection.paused_at or connection.retired_at or connection.paused_until > runtime.epoch():
         return
-    host = runtime.connect(connection, patience=90.0)
+    host = runtime.connect(connection, patience=90.0, background=True)
     try:
         while list_dirty(runtime, connection, host):
             runtime.queue.nudge("settle")
@@ -91,7 +92,8 @@ def resolve_links(runtime: Runtime, connection_id: int, host: Host, only: set[in
         host.expect(as_wanted(links) if len(links) > 1 else ())
         for link in links:
             try:
-                answers[link.id] = host.resolve(link.rule.selector, field_names(link.rule), as_resolution(link))
+                known = as_resolution(link)
+                answers[link.id] = resolve(runtime, connection_id, host, link.rule, known, key_result=link.key_result_id)
             except (Refused, Gone) as error:
                 if isinstance(error, Refused) and error.parks:
                     raise

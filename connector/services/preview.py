@@ -54,6 +54,11 @@ class Question:
         """The key result's value now."""
         return self.facts.row.current if self.facts else None
 
+    @property
+    def key_result(self) -> str:
+        """Its id, "" without one."""
+        return self.facts.row.id if self.facts else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -123,13 +128,13 @@ def preview_steps(
     Raises as ``preview_mapping`` does, before the first answer or between two.
     """
     question = ask(runtime, data, key_result=key_result, replacing=replacing)
-    for read in gather(runtime, question.connection, question.draft, most=MOST_ITEMS, reuse=reuse):
+    for read in gather(runtime, question.connection, question.draft, most=MOST_ITEMS, reuse=reuse, key_result=question.key_result):
         yield answer_from(question, read)
 
 
 def answer_lately(runtime: Runtime, question: Question) -> Answer | None:
     """The complete answer from items that a preview read some seconds ago; None without them. Calls no host."""
-    read = gathered_lately(runtime, question.connection, question.draft)
+    read = gathered_lately(runtime, question.connection, question.draft, key_result=question.key_result)
     return answer_from(question, read) if read is not None else None
 
 

@@ -28,7 +28,7 @@ from connector.services.sources import database_name, value_measures
 from connector.store import work
 from connector.store.tables import CheckIn, KeyResult, Reading
 from mappings.repository import Link
-from mappings.rules import Combined, Measurement, Mode, combine, explain, measure, unmeasured
+from mappings.rules import Combined, Measurement, Mode, combine, explain, measure, unmeasured, wishes_text
 
 log = structlog.get_logger(__name__)
 
@@ -310,7 +310,8 @@ def describe(link: Link) -> str:
         "rows": f"{len(selector.rows)} named rows",
         "database": f"rows of {database_name(link) or 'database ' + selector.database}",
     }
-    where = " and ".join(f"{name} is {' or '.join(map(str, values))}" for name, values in selector.filter.items())
+    titled = {name: link.resolved.titles[ref] for name, ref in link.resolved.refs.items() if ref in link.resolved.titles}
+    where = wishes_text(selector.filter, titled)
     return parts[selector.kind.value] + (f" where {where}" if where else "")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from connector.errors import Gone, Refused
 from connector.hosts.base import Host, Resolution, Wanted
 from mappings.repository import Link
+from mappings.repository import Resolution as Stored
 from mappings.rules import MeasureKind, Mode, Of, field_names
 
 
@@ -17,8 +19,13 @@ def as_wanted(links: Sequence[Link]) -> list[Wanted]:
 
 def as_resolution(link: Link) -> Resolution:
     """What the host resolved for a link."""
-    resolved = link.resolved
-    return Resolution(resolved.refs, resolved.fields, resolved.containers, resolved.titles, resolved.missing, resolved.renamed)
+    return stored_resolution(link.resolved)
+
+
+def stored_resolution(resolved: Stored) -> Resolution:
+    """What is stored with a mapping, in the shape that hosts read."""
+    told = {each.name: getattr(resolved, each.name) for each in fields(Stored)}
+    return Resolution(**told)
 
 
 def value_measures(links: Iterable[Link]) -> tuple[str, ...]:
@@ -33,10 +40,10 @@ def why_broken(link: Link, answer: Resolution) -> str | None:
     named = (*link.rule.selector.epics, *link.rule.selector.issues, *link.rule.selector.rows)
     if named and set(named) <= missing:
         return f"{', '.join(named)}: no longer there, or no longer visible to the connector's account"
-    fields = [name for name in (*field_names(link.rule), *link.rule.selector.filter) if name in missing]
-    if fields:
-        return f"the field {fields[0]!r} no longer exists at the host; choose another one in the mapping"
-    return None
+    lost = [name for name in (*field_names(link.rule), *link.rule.selector.filter) if name in missing]
+    if lost:
+        return f"the field {lost[0]!r} no longer exists at the host; choose another one in the mapping"
+    return "; ".join(answer.wrong) or None
 
 
 def unreachable(host: Host, links: Sequence[Link]) -> dict[int, str]:
@@ -61,7 +68,7 @@ def unreachable(host: Host, links: Sequence[Link]) -> dict[int, str]:
         )
         if key not in answers:
             try:
-                answers[key] = host.resolve(selector, field_names(link.rule), as_resolution(link))
+                answers[key] = host.resolve(selector, field_names(link.rule), as_resolution(link), also=link.rule.done)
             except (Gone, Refused) as error:
                 if isinstance(error, Refused) and error.parks:
                     raise

@@ -26,6 +26,7 @@ from connector.services.mirror import mark_dirty, mark_gone, save_items, set_mem
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
 from connector.services.people import leavers
+from connector.services.sites import learn_site
 from connector.services.sources import as_wanted
 from connector.store import work
 from connector.store.tables import Connection, Item, KeyResult, Mapping, MappingItem, Run
@@ -74,12 +75,13 @@ def sync_connection(
     if trigger == "command":  # a person who runs it again after a crash should not have to wait for the lease
         runs.await_the_dead(runtime, connection_id)
     run = runs.take(runtime, connection, trigger, full)
-    host = runtime.connect(connection, patience=90.0)
+    host = runtime.connect(connection, patience=90.0, background=True)
     try:
         if connection.parked_at:
             host.identify()  # raises while the credentials are still refused
             with runtime.store.write() as session:
                 connections.unpark(session, connection_id, runtime.now(), "sync")
+        learn_site(runtime, connection, host)
         with heartbeat.kept(runtime, lambda session, until: runs.keep(session, run, until)):
             _run(runtime, connection, host, run, progress)
         leavers.check(runtime, connection, host)

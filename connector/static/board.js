@@ -98,13 +98,18 @@ function lift(column) {
 }
 
 async function save(form) {
-  if (await send(form.action, new FormData(form))) {
+  const data = new FormData(form);
+  if (await send(form.action, data)) {
     say("Saved in the stand-in.");
-    for (const each of form.elements) if (each.type === "number") each.defaultValue = each.value;
+    for (const each of form.elements) {
+      if (each.matches("[type=number], [type=text], [type=date], textarea")) each.defaultValue = each.value;
+      if (each.name?.startsWith("was:")) each.value = data.getAll(each.name.slice(4)).join("\n");
+    }
     await refresh();
   }
 }
 
 document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-go]")) event.target.form.requestSubmit();
   if (event.target.matches("[data-keep]") && event.target.form) save(event.target.form);
 });

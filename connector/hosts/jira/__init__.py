@@ -22,6 +22,7 @@ from connector.hosts.limits import Budget
 
 NAME = "jira"
 TITLE = "Jira"
+ONE_ADDRESS = False
 
 dialect: base.Dialect = JiraDialect()
 
@@ -201,6 +202,7 @@ def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, 
 
 __all__ = [
     "NAME",
+    "ONE_ADDRESS",
     "TITLE",
     "ApiTokenAuth",
     "AppAuth",

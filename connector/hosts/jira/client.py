@@ -26,8 +26,8 @@ from connector.errors import HostError, Offline, Refused
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.http import Answer, Gateway, Policy, RequestsAdapter, origin_of
 from connector.hosts.jira import app_login
-from connector.hosts.jira.permitted import PermittedToken
 from connector.hosts.limits import Allowance, Budget
+from connector.hosts.permitted import PermittedToken
 
 # At DEBUG the library logs whole bodies and headers.
 for _name in ("atlassian", "atlassian.rest_client"):
@@ -130,7 +130,7 @@ class JiraClient:
         fetches = auth.get("client_id") and not auth.get("access_token")
         origins = frozenset({origin_of(base), origin_of(self._token_url)} if fetches else {origin_of(base)})
         told = settings.options.get("requests_per_minute")
-        self.allowance = Allowance("all", f"{int(told)}/60 second") if isinstance(told, (int, float)) and told >= 1 else None
+        self.allowance = Allowance("all", f"{int(told)}/60 second", ranked=True) if isinstance(told, (int, float)) and told >= 1 else None
         ours = (*((self.allowance,) if self.allowance else ()), *((app_login.POINTS,) if self.is_app else ()))
         self.allowance = self.allowance or (app_login.POINTS if self.is_app else None)
         self._budget = budget

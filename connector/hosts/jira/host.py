@@ -49,7 +49,7 @@ from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_seque
 from connector.hosts.jira.panel_fields import PanelFields, named_fields
 from connector.hosts.jira.reader import IDS_ONLY, IssueReader
 from connector.hosts.jira.rights import missing_rights
-from mappings.rules import Selector
+from mappings.rules import Selector, Wishes
 
 PROJECT_PAGE = 50
 
@@ -57,6 +57,7 @@ PROJECT_PAGE = 50
 class JiraHost:
     """One Jira site; see ``connector.hosts.base.Host``. Built in the process that uses it; not shared between threads."""
 
+    site = ""  # the address says it
     cheap_ids = True  # 5,000 bare ids per page, against 100 issues
 
     def __init__(
@@ -142,7 +143,9 @@ class JiraHost:
 
     # --- reading ---------------------------------------------------------------------------------------------------------
 
-    def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
+    def resolve(
+        self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None, *, also: Wishes | None = None
+    ) -> Resolution:
         """Turn names into ids; see ``naming.resolve``. The field name "" means all story point fields in the site's order."""
         return naming.resolve(self._client, self._reader, selector, field_names, known)
 

@@ -6,6 +6,7 @@ Reference: https://developers.notion.com/guides/get-started/authorization
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -16,13 +17,16 @@ from connector.hosts.base import ConnectionSettings, Wanted
 from connector.hosts.limits import Budget
 from connector.hosts.notion.webhook import NotionDialect
 from connector.hosts.okr_databases import OkrDatabases
+from connector.hosts.permitted import read_end
 
 NAME = "notion"
 TITLE = "Notion"
+ONE_ADDRESS = True  # all workspaces have the same one
 dialect = NotionDialect()
 
 __all__ = [
     "NAME",
+    "ONE_ADDRESS",
     "TITLE",
     "AuthModel",
     "OAuthAuth",
@@ -34,6 +38,8 @@ __all__ = [
     "containers_of",
     "dialect",
     "is_renewed",
+    "login_ends",
+    "renew_auth",
     "webhook_secret",
 ]
 
@@ -62,6 +68,7 @@ class OAuthAuth(_Strict):
     refresh_token: str = Field(min_length=1, repr=False)
     client_id: str = Field(min_length=1)
     client_secret: str = Field(min_length=1, repr=False)
+    expires_at: str = ""  # of the access token, ISO time with its offset; "" while Notion does not tell it
 
 
 AuthModel = TokenAuth | OAuthAuth
@@ -80,7 +87,8 @@ def check_auth(auth: Mapping[str, Any]) -> None:
                 "is missing: Notion needs the token of an internal connection (Settings → Connections → Develop or manage connections)"
             )
         elif first["type"] == "missing":
-            message = f"is missing: a login by OAuth needs {', '.join(OAuthAuth.model_fields)}; connect the workspace again"
+            needed = ", ".join(name for name, known in OAuthAuth.model_fields.items() if known.is_required())
+            message = f"is missing: a login by OAuth needs {needed}; connect the workspace again"
         elif first["type"] == "extra_forbidden":
             message = f"is not known here: this login has only {', '.join(model.model_fields)}"
         else:
@@ -89,8 +97,20 @@ def check_auth(auth: Mapping[str, Any]) -> None:
 
 
 def is_renewed(auth: Mapping[str, object]) -> bool:
-    """False: a permission's access token counts until Notion refuses it."""
-    return False
+    """Whether this login came from a permission: its access token counts until Notion refuses it, and is replaced by us then."""
+    return "refresh_token" in auth
+
+
+def login_ends(auth: Mapping[str, str]) -> datetime | None:
+    """When the access token of a permission ends; None while Notion does not tell it."""
+    return read_end(auth)
+
+
+def renew_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:
+    """The login with new tokens, which end those in ``settings``: to be stored before they are used. See ``consent.renew``."""
+    from connector.hosts.notion.consent import renew
+
+    return renew(settings, budget=budget, allow_private=allow_private)
 
 
 def webhook_secret(auth: Mapping[str, str]) -> str:

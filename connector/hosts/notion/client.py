@@ -15,17 +15,19 @@ import httpx
 import notion_client
 from notion_client.errors import InvalidPathParameterError
 
-from connector.errors import HostError, Offline, Refused
+from connector.errors import SITE_WIDE, Blocked, Busy, HostError, Offline, Refused
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.http import Answer, Gateway, HttpxTransport, Policy, origin_of
 from connector.hosts.limits import Allowance, Budget
+from connector.hosts.permitted import PermittedToken
 
 VERSION = "2026-03-11"
 REQUESTS_PER_MINUTE = 180  # every plan below Business; 600 on Business and Enterprise
 PAGE_SIZE = 100
 _LOGGER = logging.getLogger("notion_client.connector")  # without a logger of its own each client adds a handler to a shared one
 _LOGGER.addHandler(logging.NullHandler())
-_EDGE_BLOCK = "edge_block"
+EDGE_BLOCK = "edge_block"  # code of an answer that is not Notion's
+CONSENT_ENDED = "consent_ended"  # code of a refusal that only a person mends, by giving the permission again
 _SECRETS = ("token", "access_token", "refresh_token", "client_secret")
 _WHERE = "tick it in Notion under Settings → Connections → Develop or manage connections → the connection → Capabilities."
 _REPLACE = "Check that the token was copied whole and has not been replaced: Settings → Connections → Develop or manage connections."
@@ -36,14 +38,14 @@ def allowances(options: Mapping[str, Any]) -> Sequence[Allowance]:
     """Notion counts requests of a connection per 60-second window. Reference: https://developers.notion.com/reference/request-limits"""
     told = options.get("requests_per_minute", REQUESTS_PER_MINUTE)
     number = int(told) if isinstance(told, (int, float)) and not isinstance(told, bool) and told >= 1 else REQUESTS_PER_MINUTE
-    return (Allowance("all", f"{number}/60 second"),)
+    return (Allowance("all", f"{number}/60 second", ranked=True),)
 
 
 def explain(answer: Answer) -> tuple[str, str, Mapping[str, Any]]:
     """Notion's error body as (message, code, details). An answer that is not JSON came from the edge, not from Notion."""
     body = answer.json()
     if not isinstance(body, dict) or "message" not in body:
-        return "an answer that is not Notion's (a proxy or the edge of its network)", _EDGE_BLOCK, {}
+        return "an answer that is not Notion's (a proxy or the edge of its network)", EDGE_BLOCK, {}
     extra = body.get("additional_data")
     details: dict[str, Any] = {"request_id": str(body.get("request_id") or "")}
     if isinstance(extra, dict):
@@ -84,14 +86,21 @@ class NotionClient:
         self.allowance = limits[0]
         self.gateway.secrets = frozenset(str(settings.auth[name]) for name in _SECRETS if settings.auth.get(name))
         token = settings.auth.get("token") or settings.auth.get("access_token", "")
-        self._mend = _RENEW if settings.auth.get("access_token") else _REPLACE
+        self._permitted = PermittedToken(settings, self._hide) if settings.auth.get("access_token") else None
+        self._mend = _RENEW if self._permitted else _REPLACE
         self._http = httpx.Client(transport=HttpxTransport(self.gateway), trust_env=False, follow_redirects=False)
         self._api = notion_client.Client(auth=token, base_url=base, notion_version=VERSION, retry=False, client=self._http, logger=_LOGGER)
 
     def sibling(self) -> NotionClient:
         """Another client for the same workspace, for another thread; it shares the budget."""
         settings, budget, allow_private, patience = self._built_from
-        return NotionClient(settings, budget=budget, allow_private=allow_private, patience=patience)
+        other = NotionClient(settings, budget=budget, allow_private=allow_private, patience=patience)
+        if self._permitted is not None:
+            other._permitted = self._permitted.for_sibling(other._hide)
+        return other
+
+    def _hide(self, secrets: frozenset[str]) -> None:
+        self.gateway.secrets |= secrets
 
     def close(self) -> None:
         """Close the connection pool."""
@@ -100,9 +109,19 @@ class NotionClient:
     def call(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """One request to ``/v1/<path>``."""
+        """One request to ``/v1/<path>``; two when a permission's token was refused and could be renewed."""
         try:
-            answer = self._api.request(path, method, dict(query) if query else None, dict(body) if body is not None else None)
+            return self._send(method, path, query, body)
+        except Refused as error:
+            if error.status != 401 or error.code == CONSENT_ENDED or self._permitted is None or not self._permitted.renewable:
+                raise
+            self._permitted.refuse()
+        return self._send(method, path, query, body)  # with one new token; then the refusal counts
+
+    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        token = self._permitted.current() if self._permitted is not None else None
+        try:
+            answer = self._api.request(path, method, dict(query) if query else None, dict(body) if body is not None else None, auth=token)
         except HostError as error:
             raise _translated(error, method, path, self._mend) from error
         except InvalidPathParameterError as error:
@@ -189,9 +208,11 @@ class NotionClient:
         return self.call("GET", f"blocks/{ident}/children", query={"page_size": PAGE_SIZE})
 
     # Reference: https://developers.notion.com/reference/patch-block-children
-    def prepend(self, ident: str, block: Mapping[str, Any]) -> dict[str, Any]:
-        """Put one block at the top of a page. Not repeatable: a repeat would be a second block."""
-        return self.call("PATCH", f"blocks/{ident}/children", body={"position": {"type": "start"}, "children": [dict(block)]})
+    def append(self, ident: str, blocks: Sequence[Mapping[str, Any]], position: Mapping[str, Any]) -> dict[str, Any]:
+        """Put blocks onto a page or into a block, at a position. Not repeatable: a repeat would make them twice."""
+        return self.call(
+            "PATCH", f"blocks/{ident}/children", body={"position": dict(position), "children": [dict(each) for each in blocks]}
+        )
 
     # Reference: https://developers.notion.com/reference/retrieve-a-block
     def block(self, ident: str) -> dict[str, Any]:
@@ -202,6 +223,11 @@ class NotionClient:
     def update_block(self, ident: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """Replace a block's content in place."""
         return self.call("PATCH", f"blocks/{ident}", body=content)
+
+    # Reference: https://developers.notion.com/reference/delete-a-block
+    def delete_block(self, ident: str) -> dict[str, Any]:
+        """Put a block into the trash."""
+        return self.call("DELETE", f"blocks/{ident}")
 
     # Reference: https://developers.notion.com/reference/create-a-comment
     def create_comment(self, page: str, rich_text: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -245,15 +271,19 @@ def _translated(error: HostError, method: str, path: str, mend: str) -> HostErro
     """Corrections that only Notion needs, and the mend where the refusal has one.
 
     A block by the edge of Notion's network (HTML, 403) says nothing about the token: it must not park the connection.
-    ``public_api_request_blocked`` looks like a rate limit, but waiting does not help.
+    ``public_api_request_blocked`` looks like a rate limit, but waiting does not help. A limit of the whole workspace (``site_wide``)
+    holds for every connection to it.
     """
-    if isinstance(error, Refused) and error.code == _EDGE_BLOCK and error.status in (401, 403):
+    if isinstance(error, Refused) and error.code == EDGE_BLOCK and error.status in (401, 403):
         return Offline(error.message, status=error.status, code=error.code, details=error.details)
     extra = error.details.get("additional_data")
     extra = extra if isinstance(extra, dict) else {}
     if error.status in (429, 529) and extra.get("rate_limit_reason") == "public_api_request_blocked":
         text = f"{error.message}. Notion has blocked this connection: waiting does not help, an admin must ask Notion's support"
-        return Refused(text, status=error.status, code="public_api_request_blocked", details=error.details)
+        return Blocked(text, status=error.status, code="public_api_request_blocked", details=error.details)
+    if isinstance(error, Busy) and extra.get("rate_limit_reason") == "public_api_space_request_rate_limit":
+        error.details = {**error.details, SITE_WIDE: True}
+        return error
     if isinstance(error, Refused) and error.status == 401:
         return Refused(f"{error.message} {mend}", status=401, code=error.code, details=error.details)
     if isinstance(error, Refused) and error.code == "restricted_resource" and "block_limit" not in extra:

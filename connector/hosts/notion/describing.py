@@ -5,6 +5,9 @@ Reads only. The capabilities for writing show only when something is written: th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from connector.errors import Refused
 from connector.hosts.base import Description, WebhookSetUp
 from connector.hosts.notion.client import VERSION, NotionClient
@@ -37,7 +40,15 @@ def describe(client: NotionClient) -> Description:
         containers=containers,
         warnings=tuple(warnings),
         notes=_people_notes(client),
+        site=workspace_of(me),
     )
+
+
+def workspace_of(me: Mapping[str, Any]) -> str:
+    """The id of the workspace that a bot belongs to, "" where it is not told: every workspace has the same address."""
+    bot = me.get("bot")
+    found = bot.get("workspace_id") if isinstance(bot, dict) else None
+    return (known_id(found) or str(found)) if found else ""
 
 
 def _people_notes(client: NotionClient) -> tuple[str, ...]:

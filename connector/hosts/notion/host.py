@@ -33,7 +33,7 @@ from connector.hosts.limits import Budget
 from connector.hosts.notion import candidates, comments, lookup, quick_read
 from connector.hosts.notion import fields as reading
 from connector.hosts.notion.client import NotionClient
-from connector.hosts.notion.describing import describe, set_up_by_hand
+from connector.hosts.notion.describing import describe, set_up_by_hand, workspace_of
 from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.query import Window, edited_from, source_filter
 from connector.hosts.notion.resolver import Resolver
@@ -49,6 +49,7 @@ _TOO_MANY_PROPERTIES = 100
 class NotionHost:
     """See ``connector.hosts.base.Host``."""
 
+    site = ""
     cheap_ids = False  # a page holds 100 rows, whatever is read of them
 
     def __init__(
@@ -78,13 +79,14 @@ class NotionHost:
 
     def identify(self) -> str:
         """The bot's id, by one request. Raises ``Refused`` when the token is not accepted."""
-        self._bot_id = known_id(self._client.me().get("id")) or ""
+        me = self._client.me()
+        self._bot_id, self.site = known_id(me.get("id")) or "", workspace_of(me)
         return self._bot_id
 
     def describe(self) -> Description:
         """Who we are there and which data sources are shared with us. Raises ``Refused`` for a token that is not accepted."""
         told = describe(self._client)
-        self._bot_id = told.bot_id
+        self._bot_id, self.site = told.bot_id, told.site
         return told
 
     def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:

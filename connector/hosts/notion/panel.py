@@ -6,21 +6,19 @@ never the only carrier of the state: the first word says it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import fields, replace
 from typing import Any
 
+from connector.domain.leads_page import Piece
 from connector.domain.model import DecisionKind, State
-from connector.domain.panel import KeyResultPanel, Panel
+from connector.domain.panel import KeyResultPanel, ObjectivePanel, Panel
+from connector.domain.plain_text import SENTENCE, TITLE, one_line
+from connector.hosts.notion.rich_text import MOST_RUNS, linked, runs
 
-MOST_RUNS = 100  # rich-text objects in one block
-MOST_TEXT = 2000  # UTF-16 units in one of them
 STATUS, CURRENT, PROGRESS = "OKR status", "OKR current", "OKR progress"
 
-_MARKS = {
+MARKS = {
     State.ON_TRACK: "●",
     State.AT_RISK: "▲",
     State.STALLED: "▮▮",
@@ -31,7 +29,7 @@ _MARKS = {
 }
 # The API takes an emoji as icon and nothing drawn: these come nearest to the shapes of the marks. A callout without an icon
 # gets a light bulb that cannot be taken away again.
-_ICONS = {
+ICONS = {
     State.ON_TRACK: "🔵",
     State.AT_RISK: "🔺",
     State.STALLED: "⏸️",
@@ -40,7 +38,7 @@ _ICONS = {
     State.DATA_LATE: "🔶",
     State.CLOSED: "☑️",
 }
-_COLOURS = {
+COLOURS = {
     State.ON_TRACK: "blue_background",
     State.AT_RISK: "orange_background",
     State.STALLED: "purple_background",
@@ -49,30 +47,32 @@ _COLOURS = {
 _BY_URGENCY = (State.AT_RISK, State.STALLED, State.OVERDUE, State.DATA_LATE, State.NO_DATA, State.ON_TRACK, State.CLOSED)
 _CELLS = 20
 _SINCE = re.compile(r"since (\d{1,2}\s\w{3})\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of text with one look."""
-
-    text: str
-    bold: bool = False
-    link: str = ""
-
-
-def digest(content: object) -> str:
-    """A stable digest of JSON content."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+_TYPED = frozenset({"title", "reason", "sentence", "start_text", "target_text", "current_text", "blocker", "owner", "source_text", "mend"})
 
 
 def callout(panel: Panel) -> dict[str, Any]:
     """The content of the callout block: ``{"rich_text", "icon", "color"}``, within the API's limits whatever the panel holds."""
     state = _state(panel)
     return {
-        "rich_text": _fitting(panel),
-        "icon": {"type": "emoji", "emoji": _ICONS[state] if state else "⚪"},
-        "color": _COLOURS.get(state, "gray_background") if state else "gray_background",
+        "rich_text": _fitting(safe(panel)),
+        "icon": {"type": "emoji", "emoji": ICONS[state] if state else "⚪"},
+        "color": COLOURS.get(state, "gray_background") if state else "gray_background",
     }
+
+
+def safe(panel: Panel) -> Panel:
+    """The panel with everything that people typed as single lines of plain text; numbers, states and addresses stay."""
+    above = panel.objective
+    return replace(
+        panel,
+        key_results=tuple(replace(each, **_lines_of(each)) for each in panel.key_results),
+        objective=None if above is None else replace(above, **_lines_of(above)),
+    )
+
+
+def _lines_of(each: KeyResultPanel | ObjectivePanel) -> dict[str, Any]:
+    typed = {field.name: getattr(each, field.name) for field in fields(each) if field.name in _TYPED}
+    return {name: one_line(text, TITLE if name in ("title", "owner") else SENTENCE) for name, text in typed.items()}
 
 
 def values(panel: Panel) -> dict[str, str | float | None]:
@@ -89,11 +89,6 @@ def values(panel: Panel) -> dict[str, str | float | None]:
     state = _state(panel)
     word = next((each.state_word for each in results if each.state is state), None)
     return {STATUS: word, CURRENT: None, PROGRESS: None}
-
-
-def text_of(rich_text: Iterable[Mapping[str, Any]]) -> str:
-    """The plain text of rich text that we made."""
-    return "".join(run["text"]["content"] for run in rich_text)
 
 
 def bar(start_text: str, target_text: str, progress: float, expected: float | None, note: str = "") -> str:
@@ -124,13 +119,13 @@ def _fitting(panel: Panel) -> list[dict[str, Any]]:
     """All key results in full if that fits; else the first ones in full and the rest as state, title and sentence."""
     results = panel.key_results
     for full in range(min(len(results), MOST_RUNS // 2), -1, -1):  # a full block has two runs at least
-        runs = _runs(_lines(panel, full, len(results)))
-        if len(runs) <= MOST_RUNS:
-            return runs
+        found = runs(_lines(panel, full, len(results)))
+        if len(found) <= MOST_RUNS:
+            return found
     shown = len(results)
-    while len(runs := _runs(_lines(panel, 0, shown))) > MOST_RUNS and shown > 0:
+    while len(found := runs(_lines(panel, 0, shown))) > MOST_RUNS and shown > 0:
         shown -= max(1, shown // 10)
-    return runs[:MOST_RUNS]
+    return found[:MOST_RUNS]
 
 
 def _lines(panel: Panel, full: int, shown: int) -> list[list[Piece]]:
@@ -148,7 +143,7 @@ def _lines(panel: Panel, full: int, shown: int) -> list[list[Piece]]:
         lines.append(
             [
                 Piece(f"+{len(results) - full} more with details"),
-                *([Piece(": "), _link("Open objective", panel.objective.url)] if panel.objective else []),
+                *([Piece(": "), linked("Open objective", panel.objective.url)] if panel.objective else []),
             ]
         )
     return lines
@@ -161,10 +156,10 @@ def _objective_lines(panel: Panel) -> list[list[Piece]]:
     coverage = f" · {above.coverage}" if above.coverage else ""
     return [
         [
-            Piece(f"{_MARKS[above.state]}  "),
+            Piece(f"{MARKS[above.state]}  "),
             Piece(above.state_word, bold=True),
             Piece(" · "),
-            _link(above.title, above.url),
+            linked(above.title, above.url),
             Piece(coverage),
         ]
     ]
@@ -173,7 +168,7 @@ def _objective_lines(panel: Panel) -> list[list[Piece]]:
 def _full(each: KeyResultPanel) -> list[list[Piece]]:
     """One key result alone: the order that every panel keeps."""
     lines = [
-        [Piece(f"{_MARKS[each.state]}  "), Piece(each.state_word, bold=True), Piece(f" · {each.reason}" if each.reason else "")],
+        [Piece(f"{MARKS[each.state]}  "), Piece(each.state_word, bold=True), Piece(f" · {each.reason}" if each.reason else "")],
         [Piece(f"{each.title}, "), *_sentence(each)],
     ]
     if each.progress is not None and each.start_text and each.target_text:
@@ -184,10 +179,16 @@ def _full(each: KeyResultPanel) -> list[list[Piece]]:
     lines += [[Piece(f"Blocker: {each.blocker or 'none'}")], [Piece(f"Ask: {each.decision.value}")], [Piece(each.source_text)]]
     update, opened, explained = f"{each.url}#update", each.url, f"{each.url}#explain"
     if each.mend:
-        lines.append([Piece(f"Mend: {each.mend} · "), _link("Update by hand", update), Piece(" · "), _link("Open key result", opened)])
+        lines.append([Piece(f"Mend: {each.mend} · "), linked("Update by hand", update), Piece(" · "), linked("Open key result", opened)])
     else:
         lines.append(
-            [_link("Update", update), Piece(" · "), _link("Open key result", opened), Piece(" · "), _link("Explain this number", explained)]
+            [
+                linked("Update", update),
+                Piece(" · "),
+                linked("Open key result", opened),
+                Piece(" · "),
+                linked("Explain this number", explained),
+            ]
         )
     return [line for line in lines if any(piece.text for piece in line)]
 
@@ -195,7 +196,7 @@ def _full(each: KeyResultPanel) -> list[list[Piece]]:
 def _compact(each: KeyResultPanel) -> list[list[Piece]]:
     """One key result among several, under its objective."""
     lines = [
-        [Piece(f"{_MARKS[each.state]}  "), Piece(each.state_word, bold=True), Piece(" · "), _link(each.title, each.url)],
+        [Piece(f"{MARKS[each.state]}  "), Piece(each.state_word, bold=True), Piece(" · "), linked(each.title, each.url)],
         _sentence(each),
         [Piece(each.reason)],
         [Piece(_movement(each))],
@@ -210,7 +211,7 @@ def _compact(each: KeyResultPanel) -> list[list[Piece]]:
 
 
 def _short(each: KeyResultPanel) -> list[Piece]:
-    return [Piece(f"{_MARKS[each.state]}  {each.state_word} · {each.title}, {each.sentence}{_label(each)}")]
+    return [Piece(f"{MARKS[each.state]}  {each.state_word} · {each.title}, {each.sentence}{_label(each)}")]
 
 
 def _sentence(each: KeyResultPanel) -> list[Piece]:
@@ -237,38 +238,3 @@ def _bar_note(each: KeyResultPanel) -> str:
         return ""
     found = _SINCE.search(each.reason)
     return f", bar as of {found.group(1)}" if found else ", bar as of the last reading"
-
-
-def _link(text: str, url: str) -> Piece:
-    """Linked text; plain where the address is none that Notion takes."""
-    return Piece(text, link=url if url.startswith(("https://", "http://")) and len(url) <= MOST_TEXT else "")
-
-
-def _runs(lines: list[list[Piece]]) -> list[dict[str, Any]]:
-    """Lines as rich text: neighbours of one look share a run, runs are cut at the API's limit."""
-    merged: list[Piece] = []
-    for number, line in enumerate(lines):
-        for piece in [Piece("\n")] * (number > 0) + [piece for piece in line if piece.text]:
-            last = merged[-1] if merged else None
-            if last is not None and (last.bold, last.link) == (piece.bold, piece.link):
-                merged[-1] = Piece(last.text + piece.text, last.bold, last.link)
-            else:
-                merged.append(piece)
-    runs: list[dict[str, Any]] = []
-    for piece in merged:
-        for text in _chunks(piece.text):
-            run: dict[str, Any] = {"type": "text", "text": {"content": text, **({"link": {"url": piece.link}} if piece.link else {})}}
-            runs.append({**run, "annotations": {"bold": True}} if piece.bold else run)
-    return runs
-
-
-def _chunks(text: str) -> list[str]:
-    """Pieces of at most 2,000 UTF-16 units: signs beyond the basic plane count twice."""
-    found, begin, units = [], 0, 0
-    for place, sign in enumerate(text):
-        width = 2 if ord(sign) > 0xFFFF else 1
-        if units + width > MOST_TEXT:
-            found.append(text[begin:place])
-            begin, units = place, 0
-        units += width
-    return [*found, text[begin:]]

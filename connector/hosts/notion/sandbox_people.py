@@ -51,7 +51,7 @@ def check_capability(box: NotionSandbox, method: str, path: str) -> None:
     elif method in ("PATCH", "DELETE"):
         needed = "insert_content" if path.endswith("/children") else "update_content"
     else:
-        needed = "insert_content" if (method, path) == ("POST", "/v1/pages") else "read_content"
+        needed = "insert_content" if method == "POST" and path in ("/v1/pages", "/v1/databases", "/v1/views") else "read_content"
     if needed in box.missing:
         raise ApiFault(403, "restricted_resource", "Insufficient permissions for this endpoint.")
 

@@ -34,6 +34,12 @@ def not_found(kind: str, ident: str) -> ApiFault:
     return ApiFault(404, "object_not_found", message)
 
 
+def block_limit() -> ApiFault:
+    """403 of a workspace that has used up its blocks."""
+    message = "This workspace has reached its block limit."
+    return ApiFault(403, "restricted_resource", message, {"block_limit": "block_creation"})
+
+
 def text_runs(text: str) -> list[dict[str, Any]]:
     """Plain text as a stored rich-text array."""
     if not text:
@@ -100,6 +106,9 @@ def new_property(name: str, kind: str | Mapping[str, Any]) -> dict[str, Any]:
             ]
     elif of_type == "number":
         settings["format"] = str(wish.get("format") or "number")
+    elif of_type == "relation" and "data_source_id" in wish:
+        side = "dual_property" if "dual_property" in wish else "single_property"
+        settings = {"data_source_id": wish["data_source_id"], "database_id": wish["database_id"], "type": side, side: wish.get(side) or {}}
     return {"id": ident, "name": name, "type": of_type, of_type: settings}
 
 
@@ -141,12 +150,25 @@ def accepted(prop: Mapping[str, Any], sent: object) -> Any:
     if kind == "checkbox" and not isinstance(inner, bool):
         raise invalid(f"body.properties.{prop['name']}.checkbox should be a boolean.")
     if kind in ("select", "status"):
-        return None if inner is None else _option(prop, str(inner.get("name")), may_add=kind == "select")
+        return None if inner is None else _chosen_option(prop, inner, may_add=kind == "select")
     if kind in ("multi_select", "people", "relation"):
         if len(inner) > MOST:
             raise invalid(f"body.properties.{prop['name']}.{kind}.length should be ≤ {MOST}")
-        return [_option(prop, str(each["name"]), may_add=True) for each in inner] if kind == "multi_select" else inner
+        return [_chosen_option(prop, each, may_add=True) for each in inner] if kind == "multi_select" else inner
     return inner
+
+
+def _chosen_option(prop: Mapping[str, Any], sent: Mapping[str, Any], *, may_add: bool) -> dict[str, Any]:
+    """The option that a request names, by id or by name."""
+    if "name" not in sent and "id" in sent:
+        found = next((each["name"] for each in prop[prop["type"]]["options"] if each["id"] == sent["id"]), None)
+        return _option(prop, found or str(sent["id"]))
+    name = str(sent.get("name"))
+    if not name or "," in name:
+        raise invalid(f"Invalid {prop['type']} option, commas not allowed: {name}")
+    if len(name) > MOST:
+        raise invalid(f"body.properties.{prop['name']}.{prop['type']}.name.length should be ≤ {MOST}, instead was {len(name)}")
+    return _option(prop, name, may_add=may_add)
 
 
 def _option(prop: Mapping[str, Any], name: str, *, may_add: bool = False) -> dict[str, Any]:

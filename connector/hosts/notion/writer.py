@@ -1,7 +1,6 @@
-"""Writing into one Notion page: the callout kept by its block id, and the OKR properties. Idempotent by receipt.
+"""Writing into one Notion page: the OKR properties, and the panel's blocks (see ``panel_blocks``). Idempotent by receipt.
 
-A person's deletion of the callout is respected: it is written anew once, after the second time only properties are. Unchanged
-content is not written. It must not know mappings or key results beyond the panel it is given.
+Unchanged content is not written. It must not know mappings or key results beyond the panel it is given.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ from typing import Any
 
 from connector.domain.model import FieldValue, Unknown
 from connector.domain.panel import Panel
-from connector.errors import Gone, HostError, Refused, Uncertain
+from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import JSON
 from connector.hosts.notion import panel as render
+from connector.hosts.notion.blocks import PageBlocks
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.fields import container_of, is_gone, properties_of
-from connector.hosts.notion.ids import known_id
+from connector.hosts.notion.panel_blocks import PanelBlocks
+from connector.hosts.notion.rich_text import digest
 from connector.hosts.notion.schema import Schema, plain_text
 
 _TYPES = {
@@ -27,143 +28,33 @@ _TYPES = {
 
 
 class PanelWriter:
-    """One write of one panel. ``bot``: asks for our own id, only called when a callout must be found again."""
+    """One write of one panel. ``bot``: asks for our own id, only called when a block must be found again."""
 
     def __init__(
         self, client: NotionClient, schema_of: Callable[[str], Schema | None], bot: Callable[[], str], ref: str, receipt: Mapping[str, JSON]
     ) -> None:
         self._client = client
         self._schema_of = schema_of
-        self._bot = bot
+        self._blocks = PageBlocks(client, ref, bot)
         self._ref = ref
         self.receipt: dict[str, Any] = {**receipt, "written": 0, "warnings": []}
 
     def write(self, panel: Panel, *, property_only: bool) -> dict[str, JSON]:
         """Bring properties and callout up to date. A ``HostError`` on the way carries the receipt so far in its details."""
         try:
-            self._write_properties(render.values(panel))
-            self._write_callout(panel, property_only)
+            if panel.face.columns:
+                self._write_properties(render.values(panel))
+            may_make = panel.face.blocks and not property_only
+            PanelBlocks(self._blocks, self.receipt, self._count, self._warn).write(panel, may_make=may_make)
         except HostError as error:
             error.details = {**error.details, "receipt": dict(self.receipt)}
             raise
         return self.receipt
 
-    # --- the callout ---------------------------------------------------------------------------------------------------
-
-    def _write_callout(self, panel: Panel, property_only: bool) -> None:
-        content = render.callout(panel)
-        wanted = render.digest(content)
-        if self.receipt.get("dismissed"):
-            return
-        block = self.receipt.get("block")
-        if block and self.receipt.get("digest") == wanted:
-            return
-        if block:
-            if self._update(str(block), content):
-                self.receipt["digest"] = wanted
-                return
-            self._require_page()  # lost sharing looks like a deleted block: ask for the page before believing it
-            self.receipt["deleted"] = int(self.receipt.get("deleted") or 0) + 1
-            self.receipt["block"], self.receipt["digest"] = None, None
-            self.receipt["unsure"] = True  # a process that died after the second writing has left a callout nobody noted
-            if self.receipt["deleted"] >= 2:
-                self.receipt["dismissed"] = True
-                return
-        if property_only or self.receipt.get("property_only") or not (panel.key_results or panel.objective):
-            return
-        if self.receipt.get("unsure") and self._adopt(content):
-            return
-        self._create(content, wanted)
-
-    def _update(self, block: str, content: Mapping[str, Any]) -> bool:
-        """Edit the callout in place; False when a person deleted it."""
-        for attempt in (1, 2):
-            try:
-                answer = self._client.update_block(block, {"callout": dict(content)})
-            except Gone:
-                return False
-            except Refused as error:
-                if error.status == 409 and attempt == 1:
-                    if self._is_deleted(block):
-                        return False
-                    continue
-                if error.status == 400 and self._is_deleted(block):  # editing a trashed block is a validation error
-                    return False
-                raise
-            if is_gone(answer):
-                return False
-            self._count()
-            return True
-        return False  # pragma: no cover  # the second attempt returns or raises
-
-    def _is_deleted(self, block: str) -> bool:
-        try:
-            return is_gone(self._client.block(block))
-        except Gone:
-            return True
-
-    def _require_page(self) -> dict[str, Any]:
-        page = self._client.page(self._ref)
-        if is_gone(page):
-            raise Gone(f"the page {self._ref} is in the trash", status=200, code="in_trash")
-        return page
-
-    def _create(self, content: Mapping[str, Any], wanted: str) -> None:
-        for attempt in (1, 2):
-            try:
-                answer = self._client.prepend(self._ref, {"object": "block", "type": "callout", "callout": dict(content)})
-            except Uncertain as error:
-                if error.committed:  # the host says that it wrote after all
-                    self._remember(error.committed[0], wanted)
-                    self._count()
-                    return
-                self.receipt["unsure"] = True  # the next call looks for it before it writes
-                raise
-            except Refused as error:
-                extra = error.details.get("additional_data")
-                if error.status == 403 and isinstance(extra, dict) and extra.get("block_limit"):
-                    self.receipt["property_only"] = True
-                    self._warn("this workspace has used up its blocks: the panel is kept in the OKR properties only")
-                    return
-                if error.status == 409 and attempt == 1:
-                    if self._adopt(content):
-                        return
-                    continue
-                raise
-            created = next((each for each in answer.get("results") or () if isinstance(each, dict) and each.get("id")), None)
-            self._count()
-            if created is None:
-                self.receipt["unsure"] = True
-            else:
-                self._remember(str(created["id"]), wanted)
-            return
-
-    def _adopt(self, content: Mapping[str, Any]) -> bool:
-        """Find the callout of a write whose answer got lost, among the page's first blocks; never a second one."""
-        own: list[dict[str, Any]] = []
-        bot = self._bot()
-        for block in self._client.children(self._ref).get("results") or ():
-            author = block.get("created_by") if isinstance(block, dict) else None
-            if isinstance(author, dict) and block.get("type") == "callout" and not is_gone(block) and known_id(author.get("id")) == bot:
-                own.append(block)
-        if not own:
-            return False
-        text = render.text_of(content["rich_text"])
-        same = [each for each in own if plain_text((each.get("callout") or {}).get("rich_text")) == text]
-        found = str((same or own)[0]["id"])
-        if not same and not self._update(found, content):
-            return False
-        self._remember(found, render.digest(content))
-        return True
-
-    def _remember(self, block: str, wanted: str) -> None:
-        self.receipt["block"], self.receipt["digest"] = known_id(block) or block, wanted
-        self.receipt.pop("unsure", None)
-
     # --- the properties ------------------------------------------------------------------------------------------------
 
     def _write_properties(self, values: Mapping[str, str | float | None]) -> None:
-        wanted = render.digest(dict(values))
+        wanted = digest(dict(values))
         if self.receipt.get("properties") == wanted and "schema" in self.receipt:
             return
         # Columns that were missing may have been added since; a page outside a data source has none to wait for.
@@ -189,7 +80,7 @@ class PanelWriter:
         self.receipt["properties"] = wanted
 
     def _read_schema(self) -> None:
-        page = self._require_page()
+        page = self._blocks.require_page()
         source = container_of(page)
         schema = self._schema_of(source) if source else None
         found: dict[str, Any] = {}

@@ -139,6 +139,7 @@ def upgrade() -> None:
         inline_references=True,
     )
     op.add_column("panels", sa.Column("options", sa.Text(), server_default="{}", nullable=False))
+    op.add_column("connections", sa.Column("site", sa.String(), server_default="", nullable=False))
 
 
 def downgrade() -> None:

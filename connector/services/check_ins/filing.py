@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -35,8 +36,10 @@ from connector.services.check_ins.steps import (
     waiting_ticks,
     write_ticks,
 )
+from connector.services.decisions import note_ask
 from connector.services.facts import Facts, load_facts
 from connector.services.rollup import roll_up_dirty
+from connector.services.row_check_ins.rows import want_check_in, want_decision, want_face
 from connector.store import work
 from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
 
@@ -136,12 +139,26 @@ def file_check_in(
         row = _stored(runtime, session, facts, told, before, now)
         _note(session, row, told, token, now)
         work.want(session, KeyResult, [key_result_id], runtime.epoch())
+        places = told_elsewhere(session, row, runtime.epoch(), now)
         filed = Filed(row.id, row.draft, told.draft.missing())
     # Who files a number and looks again shall see it. The check-in is stored: what fails here is made up for by a worker.
     with suppress(StoreUnavailable):
         roll_up_dirty(runtime)
     runtime.queue.nudge("settle")
+    for connection_id in sorted(places):
+        runtime.queue.nudge("drain", connection_id)
     return filed
+
+
+def told_elsewhere(session: Session, row: CheckIn, now: float, moment: datetime) -> set[int]:
+    """What else follows from an update that counts: what it asks for is noted, and hosts that keep rows show it. Returns their connections."""
+    if row.draft:
+        return want_face(session, row.key_result_id, now)
+    asked = note_ask(session, row, moment)
+    places = want_check_in(session, row, now)
+    for decision in asked:
+        places |= want_decision(session, decision, now)
+    return places
 
 
 def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, before: CheckIn | None, now: datetime) -> CheckIn:
@@ -178,7 +195,7 @@ def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, befor
     session.flush()
     if not row.draft:
         write_ticks(session, facts.row, told.steps.changes if told.steps else {}, told.speaker, now)
-        _moved(
+        note_value(
             session, facts.row, row, told.person.email if told.person else told.source, now, told.steps.explained() if told.steps else {}
         )
     return row
@@ -300,7 +317,9 @@ def _author(session: Session, email: str) -> Person | None:
     return person
 
 
-def _moved(session: Session, key_result: KeyResult, row: CheckIn, actor: str, now: datetime, explained: Mapping[str, Any]) -> None:
+def note_value(
+    session: Session, key_result: KeyResult, row: CheckIn, actor: str, now: datetime, explained: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """A check-in with a value is a reading too, also when it confirms the number that was there."""
     if row.value is not None:
         latest = select(Reading.value).where(Reading.key_result_id == key_result.id).order_by(Reading.id.desc()).limit(1)

@@ -22,7 +22,7 @@ from connector.runtime import Runtime
 from connector.services.check_ins.blockers import OFFERED, Blocker, offered_blockers
 from connector.services.check_ins.doubts import open_doubt
 from connector.services.check_ins.rights import may_check_in, why_not
-from connector.services.check_ins.steps import marks_of, stepwise, waiting_ticks
+from connector.services.check_ins.steps import is_fed, marks_of, stepwise, waiting_ticks
 from connector.services.facts import HISTORY, Facts, cycle_end_moment
 from connector.store.tables import CheckIn, Person, Reading
 
@@ -120,6 +120,25 @@ def carried_over(facts: Facts, last: CheckIn | None, draft: CheckIn | None = Non
     return {name: value for name, value in carried.items() if value is not None}
 
 
+def carried_with_draft(session: Session, facts: Facts, person: Person | None) -> dict[str, Any]:
+    """``carried_over`` for an update that says only what is new: with the person's own open draft, its decision and comment too.
+
+    The decision of others is never carried over here. A draft that is older than the last update, or than what the source said since,
+    counts for less than these.
+    """
+    last = facts.check_ins[-1] if facts.check_ins else None
+    draft = open_draft(session, facts.row.id, person.id if person else None)
+    if draft is not None and last is not None and draft.id < last.id:
+        draft = None  # somebody filed since: what the draft says is older than that
+    carried = carried_over(facts, last, draft)
+    if draft is None:
+        return carried
+    if is_fed(facts) and facts.row.current is not None and facts.row.as_of is not None and facts.row.as_of > draft.created_at:
+        carried["value"] = facts.row.current  # the source has spoken since
+    more = {"decision": draft.decision, "comment": draft.comment}
+    return carried | {name: value for name, value in more.items() if value is not None}
+
+
 def _prefilled(runtime: Runtime, facts: Facts, last: CheckIn | None, draft: CheckIn | None, ticks: Ticks) -> dict[str, Any]:
     shown = carried_over(facts, last, draft)
     if stepwise(facts):
@@ -158,13 +177,18 @@ def open_draft(session: Session, key_result_id: str, person_id: int | None) -> C
     ).one_or_none()
 
 
-def base_of(session: Session, key_result_id: str, check_ins: Sequence[CheckIn]) -> Base | None:
-    """What a new check-in is measured against: the last one with a value; before any, the first reading."""
+def base_of(session: Session, key_result_id: str, check_ins: Sequence[CheckIn], before: datetime | None = None) -> Base | None:
+    """What a new check-in is measured against: the last one with a value; before any, the first reading.
+
+    ``before``: readings that were recorded then or later are none; for a check-in that is filed already.
+    """
     told = next((row for row in reversed(check_ins) if row.value is not None), None)
     if told is not None and told.value is not None:
         return Base(told.value, told.as_of)
-    first = select(func.min(Reading.id)).where(Reading.key_result_id == key_result_id, Reading.value.is_not(None)).scalar_subquery()
-    reading = session.scalars(select(Reading).where(Reading.id == first)).one_or_none()
+    first = select(func.min(Reading.id)).where(Reading.key_result_id == key_result_id, Reading.value.is_not(None))
+    if before is not None:
+        first = first.where(Reading.recorded_at < before)
+    reading = session.scalars(select(Reading).where(Reading.id == first.scalar_subquery())).one_or_none()
     return None if reading is None or reading.value is None else Base(reading.value, reading.as_of)
 
 

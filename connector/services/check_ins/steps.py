@@ -55,10 +55,11 @@ class Stepping:
 
 def stepwise(facts: Facts) -> bool:
     """Whether the value is counted from ticked steps: milestones that no mapping feeds."""
-    return facts.row.kind == Kind.MILESTONES and bool(facts.row.milestones) and not _fed(facts)
+    return facts.row.kind == Kind.MILESTONES and bool(facts.row.milestones) and not is_fed(facts)
 
 
-def _fed(facts: Facts) -> bool:
+def is_fed(facts: Facts) -> bool:
+    """Whether a mapping gives the value, so that nobody types it."""
     return any(link.rule.mode is Mode.VALUE for link in facts.links)
 
 
@@ -77,7 +78,7 @@ def read_steps(facts: Facts, data: Mapping[str, Any], waiting: Ticks, ticks: Tic
     if not stepwise(facts):
         if given is not None:
             raise InputError(
-                "its value comes from mapped items, so no step is ticked by hand" if _fed(facts) else "it has no steps: leave this out",
+                "its value comes from mapped items, so no step is ticked by hand" if is_fed(facts) else "it has no steps: leave this out",
                 where=FIELD,
             )
         return None

@@ -22,15 +22,14 @@ from connector.errors import Conflict, Forbidden, InputError, NotFound
 from connector.hosts.base import Comment
 from connector.runtime import Runtime
 from connector.services.check_ins import file_check_in, updatable, why_not
-from connector.services.check_ins.opening import carried_over, open_draft, over_text
+from connector.services.check_ins.opening import carried_with_draft, over_text
 from connector.services.check_ins.steps import NO_NUMBER, form_address, stepwise
 from connector.services.comment_commands import answers
-from connector.services.comment_commands.sites import connections_of_site, site_of
 from connector.services.facts import Facts, load_facts
 from connector.services.forge.issue_links import key_results_of_issue
 from connector.services.panels import describe_key_result
+from connector.services.sites import address_of, connections_of_site
 from connector.store.tables import CheckIn, CommentCommand, Connection, Person, PersonAccount
-from mappings.rules import Mode
 
 SOURCE = "comment"
 CLOCKS = timedelta(seconds=90)  # by how much the clocks of a host and ours may differ
@@ -175,7 +174,7 @@ def _prepared(
             mistakes.append(wrong)
         if "decision" in said:
             said["decision"] = said["decision"].value
-        fields = _carried(session, known, place.person) | said
+        fields = carried_with_draft(session, known, place.person) | said
         for fault in check_in_faults(fields, known.definition):
             mistakes.append(f"{fault.field}: {fault.message}")
         if stepwise(known) and command.value is not None:
@@ -196,22 +195,6 @@ def _wrong_unit(command: Command, definition: Definition) -> str:
     return f"value: {measured}, and something else stands behind the number; write the number alone, for example “/okr value 42”"
 
 
-def _carried(session: Session, facts: Facts, person: Person | None) -> dict[str, Any]:
-    """What a command leaves out: as the form shows it, and from the person's own open draft. The decision of others is never carried."""
-    last = facts.check_ins[-1] if facts.check_ins else None
-    draft = open_draft(session, facts.row.id, person.id if person else None)
-    if draft is not None and last is not None and draft.id < last.id:
-        draft = None  # somebody filed since: what the draft says is older than that
-    carried = carried_over(facts, last, draft)
-    if draft is None:
-        return carried
-    fed = any(link.rule.mode is Mode.VALUE for link in facts.links)
-    if fed and facts.row.current is not None and facts.row.as_of is not None and facts.row.as_of > draft.created_at:
-        carried["value"] = facts.row.current  # the source has spoken since
-    more = {"decision": draft.decision, "comment": draft.comment}
-    return carried | {name: value for name, value in more.items() if value is not None}
-
-
 # --- once, and in order ------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +204,7 @@ def _identity(session: Session, place: _Place, row: CommentCommand, key_result: 
     ``site:comment:key result:number:moment:digest``; two connections of one site tell of one comment. The number counts its changed
     wordings, so that an edit back to the first one is filed again; the moment (milliseconds) is when it was said.
     """
-    prefix = f"{site_of(place.connection)}:{row.comment_id}:{key_result}:"
+    prefix = f"{address_of(place.connection)}:{row.comment_id}:{key_result}:"
     before = session.scalars(
         select(CheckIn.source_id)
         .where(CheckIn.source == SOURCE, CheckIn.key_result_id == key_result, CheckIn.source_id.startswith(prefix, autoescape=True))

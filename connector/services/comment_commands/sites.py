@@ -6,27 +6,13 @@ heard of it. One that may not call is left out. Whoever answers knows of the key
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import SYSTEM
 from connector.services.forge.issue_links import key_results_of_issue
+from connector.services.sites import connections_of_site
 from connector.store.tables import CommentCommand, Connection
-
-
-def site_of(connection: Connection) -> str:
-    """The site of a connection, the same for all that stand for it."""
-    return connection.url.partition("://")[2].rstrip("/").casefold()
-
-
-def connections_of_site(session: Session, connection: Connection) -> Sequence[Connection]:
-    """The connections of one site, that one among them, the oldest first; retired ones are none."""
-    rows = session.scalars(
-        select(Connection).where(Connection.host == connection.host, Connection.retired_at.is_(None)).order_by(Connection.id)
-    ).all()
-    return [row for row in rows if row.id == connection.id or site_of(row) == site_of(connection)]
 
 
 def answering(session: Session, connection: Connection, ref: str, comment: str) -> int:

@@ -24,8 +24,9 @@ from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.comment_commands.carrying_out import Outcome, carry_out
 from connector.services.comment_commands.noting import note_comments
-from connector.services.comment_commands.sites import answering, connections_of_site
+from connector.services.comment_commands.sites import answering
 from connector.services.counters import count
+from connector.services.sites import connections_of_site
 from connector.store import work
 from connector.store.tables import CommentCommand, Connection
 

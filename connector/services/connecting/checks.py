@@ -79,6 +79,7 @@ def run_checks(runtime: Runtime, viewer: Viewer, name: str) -> dict[str, Any]:
         current.checks = found
         if tested is not None:
             current.account, current.bot_id = tested.account, tested.bot_id or current.bot_id
+            current.site = tested.site or current.site
             current.expires_at = tested.expires_at or current.expires_at
             current.quota = dict(tested.quota) if tested.quota else current.quota
             freed = current.parked_at is not None

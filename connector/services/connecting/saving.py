@@ -106,7 +106,7 @@ def save_renewal(runtime: Runtime, viewer: Viewer, draft: Draft, tested: Tested)
 
 def _remember(runtime: Runtime, row: Connection, tested: Tested) -> None:
     row.auth = runtime.vault.seal(dict(tested.auth))
-    row.bot_id, row.account = tested.bot_id, tested.account
+    row.bot_id, row.account, row.site = tested.bot_id, tested.account, tested.site
     row.expires_at = tested.expires_at
     row.quota = dict(tested.quota) if tested.quota else row.quota
     row.last_success_at = runtime.now()

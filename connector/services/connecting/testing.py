@@ -49,6 +49,7 @@ class Tested:
     expires_at: datetime | None = None
     skew: float | None = None
     quota: Mapping[str, Any] | None = None
+    site: str = ""
     auth: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -88,6 +89,7 @@ def as_tested(found: Description, host: Host, auth: Mapping[str, str]) -> Tested
         expires_at=found.expires_at,
         skew=skew_of(host),
         quota=host.quota(),
+        site=found.site,
         auth=dict(auth),
     )
 
@@ -144,6 +146,7 @@ def seal(runtime: Runtime, viewer: Viewer, draft: Draft, tested: Tested) -> str:
                 "expires_at": tested.expires_at.isoformat() if tested.expires_at else None,
                 "skew": tested.skew,
                 "quota": tested.quota,
+                "site": tested.site,
             },
         }
     )
@@ -173,6 +176,7 @@ def unseal(runtime: Runtime, viewer: Viewer, sealed: str) -> tuple[Draft, Tested
         expires_at=datetime.fromisoformat(ends) if ends else None,
         skew=told["skew"],
         quota=told["quota"],
+        site=told.get("site", ""),
         auth=draft.auth,
     )
 

@@ -17,7 +17,7 @@ from connector.services.declare.document import join
 from connector.services.declare.plan import RETIRE, Plan, Step
 from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredMapping
 from mappings.repository import load_resolved
-from mappings.rules import FIELD_MEASURES, Draft, field_names
+from mappings.rules import FIELD_MEASURES, Draft
 
 PATIENCE = 20.0  # seconds that one call may wait for request budget; a person is watching
 # Which part of a mapping a refusal is about, by the host's code; else the mapping as a whole.
@@ -43,6 +43,7 @@ class Identity:
 
     bot_id: str
     account: str
+    site: str = ""
 
 
 @dataclass
@@ -133,7 +134,7 @@ class _Inquiry:
             self._answers.warnings += [f"{declared.name}: {warning}" for warning in description.warnings]
         except HostError as error:
             self._warn(f"{declared.name}: could not list what is there to map: {error.message}")
-        self._answers.identities[declared.name] = Identity(bot_id, account)
+        self._answers.identities[declared.name] = Identity(bot_id, account, host.site)
 
     def _check_mapping(self, step: Step, stack: ExitStack) -> None:
         wanted: DeclaredMapping = step.wanted
@@ -142,10 +143,11 @@ class _Inquiry:
             return
         known: Resolution | None = None
         if step.row is not None and step.row.resolved:
-            before = load_resolved(step.row.resolved)
-            known = Resolution(before.refs, before.fields, before.containers, before.titles, before.missing)
+            known = stored_resolution(load_resolved(step.row.resolved))
         try:
-            found = self._host(draft.connection, stack).resolve(draft.selector, field_names(draft), known)
+            host, row = self._host(draft.connection, stack), self._plan.stored.connections.get(draft.connection)
+            # A person's account may stand in the same file, so an unknown one is only told.
+            found = resolve(self._runtime, row.id if row else None, host, draft, known, key_result=step.owner, lenient=True)
         except InputError as error:
             self._note(error.message, wanted.where)
         except (Refused, Gone) as error:
@@ -162,6 +164,8 @@ class _Inquiry:
             self._answers.resolutions[(step.owner, key)] = found
             if found.missing:
                 self._warn(f"{wanted.where}: no longer there: {', '.join(found.missing)}")
+            for wrong in found.wrong:
+                self._warn(f"{wanted.where}: {wrong}")
 
     def _place(self, wanted: DeclaredMapping, error: HostError) -> str:
         """The path of the refused part; a field that the measure does not name stands somewhere else in the mapping."""

@@ -126,13 +126,13 @@ class Writer:
         """Other credentials or another address: forget former trouble and list everything again."""
         changed = set(step.after or ())
         if step.row is None or step.revived or changed & {"url", "auth"}:
-            row.bot_id = row.account = ""
+            row.bot_id = row.account = row.site = ""
             row.failures, row.paused_until = 0, 0.0
             self._session.flush()
             connections.unpark(self._session, row.id, self._now, self._actor)
         identity = self._answers.identities.get(row.name)
         if identity is not None:
-            row.bot_id, row.account = identity.bot_id, identity.account
+            row.bot_id, row.account, row.site = identity.bot_id, identity.account, identity.site or row.site
         if step.row is not None:
             self._work.mappings.update(
                 self._session.scalars(select(Mapping.id).where(Mapping.connection_id == row.id, Mapping.retired_at.is_(None)))

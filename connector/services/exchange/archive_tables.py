@@ -31,7 +31,7 @@ PARTS: Mapping[str, Part] = {
     "people": _part("id email name active role"),
     "identities": _part("issuer subject person_id created_at"),
     "connections": _part(
-        "id name host url options bot_id account paused_at last_event_at last_success_at last_sync_at last_full_at webhook "
+        "id name host url options bot_id account site paused_at last_event_at last_success_at last_sync_at last_full_at webhook "
         "created_at retired_at",
         # Credentials and secrets; what is only true of credentials that are not there; leases and pauses of the moment.
         without=(

@@ -60,7 +60,7 @@ def look_for(runtime: Runtime, connection_id: int) -> Look:
         raise NotFound("there is no such connection")
     if connection.parked_at is not None or connection.paused_at is not None:
         raise Conflict(f"connection {connection.name} is parked or paused; mend it first")
-    host = runtime.connect(connection, patience=90.0)
+    host = runtime.connect(connection, patience=90.0, background=True)
     try:
         return look(runtime, connection_id, host)
     finally:

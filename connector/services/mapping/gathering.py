@@ -18,10 +18,11 @@ from connector.domain.model import Item
 from connector.errors import Gone, HostError, InputError, Refused
 from connector.hosts.base import Host, Page, QueryCheck, Resolution, Wanted
 from connector.runtime import Runtime
+from connector.services.mapping import resolving
 from connector.services.mapping.catalog import PATIENCE, check_query, identity
 from connector.services.remembered import shelf
 from connector.store.tables import Connection
-from mappings.rules import Draft, Empty, SelectorKind, belongs, dump_mapping, field_names, unknown_filter
+from mappings.rules import Draft, Empty, SelectorKind, belongs, dump_mapping, field_names, needs_clock, unknown_filter
 
 KEPT = 30.0  # seconds that items are kept, so that another measure or mode over them asks the host nothing
 MOST_KEPT = 3  # readings per process
@@ -99,17 +100,19 @@ class _Heap:
         return [above for parent in item.parents if parent in self.found for above in self.found[parent].parents]
 
 
-def gather(runtime: Runtime, connection: Connection, draft: Draft, *, most: int, reuse: bool = True) -> Iterator[Gathered]:
+def gather(
+    runtime: Runtime, connection: Connection, draft: Draft, *, most: int, reuse: bool = True, key_result: str = ""
+) -> Iterator[Gathered]:
     """Partial answers at most every ``PACE`` seconds, the first with the first page; the last one is complete.
 
-    ``most``: items that are read at most. ``reuse``: an answer of the last ``KEPT`` seconds will do. Raises ``InputError`` for what the
+    ``most``: items that are read at most. ``key_result``: whose cycle "this cycle" is. ``reuse``: an answer of the last ``KEPT`` seconds will do. Raises ``InputError`` for what the
     host refuses (``where`` is "select…" or "measure"), ``HostError``.
     """
     kept = shelf(runtime, "gathered", MOST_KEPT)
-    key = _key(connection, draft)
+    key = _key(connection, draft, key_result)
     found: Gathered | None = kept.get(key, runtime.epoch()) if reuse else None
     if found is None:
-        for found in _read(runtime, connection, draft, most):
+        for found in _read(runtime, connection, draft, most, key_result):
             if not found.complete:
                 yield found
         assert found is not None
@@ -117,19 +120,21 @@ def gather(runtime: Runtime, connection: Connection, draft: Draft, *, most: int,
     yield found
 
 
-def gathered_lately(runtime: Runtime, connection: Connection, draft: Draft) -> Gathered | None:
+def gathered_lately(runtime: Runtime, connection: Connection, draft: Draft, *, key_result: str = "") -> Gathered | None:
     """The complete answer of the last ``KEPT`` seconds, None without one. Calls no host."""
-    found: Gathered | None = shelf(runtime, "gathered", MOST_KEPT).get(_key(connection, draft), runtime.epoch())
+    found: Gathered | None = shelf(runtime, "gathered", MOST_KEPT).get(_key(connection, draft, key_result), runtime.epoch())
     return found
 
 
-def _key(connection: Connection, draft: Draft) -> object:
+def _key(connection: Connection, draft: Draft, key_result: str) -> object:
     written = dump_mapping(draft)
     own = draft.empty is Empty.OWN_STATUS
-    return identity(connection), repr(written["select"]), draft.selector.subtasks, frozenset(field_names(draft)), own
+    named = (repr(written["select"]), repr(written.get("done")), draft.selector.subtasks, frozenset(field_names(draft)), own)
+    dated = needs_clock(draft.selector.filter) or needs_clock(draft.done)
+    return identity(connection), named, key_result if dated else ""
 
 
-def _read(runtime: Runtime, connection: Connection, draft: Draft, most: int) -> Iterator[Gathered]:
+def _read(runtime: Runtime, connection: Connection, draft: Draft, most: int, key_result: str) -> Iterator[Gathered]:
     arrivals: queue.SimpleQueue[_Resolved | _Arrived | None] = queue.SimpleQueue()
     enough = Event()
     host = runtime.connect(connection, patience=PATIENCE)
@@ -141,7 +146,7 @@ def _read(runtime: Runtime, connection: Connection, draft: Draft, most: int) -> 
 
     def work() -> tuple[bool, tuple[Item, ...]]:
         with closing(host):
-            return _walk(runtime, connection, host, draft, most, put)
+            return _walk(runtime, connection, host, draft, most, put, key_result)
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="preview")
     try:
@@ -167,10 +172,10 @@ def _read(runtime: Runtime, connection: Connection, draft: Draft, most: int) -> 
 
 
 def _walk(
-    runtime: Runtime, connection: Connection, host: Host, draft: Draft, most: int, put: Callable[[_Resolved | _Arrived], None]
+    runtime: Runtime, connection: Connection, host: Host, draft: Draft, most: int, put: Callable[[_Resolved | _Arrived], None], key_result: str
 ) -> tuple[bool, tuple[Item, ...]]:
     """(read to the end, the epics themselves where they matter)."""
-    resolved = resolve(runtime, connection, host, draft)
+    resolved = resolve(runtime, connection, host, draft, key_result=key_result)
     put(resolved)
     wanted = [Wanted(_NEW, draft.selector, resolved.resolution, field_names(draft))]
     seen = 0
@@ -194,7 +199,9 @@ def _walk(
     return complete, epics
 
 
-def resolve(runtime: Runtime, connection: Connection, host: Host, draft: Draft, known: Resolution | None = None) -> _Resolved:
+def resolve(
+    runtime: Runtime, connection: Connection, host: Host, draft: Draft, known: Resolution | None = None, *, key_result: str = ""
+) -> _Resolved:
     """The mapping's names as ids, and what the host says about its query.
 
     Raises ``InputError`` for what the host refuses, ``HostError`` when it does not answer or does not accept the credentials.
@@ -205,7 +212,7 @@ def resolve(runtime: Runtime, connection: Connection, host: Host, draft: Draft, 
         if query.errors:
             raise InputError(f"Jira does not accept the JQL: {'; '.join(query.errors)}", where="select.jql")
     try:
-        return _Resolved(host.resolve(draft.selector, field_names(draft), known), query)
+        return _Resolved(resolving.resolve(runtime, connection.id, host, draft, known, key_result=key_result), query)
     except (Gone, Refused) as error:
         if isinstance(error, Refused) and (error.parks or error.code == "address_not_allowed"):
             raise

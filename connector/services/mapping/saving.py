@@ -25,6 +25,7 @@ from connector.services.declare.views import mapping_key, rule_of
 from connector.services.mapping.catalog import PATIENCE, usable_connection
 from connector.services.mapping.gathering import resolve
 from connector.services.mapping.records import Record, load_record
+from connector.services.sources import stored_resolution
 from connector.store.tables import Connection, KeyResult, MappingItem, Person
 from connector.store.tables import Mapping as MappingRow
 from connector.store.visibility import sees_key_result
@@ -207,8 +208,7 @@ def _check(runtime: Runtime, connection: Connection, data: Mapping[str, Any], kn
     draft = parse_mapping(data, where="mapping", host=connection.host)
     before: Resolution | None = None
     if known is not None and known.connection.id == connection.id and known.row.rule["select"] == rule_of(draft)["select"]:
-        stored = load_resolved(known.row.resolved)
-        before = Resolution(stored.refs, stored.fields, stored.containers, stored.titles, stored.missing)
+        before = stored_resolution(load_resolved(known.row.resolved))
     with closing(runtime.connect(connection, patience=PATIENCE)) as host:
         resolved = resolve(runtime, connection, host, draft, before)
     return _Checked(connection, draft, resolved.resolution)

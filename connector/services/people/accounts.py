@@ -79,17 +79,18 @@ def host_accounts(runtime: Runtime, viewer: Viewer, connection: str, text: str =
             .where(PersonAccount.connection_id == row.id, PersonAccount.account.in_(ids))
         ):
             holders[account] = email
-        addresses = [_folded(each.email) for each in page.people if each.email]
+        addresses = [folded_address(each.email) for each in page.people if each.email]
         known = set(session.scalars(select(Person.email).where(Person.email.in_(addresses))))
     found = []
     for each in page.people:
-        email = _folded(each.email or "")
+        email = folded_address(each.email or "")
         suggested = email if email in known and each.account not in holders else ""
         found.append(Account(each.account, each.name, email, each.active, holders.get(each.account, ""), suggested))
     return AccountPage(tuple(found), page.cursor)
 
 
-def _folded(email: str) -> str:
+def folded_address(email: str) -> str:
+    """An address in the form in which people's are stored, to compare it with theirs."""
     return email.lower() if email.isascii() else email  # other letters may fold to somebody else's address
 
 

@@ -73,33 +73,40 @@ def create(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any], *, set_ba
     With ``set_baseline``, a relative ``change`` without a start makes the yes/no key result "Set the baseline for …" instead (R008).
     Raises ``Faults``, ``BaselineMissing``, ``Conflict`` for a closed objective, ``Forbidden``.
     """
-    require(viewer, Act.WRITE)
     work = WorkToDo()
     with runtime.store.write() as session:
-        try:
-            whole = merged(NEW, given)
-        except BaselineMissing as missing:
-            if not set_baseline:
-                raise
-            kept = {name: value for name, value in given.items() if name in ("objective", "owner", "cadence", "weight")}
-            whole = {**NEW, **kept, "title": missing.title, "kind": Kind.YES_NO.value}
-        values = read(session, whole)
-        above = _objective(session, viewer, values.objective)
-        if given.get("id"):
-            ident = saving.given_id(session, KeyResult, given["id"], "title")
-        else:
-            ident = saving.new_id(session, KeyResult, values.title, "kr-", "result")
-        last = session.scalar(select(func.max(KeyResult.position)).where(KeyResult.objective_id == above.id))
-        row = KeyResult(id=ident, created_at=runtime.now(), position=0 if last is None else last + 1)
-        session.add(row)
-        _write(row, values)
-        session.flush()
-        record(session, viewer, runtime.now(), "create", ENTITY, ident, after=values.view())
-        saving.touch(session, work, [ident], [above])
-        remarks = _remarks(session, runtime, above.id)
+        saved = add(session, runtime, viewer, given, work, set_baseline=set_baseline)
         work.want(session, runtime.epoch())
     saving.announce(runtime, work)
-    return Saved(ident, values.view(), remarks=remarks)
+    return saved
+
+
+def add(
+    session: Session, runtime: Runtime, viewer: Viewer, given: Mapping[str, Any], work: WorkToDo, *, set_baseline: bool = False
+) -> Saved:
+    """``create`` within the caller's transaction: who calls it wants ``work`` and, after the commit, announces it."""
+    require(viewer, Act.WRITE)
+    try:
+        whole = merged(NEW, given)
+    except BaselineMissing as missing:
+        if not set_baseline:
+            raise
+        kept = {name: value for name, value in given.items() if name in ("objective", "owner", "cadence", "weight")}
+        whole = {**NEW, **kept, "title": missing.title, "kind": Kind.YES_NO.value}
+    values = read(session, whole)
+    above = _objective(session, viewer, values.objective)
+    if given.get("id"):
+        ident = saving.given_id(session, KeyResult, given["id"], "title")
+    else:
+        ident = saving.new_id(session, KeyResult, values.title, "kr-", "result")
+    last = session.scalar(select(func.max(KeyResult.position)).where(KeyResult.objective_id == above.id))
+    row = KeyResult(id=ident, created_at=runtime.now(), position=0 if last is None else last + 1)
+    session.add(row)
+    _write(row, values)
+    session.flush()
+    record(session, viewer, runtime.now(), "create", ENTITY, ident, after=values.view())
+    saving.touch(session, work, [ident], [above])
+    return Saved(ident, values.view(), remarks=_remarks(session, runtime, above.id))
 
 
 def update(

@@ -73,22 +73,28 @@ def create(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any]) -> Saved:
 
     Raises ``Faults`` with all errors at their fields, ``Forbidden``.
     """
-    require(viewer, Act.WRITE)
     work = WorkToDo()
     with runtime.store.write() as session:
-        values = read(session, viewer, given, None)
-        if given.get("id"):
-            ident = saving.given_id(session, Objective, given["id"], "title")
-        else:
-            ident = saving.new_id(session, Objective, values.title, "", "objective")
-        last = session.scalar(select(func.max(Objective.position)))
-        row = Objective(id=ident, created_at=runtime.now(), position=0 if last is None else last + 1)
-        session.add(row)
-        _write(session, row, values)
-        saving.touch(session, work, (), [row])
-        record(session, viewer, runtime.now(), "create", ENTITY, ident, after=values.view())
+        saved = add(session, runtime, viewer, given, work)
         work.want(session, runtime.epoch())
     saving.announce(runtime, work)
+    return saved
+
+
+def add(session: Session, runtime: Runtime, viewer: Viewer, given: Mapping[str, Any], work: WorkToDo) -> Saved:
+    """``create`` within the caller's transaction: who calls it wants ``work`` and, after the commit, announces it."""
+    require(viewer, Act.WRITE)
+    values = read(session, viewer, given, None)
+    if given.get("id"):
+        ident = saving.given_id(session, Objective, given["id"], "title")
+    else:
+        ident = saving.new_id(session, Objective, values.title, "", "objective")
+    last = session.scalar(select(func.max(Objective.position)))
+    row = Objective(id=ident, created_at=runtime.now(), position=0 if last is None else last + 1)
+    session.add(row)
+    _write(session, row, values)
+    saving.touch(session, work, (), [row])
+    record(session, viewer, runtime.now(), "create", ENTITY, ident, after=values.view())
     return Saved(ident, values.view(), remarks=_remarks(values))
 
 

@@ -19,6 +19,7 @@ class Connection(Base):
     asked us to wait. ``parked_at``: 401 or 403; no call is made until an admin mends it. ``paused_at``: a person wants no calls.
     ``quota``: what the host last said of its limits · ``expires_at``: when the credentials end · ``checks``: what the last test found,
     and when · ``webhook``: what is known of the subscription at the host · ``look``: the last look for what could be mapped.
+    ``site``: what identifies the workspace where the address does not, "" until the host told it.
     ``installation_id``: the Forge app that works for this site · ``login_lease_until``: one process at a time renews an OAuth login.
     """
 
@@ -35,6 +36,7 @@ class Connection(Base):
     options: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     bot_id: Mapped[str] = mapped_column(default="", server_default="")
     account: Mapped[str] = mapped_column(default="", server_default="")
+    site: Mapped[str] = mapped_column(default="", server_default="")
     parked_at: Mapped[datetime | None] = mapped_column(Moment)
     parked_reason: Mapped[str | None]
     paused_until: Mapped[float] = mapped_column(default=0.0, server_default="0")

@@ -165,7 +165,7 @@ def test_a_missing_capability_is_named_with_the_mend(
 def test_used_up_blocks_are_not_called_a_missing_capability(box: NotionSandbox, host: NotionHost, deals: dict[str, str]) -> None:
     box.block_limit = True
     with pytest.raises(Refused) as caught:
-        host._client.prepend(deals["Acme deal"], {"type": "paragraph", "paragraph": {"rich_text": []}})
+        host._client.append(deals["Acme deal"], [{"type": "paragraph", "paragraph": {"rich_text": []}}], {"type": "end"})
     assert "capability" not in str(caught.value)
     box.log.clear()  # a paragraph is no part of what we send, so not for the check of our own requests
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from connector.domain.model import State
 from connector.domain.panel import KeyResultPanel, Panel
-from connector.hosts.notion.panel import bar, callout, digest, text_of, values
+from connector.hosts.notion.panel import bar, callout, values
+from connector.hosts.notion.rich_text import digest, text_of
 from tests.hosts.notion import samples
 from tests.hosts.notion.conftest import check
 

@@ -8,7 +8,7 @@ import pytest
 from connector.domain.panel import Panel
 from connector.errors import Busy, Gone, HostError, Offline, Refused, Uncertain
 from connector.hosts.notion.host import NotionHost
-from connector.hosts.notion.panel import text_of
+from connector.hosts.notion.rich_text import text_of
 from connector.hosts.notion.sandbox import NotionSandbox
 from tests.hosts.notion import samples
 
@@ -259,7 +259,7 @@ def test_an_admin_can_choose_properties_only(box: NotionSandbox, make_host: Call
 
 
 def test_a_value_that_did_not_arrive_is_a_warning(box: NotionSandbox, host: NotionHost, row: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.hosts.notion.sandbox_api._accepted", lambda properties, sent: {})
+    monkeypatch.setattr("connector.hosts.notion.sandbox_pages.accepted_values", lambda properties, sent: {})
     assert '"OKR current" was not taken over by Notion' in host.write_panel(row, ALICE, {})["warnings"]
 
 

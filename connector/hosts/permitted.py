@@ -1,6 +1,7 @@
-"""The access token of a person's permission while it is used: renewed shortly before its end, or once after a refusal.
+"""The access token of a permission while it is used: renewed shortly before its end, or once after a refusal.
 
-It stores nothing and calls nobody: ``ConnectionSettings.renew`` does both. One per client, not shared between threads.
+It stores nothing and calls nobody: ``ConnectionSettings.renew`` does both. One per client, not shared between threads. It must not
+know any host: ``expires_at`` of a login is the end of its token, where the host tells one.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
+from datetime import UTC, datetime
 
 from connector.hosts.base import ConnectionSettings
-from connector.hosts.jira.fields import read_moment
 
 EARLY = 300.0  # seconds before its end at which a token is renewed; it counts on while that does not succeed
 AGAIN = 30.0  # seconds until a renewal that brought nothing is tried again
@@ -49,7 +50,16 @@ class PermittedToken:
         return other
 
 
+def read_end(login: Mapping[str, object]) -> datetime | None:
+    """When the access token of a login ends, None when that is not told."""
+    try:
+        moment = datetime.fromisoformat(str(login.get("expires_at") or ""))
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
 def _end_of(login: Mapping[str, str]) -> float:
     """When the token ends, in epoch seconds; without a word of it not before it is refused."""
-    ends = read_moment(login.get("expires_at"))
+    ends = read_end(login)
     return ends.timestamp() if ends else float("inf")

@@ -1,0 +1,121 @@
+"""What a row of a host's OKR database still needs before it becomes an objective or a key result, in words for the person there. Pure.
+
+Column names are those that people see: they may have renamed them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connector.domain.model import FieldValue, Kind, Unknown
+from connector.domain.okr_columns import FROM, KIND, TITLE, TO, UNIT
+
+_NUMBER = re.compile(r"[+\-−]?\d+(?:[.,]\d+)?")
+_YES_NO = frozenset({"yes/no", "yes no", "yes_no", "done", "done/not done", "ja/nein", "oui/non", "sí/no", "si/no", "sim/não"})
+_KINDS = {"metric": Kind.METRIC, "at_least": Kind.AT_LEAST, "at_most": Kind.AT_MOST, "yes_no": Kind.YES_NO}
+_MOST_DECIMALS = 3
+
+
+@dataclass
+class Reading:
+    """What was made of a row. ``given``: in the words of the plan services · ``needs``: what is not there · ``wrong``: whole sentences."""
+
+    given: dict[str, object] = field(default_factory=dict)
+    needs: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """All of it, each a phrase of its own; empty when the row is complete."""
+        return (*(f"needs {each}" for each in self.needs), *self.wrong)
+
+
+def draft_note(what: str, missing: Sequence[str]) -> str:
+    """The sentence that stands in a draft's row; ``what``: "a key result"."""
+    return f"Not {what} yet: {'; '.join(missing)}" if missing else ""
+
+
+def text_of(value: FieldValue) -> str:
+    """A text without blanks around it, "" for anything else."""
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def refs_of(value: FieldValue) -> tuple[str, ...]:
+    """The refs or accounts of a value, each once."""
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else ()
+
+
+def unreadable(value: FieldValue, name: str) -> str:
+    """The sentence about a value that the host could not tell, "" for others."""
+    return f"“{name}” cannot be read there ({value.reason})" if isinstance(value, Unknown) else ""
+
+
+def number_of(value: FieldValue, name: str) -> float | None:
+    """A number, None for none. Raises ``ValueError`` with the sentence."""
+    if sentence := unreadable(value, name):
+        raise ValueError(sentence)
+    if value is None or value in ("", ()):
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise ValueError(f"“{name}” must be a finite number")
+        return float(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value.strip().replace(",", ".").replace("−", "-"))
+    raise ValueError(f"“{name}” holds {str(value)[:40]!r} where a number belongs; write it without its unit, such as 42 or 4.1")
+
+
+def read_title(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> str:
+    """The title, noted as given or needed."""
+    value = values.get(TITLE)
+    if sentence := unreadable(value, names.get(TITLE, "title")):
+        reading.wrong.append(sentence)
+        return ""
+    title = text_of(value)
+    if title:
+        reading.given["title"] = title
+    else:
+        reading.needs.append("a title")
+    return title
+
+
+def read_numbers(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:
+    """Kind, From, To and unit of a key result. What is yes or no needs no numbers, a bound no start."""
+    unit = text_of(values.get(UNIT))
+    kind = _KINDS.get(text_of(values.get(KIND)).casefold().replace(" ", "_").replace("/", "_"))
+    if kind is None:
+        kind = Kind.YES_NO if unit.casefold() in _YES_NO else Kind.METRIC
+    reading.given["kind"] = kind.value
+    if kind is Kind.YES_NO:
+        return
+    if unit:
+        reading.given["unit"] = unit
+    found: dict[str, float] = {}
+    for each, key in ((FROM, "start"), (TO, "target")):
+        if each == FROM and kind is not Kind.METRIC:
+            continue
+        name = names.get(each, each.capitalize())
+        try:
+            number = number_of(values.get(each), name)
+        except ValueError as error:
+            reading.wrong.append(str(error))
+            continue
+        if number is None:
+            reading.needs.append(f"“{name}”")
+        else:
+            found[key] = number
+    if len(found) == 2 and found["start"] == found["target"]:
+        reading.wrong.append(f"“{names.get(FROM, 'From')}” and “{names.get(TO, 'To')}” are equal, so there is no way to go; change one")
+    reading.given |= found
+    if found:
+        reading.given["decimals"] = max(_decimals(number) for number in found.values())
+
+
+def _decimals(number: float) -> int:
+    shown = f"{number:.{_MOST_DECIMALS}f}".rstrip("0")
+    return len(shown.partition(".")[2])
