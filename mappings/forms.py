@@ -1,18 +1,18 @@
 """The mapping form as plain values, into a mapping as ``parse_mapping`` reads it, and back. Pure: asks no host and stores nothing.
 
-Fields that may stand several times: ``epic``, ``filter_name``, ``filter_value`` (which go together by place). What the form has no
-field for (other names of "won't do", credits, values that mean done) is kept from the mapping that is edited.
+Fields that may stand several times: ``epic``, and ``filter_name``, ``filter_test``, ``filter_value`` (which go together by place).
+What the form has no field for (other names of "won't do", credits, values that mean done) is kept from the mapping that is edited.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from connector.domain.model import Definition
 from connector.errors import Faults, InputError
+from mappings.filter_form import fill_filter, read_filter
 from mappings.terms import FIELD_MEASURES, POINTS, MeasureKind, Of
 
 JIRA_KINDS = (("epics", "Epics"), ("project", "Project"), ("jql", "JQL"), ("issues", "Single issues"))
@@ -50,9 +50,7 @@ _RARE = {
 
 _KEPT_OPTIONS = ("wont_do_names", "credit", "done")
 _WHOLE_KEY = re.compile(r"(?:https?://\S+/browse/)?[A-Za-z][A-Za-z0-9_]*-[1-9][0-9]*\S*")
-_THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")  # 1,200 is one thousand two hundred here and one and a bit there
 _APART = re.compile(r"[\s,;]+")
-_YES = {"yes": True, "no": False, "true": True, "false": False}
 
 
 class Fields(Protocol):
@@ -179,35 +177,8 @@ def _database(form: Fields, types: Mapping[str, str]) -> dict[str, Any]:
     select: dict[str, Any] = {"database": database}
     if source:
         select["data_source"] = source
-    wished: dict[str, list[str | float | bool]] = {}
-    for name, value in zip(form.many("filter_name"), [*form.many("filter_value"), *[""] * 100], strict=False):
-        if not name.strip():
-            continue
-        if not value.strip():
-            raise InputError(f"enter the value that {name} must have, or take the condition away", where="filter")
-        wished.setdefault(name.strip(), []).append(_wish(name, value.strip(), types.get(name.strip(), "")))
-    if wished:
-        select["filter"] = {name: values[0] if len(values) == 1 else values for name, values in wished.items()}
-    return select
-
-
-def _wish(name: str, value: str, kind: str) -> str | float | bool:
-    if kind == "checkbox":
-        if value.casefold() not in _YES:
-            raise InputError(f"{name} is a checkbox: choose yes or no", where="filter")
-        return _YES[value.casefold()]
-    if kind == "number":
-        plain = "".join(value.split())
-        if _THOUSANDS.fullmatch(plain):
-            raise InputError(f"{value} can be read in two ways: enter {name} without marks between thousands", where="filter")
-        try:
-            number = float(plain.replace(",", "."))
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise InputError(f"{name} is a number: enter one, such as 5", where="filter")
-        return number
-    return value
+    wished = read_filter(form.many("filter_name"), form.many("filter_test"), form.many("filter_value"), types)
+    return {**select, "filter": wished} if wished else select
 
 
 def _measure(form: Fields) -> str | dict[str, str]:
@@ -256,11 +227,7 @@ def fill_form(written: Mapping[str, Any]) -> dict[str, str | list[str]]:
         values[kind] = "\n".join(select[kind])
     elif kind == "database":
         values["source"] = "/".join(part for part in (select["database"], select.get("data_source", "")) if part)
-        pairs = [
-            (name, each) for name, wished in select.get("filter", {}).items() for each in (wished if isinstance(wished, list) else [wished])
-        ]
-        values["filter_name"] = [name for name, _ in pairs]
-        values["filter_value"] = [_text(value) for _, value in pairs]
+        values.update(fill_filter(select.get("filter", {})))
     else:
         values[kind] = select[kind]
     return values
@@ -270,12 +237,6 @@ def _decides(written: Mapping[str, Any]) -> str:
     if written.get("done"):
         return "kept"
     return next((f"{how}:{written[how]}" for how in ("status", "checkbox") if written.get(how)), "")
-
-
-def _text(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 # --- where a message belongs ---------------------------------------------------------------------------------------------------

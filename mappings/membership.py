@@ -5,7 +5,7 @@ Nothing here counts or adds; that is ``mappings.measures``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
 from mappings.conditions import GROUP_MARK, day_of, holds, is_day

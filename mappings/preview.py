@@ -46,7 +46,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to look at before saving. ``code`` is stable: empty, unknown, overlap, unit, double, numbers, status, reach, filter, computed."""
+    """Something to look at before saving. ``code`` is stable.
+
+    It is one of: empty, unknown, overlap, unit, double, numbers, status, reach, filter, computed.
+    """
 
     code: str
     text: str

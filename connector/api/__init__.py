@@ -6,7 +6,7 @@ Expects the runtime in ``app.extensions["runtime"]``. Decides nothing by itself:
 from __future__ import annotations
 
 from connector.api.handlers import TABLE as READING
-from connector.api.routes import audit, connections, exchange, forge, mapping_drift, mappings, people, plan
+from connector.api.routes import audit, connections, exchange, forge, mapping_drift, mappings, okr_databases, people, plan
 from connector.api.routing import make_blueprint
 
 TABLE = (
@@ -15,6 +15,7 @@ TABLE = (
     *mappings.TABLE,
     *mapping_drift.TABLE,
     *connections.TABLE,
+    *okr_databases.TABLE,
     *forge.TABLE,
     *people.TABLE,
     *exchange.TABLE,

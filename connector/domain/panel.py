@@ -59,6 +59,7 @@ class KeyResultPanel:
     source_text: str  # 'Alice, 17 Nov · value from Notion "Deals", 7 rows, as of 18 Nov 14:12'
     mend: str  # what an admin must do when the source is broken, "" otherwise
     label: str = ""  # "output" when it says how much is done instead of what changes
+    blocker_note: str = ""  # "seen in HARB-151, Blocked, last touched 12 Nov" without a blocker; "since 12 Nov" beside one
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def key_result_panel(
     owner: str = "",
     source: SourceFacts | None = None,
     mend: str = "",
+    blocker_note: str = "",
 ) -> KeyResultPanel:
     """What a panel says about one key result.
 
@@ -169,6 +171,7 @@ def key_result_panel(
         source_text=wording.source_text(facts, zone),
         mend=mend,
         label=OUTPUT if OUTPUT in triage.flags else "",
+        blocker_note=blocker_note,
     )
 
 

@@ -39,7 +39,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The outcome for a field. ``conflict``: both sides were changed; ``lost`` is then the value that gives way, to be kept in the trail."""
+    """The outcome for a field. ``conflict``: both sides were changed; ``lost`` is then the value that gives way, kept in the trail."""
 
     way: Way
     conflict: bool = False
@@ -68,7 +68,7 @@ def merge(theirs: Any, ours: Any, *, seen: Any = MISSING, told: Any = MISSING, r
 def is_later(row_at: datetime | None, ours_at: datetime | None, *, exact: bool) -> bool:
     """Whether the row's edit is the later one; on a tie it is, being the one just heard of.
 
-    ``exact``: the host told the moment itself. Otherwise it may have been rounded down to the minute, and within one minute counts as a tie.
+    ``exact``: the host told the moment itself. Otherwise it may be rounded down to the minute, and within one minute counts as a tie.
     """
     if ours_at is None:
         return True

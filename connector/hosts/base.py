@@ -57,6 +57,7 @@ class FieldInfo:
     type: str  # the host's own type name, e.g. "number", "com.pyxis...:jsw-story-points", "status"
     role: str = ""  # "points" | "status" | "checkbox" | "number" | "title" | "own" (we write it) | ""
     options: tuple[str, ...] = ()  # what a select or status can be; () where the host told none
+    groups: tuple[str, ...] = ()  # the groups of a status, in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +363,8 @@ class Dialect(Protocol):
     handled: frozenset[str]  # event names that give events
     ignored: frozenset[str]  # event names left alone on purpose
     commands: bool  # whether comments there are read for commands
+    quotes: bool  # whether events of comments say what these say; if not, comments are read only at places that we know
+    place: str  # what people call where a comment stands: "issue", "page"
     kept_headers: frozenset[str]  # the headers worth storing with a delivery; never a signature
 
     def handshake(self, headers: Mapping[str, str], body: bytes) -> str | None:

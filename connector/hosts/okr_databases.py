@@ -45,7 +45,7 @@ class FoundDatabase:
 class Row:
     """One row. ``values``: by our field, for the columns that were asked for. ``edited_at`` may be rounded down to the minute.
 
-    ``edited_by``, ``created_by``: account ids, also of bots.
+    ``edited_by``, ``created_by``: account ids, also of bots. ``left_out``: after a write, our field → why it is not, or not wholly, there.
     """
 
     ref: str
@@ -56,6 +56,7 @@ class Row:
     edited_by: str = ""
     created_at: datetime | None = None
     created_by: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,14 @@ class OkrDatabases(Protocol):
         """A page of rows (100), the oldest first; ``since``: only rows edited then or later. Goes beyond the host's cap by itself."""
         ...
 
-    def read_rows(self, refs: Sequence[str], columns: Mapping[str, FoundColumn]) -> ReadRows:
-        """Read rows strongly, one request each."""
+    def read_rows(
+        self, refs: Sequence[str], columns: Mapping[str, FoundColumn], *, source: str = "", since: datetime | None = None
+    ) -> ReadRows:
+        """Read rows strongly, one request each.
+
+        Several rows of one ``source``, all edited at ``since`` or later, may be read by fewer requests where the host can tell what was
+        edited since; a row that this does not show is read strongly.
+        """
         ...
 
     def create_row(self, source: str, columns: Mapping[str, FoundColumn], values: Mapping[str, FieldValue]) -> Row:

@@ -27,6 +27,7 @@ class Presses:
         self.paused = ""
         self._notion = notion
         self._told = told
+        self._sending: threading.Thread | None = None
         self._automation = str(uuid.uuid5(uuid.NAMESPACE_URL, f"automation {BUTTON}"))
 
     def press(self, page: str, account: str) -> None:
@@ -35,7 +36,13 @@ class Presses:
             return
         with self._notion.world.lock:
             payload = self._payload(page, account)
-        threading.Thread(target=self._send, args=(payload,), name="notion-button", daemon=True).start()
+        self._sending = threading.Thread(target=self._send, args=(payload,), name="notion-button", daemon=True)
+        self._sending.start()
+
+    def wait(self) -> None:
+        """Wait until the latest press was sent."""
+        if self._sending is not None:
+            self._sending.join()
 
     def resume(self) -> None:
         """Switch the automation on again, by hand as at Notion."""

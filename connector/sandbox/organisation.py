@@ -19,6 +19,8 @@ from sqlalchemy import func, select, update
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from connector.domain.okr_columns import DatabaseKind
+from connector.domain.rights import SYSTEM
 from connector.errors import HostError, InputError
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.notion.sandbox import TOKEN as NOTION_TOKEN
@@ -26,13 +28,16 @@ from connector.hosts.notion.sandbox import NotionSandbox
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
 from connector.sandbox import content, worlds
+from connector.sandbox.buttons import BUTTON
 from connector.sandbox.history import WEEKS, write_history
-from connector.sandbox.state import JIRA, NOTION, own_address, state_file, webhook_secret, write_state
+from connector.sandbox.state import JIRA, NOTION, own_address, pages_at, state_file, webhook_secret, write_state
 from connector.services.declare.apply import apply_text
 from connector.services.drain import settle
 from connector.services.listing import list_dirty
+from connector.services.okr_databases import setting_up
+from connector.services.okr_databases.working import work_on_rows
 from connector.settings import Settings
-from connector.store.tables import Connection, Item, Objective, Person
+from connector.store.tables import Connection, Item, Objective, OkrDatabase, Person
 
 log = structlog.get_logger(__name__)
 
@@ -89,12 +94,14 @@ def _fill(runtime: Runtime, settings: Settings) -> None:
     jira = JiraSandbox(worlds.jira_world(today, start))
     data, ids = worlds.notion_world(today, start)
     notion = NotionSandbox.from_json(data)
+    notion.pages_at = pages_at(settings)
     with _served({JIRA: jira, NOTION: notion}) as address:
         # The web process is not up yet, so the stand-ins answer at an address of their own while everything is read once.
         _apply(runtime, document(settings, address, ids, start))
         _list_all(runtime)
         write_history(runtime)
         settle(runtime)
+        _keep_in_notion(runtime, notion, ids)
         _follow_address(runtime, own_address(settings), address)
     write_state(state_file(settings, JIRA), jira.to_json())
     write_state(state_file(settings, NOTION), notion.to_json())
@@ -144,6 +151,19 @@ def _list_all(runtime: Runtime) -> None:
             log.warning("sandbox_not_read", connection=connection.name, error=error.message)
         finally:
             host.close()
+
+
+def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]) -> None:
+    """The OKR databases in the workspace with their rows, as an admin sets them up; and what can only be made by hand there."""
+    setting_up.set_up(runtime, SYSTEM, NOTION, ids["okrs"], options={"table": True})
+    with runtime.store.read() as session:
+        connection = session.scalars(select(Connection).where(Connection.name == NOTION)).one()
+        results = session.scalars(
+            select(OkrDatabase.source).where(OkrDatabase.connection_id == connection.id, OkrDatabase.kind == DatabaseKind.KEY_RESULTS)
+        ).one()
+    while work_on_rows(runtime, connection):
+        pass
+    notion.world.add_property(results, BUTTON, "button")
 
 
 def _follow_address(runtime: Runtime, address: str, before: str | None = None) -> None:

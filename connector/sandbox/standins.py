@@ -10,7 +10,7 @@ from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.jira.sandbox_world import Change
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.sandbox.buttons import Presses
-from connector.sandbox.state import JIRA, NOTION, Saver, own_address, read_state, state_file, webhook_secret
+from connector.sandbox.state import JIRA, NOTION, Saver, own_address, pages_at, read_state, state_file, webhook_secret
 from connector.settings import Settings
 
 
@@ -23,6 +23,7 @@ class Standins:
         self.jira = JiraSandbox(_load(settings, JIRA))
         self.jira.webhook_url, self.jira.webhook_secret = f"{door}/{JIRA}", webhook_secret(settings, JIRA)
         self.notion = NotionSandbox(_load(settings, NOTION), webhook_url=f"{door}/{NOTION}", secret=webhook_secret(settings, NOTION))
+        self.notion.pages_at = pages_at(settings)
         self._savers = {
             JIRA: Saver(state_file(settings, JIRA), self.jira.to_json),
             NOTION: Saver(state_file(settings, NOTION), self.notion.to_json),

@@ -55,6 +55,11 @@ def own_address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
+def pages_at(settings: Settings) -> str:
+    """Where the Notion stand-in's pages are opened by people; the page's id follows."""
+    return f"{own_address(settings)}/sandbox/workspace/pages/"
+
+
 def app_settings(settings: Settings) -> dict[str, str]:
     """The variables with which the connector believes the sandbox's Forge calls; empty when it has an app of its own."""
     if settings.forge_app_id and settings.forge_app_id != APP_ID:

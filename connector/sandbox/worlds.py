@@ -177,7 +177,7 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
         "cohorts": _cohorts(world, start),
         "interviews": _interviews(world, start, chance),
         **_objective_pages(world),
-        "okrs": _page(world, "OKRs", "Everything about our goals is kept here. The databases below are kept in step with the OKR connector."),
+        "okrs": _page(world, "OKRs", "All about our goals. The databases below are kept in step with the OKR connector."),
         "leads": _page(world, "Where we stand", "For the people who lead: read it before the review on Thursday."),
     }
     (alice, *others) = [(full, f"{name}@{content.DOMAIN}") for name, full in content.PEOPLE]

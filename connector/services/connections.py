@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from connector.errors import BACKGROUND_BUDGET, OWN_BUDGET, SITE_WIDE, Busy, Gone, HostError, Offline, Refused
+from connector.errors import BACKGROUND_BUDGET, OWN_BUDGET, SITE_WIDE, Blocked, Busy, Gone, HostError, Offline, Refused
+from connector.hosts.base import Host
 from connector.runtime import Runtime
 from connector.services import heartbeat
 from connector.services.counters import count
@@ -167,3 +168,17 @@ def _judge_anew(session: Session, connection_id: int, at: datetime) -> None:
 def is_item_trouble(error: HostError) -> bool:
     """True when the error concerns one thing (gone, bad request), not the connection as a whole."""
     return isinstance(error, Gone) or (isinstance(error, Refused) and not error.parks)
+
+
+def credentials_work(host: Host, error: Refused) -> bool:
+    """Whether a refusal concerns one place only: a 401 or 403 there need not be the whole connection's, so the host is asked who we are.
+
+    A host that has blocked us is not asked.
+    """
+    if isinstance(error, Blocked):
+        return False
+    try:
+        host.identify()
+    except Refused:
+        return False
+    return True

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from connector.hosts.base import Dialect, Event, Ignored, NotThisHost
 from connector.runtime import Runtime
-from connector.services.comment_commands import note_comments, why_left_alone
+from connector.services.comment_commands import note_comments, why_left_alone, worth_reading
 from connector.services.counters import count
 from connector.services.mirror import mark_dirty
 from connector.services.okr_databases.noting import note_changes
@@ -79,6 +79,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             _note_change(session, connection.id, now)
         if scopes:
             _list_again(session, connection.id, scopes, now)
+        comments = worth_reading(session, connection.id, dialect, comments)
         note_comments(session, connection.id, comments, now, moment)
     return Handled(len(rows), len(refs), len(comments))
 

@@ -49,7 +49,7 @@ def parts() -> str:
     if form["parts_of"] != form["connection"]:  # what was picked belongs to another connection
         for name in ("q", "source", "project", "within", "within_of", "field", "points", "checkbox", "decides"):
             form.values.pop(name, None)
-        for name in ("epic", "known", "filter_name", "filter_value"):
+        for name in ("epic", "known", "filter_name", "filter_test", "filter_value"):
             form.lists.pop(name, None)
     return render_template("mappings/_parts.html", form=form, parts=build_parts(runtime(), connection, host, form, ask=True))
 

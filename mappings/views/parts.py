@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.errors import HostError, InputError
-from connector.hosts.base import Choice, Container, Description
+from connector.hosts.base import Choice, Container, Description, FieldInfo
 from connector.runtime import Runtime
 from connector.services.mapping import catalog
 from connector.services.mapping.candidates import mapped_keys
 from connector.store.tables import Connection
 from connector.web.forms import Form
+from mappings.filter_form import AS_WRITTEN, asked_of, control_of, usual_test
 from mappings.forms import kinds_of, measures_of
 
 PICKED = {"epics": ("epic",), "database": ("database", "data_source")}  # kinds of choices that the two searches show
@@ -35,11 +36,14 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the property filter; ``options`` are the values that the property can have, () for any text."""
+    """One row of the property filter; ``options`` are the values to choose from, ``control`` says how a value is entered."""
 
     name: str
     value: str
     options: tuple[str, ...] = ()
+    test: str = ""
+    tests: tuple[tuple[str, str], ...] = ()
+    control: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +179,23 @@ def _unmapped_first(runtime: Runtime, connection: Connection | None, lines: tupl
 
 def _conditions(form: Form, container: Container | None) -> tuple[Condition, ...]:
     fields = {each.name: each for each in container.fields} if container else {}
+    tests, values = form.many("filter_test"), form.many("filter_value")
     rows = [
-        Condition(name, value, _options(fields.get(name)))
-        for name, value in zip(form.many("filter_name"), [*form.many("filter_value"), *[""] * 100], strict=False)
+        _condition(name, fields.get(name), tests[at] if at < len(tests) else "", values[at] if at < len(values) else "")
+        for at, name in enumerate(form.many("filter_name"))
         if name
     ]
     return (*rows, Condition("", ""))
 
 
-def _options(info: object) -> tuple[str, ...]:
-    kind, options = getattr(info, "type", ""), getattr(info, "options", ())
-    return ("yes", "no") if kind == "checkbox" else tuple(options)
+def _condition(name: str, info: FieldInfo | None, test: str, value: str) -> Condition:
+    kind = info.type if info is not None else ""
+    known = asked_of(kind, test if info is None or test == AS_WRITTEN else "")
+    chosen = test if test in dict(known) else usual_test(kind)
+    control = control_of(kind, chosen)
+    options: tuple[str, ...] = ()
+    if info is not None and control == "options":
+        options = ("yes", "no") if kind == "checkbox" else info.options
+    elif info is not None and control == "groups":
+        options = info.groups
+    return Condition(name, "" if control == "none" else value, options, chosen, known, control)

@@ -123,7 +123,7 @@ def test_a_bad_jira_mapping_is_refused_with_its_place(change: dict[Any, Any], wh
         ({"select": {"rows": [ROW], "filter": {"Stage": "Won"}}}, "m.select.filter", "belongs to database"),
         ({"select": {"database": DATABASE, "filter": {"Stage": None}}}, "m.select.filter.Stage", "no value"),
         ({"select": {"database": DATABASE, "filter": {"Stage": []}}}, "m.select.filter.Stage", "empty"),
-        ({"select": {"database": DATABASE, "filter": {"Stage": {"is": "Won"}}}}, "m.select.filter.Stage", "a mapping"),
+        ({"select": {"database": DATABASE, "filter": {"Stage": {"is": "Won"}}}}, "m.select.filter.Stage", "unknown test"),
         ({"select": {"database": DATABASE, "filter": {"Seats": float("inf")}}}, "m.select.filter.Seats", "finite"),
         ({"select": {"database": DATABASE, "filter": {True: "x"}}}, "m.select.filter", "quotes"),
         ({"select": {"database": DATABASE, "data_source": 7}}, "m.select.data_source", "must be text"),

@@ -105,15 +105,16 @@ class PageBlocks:
             return tuple(known_id(each["id"]) or str(each["id"]) for each in made)
         return ()  # pragma: no cover  # the second attempt returns or raises
 
+    def children(self, parent: str = "") -> list[dict[str, Any]]:
+        """The living blocks among the first 100 of the page, or of a block, in their order."""
+        found = self._client.children(parent or self._page).get("results") or ()
+        return [block for block in found if isinstance(block, dict) and not is_gone(block)]
+
     def ours(self, parent: str = "") -> list[dict[str, Any]]:
-        """Our own living blocks among the first 100 of the page, or of a block, in their order."""
+        """Those of ``children`` that we made."""
         bot = self._bot()
-        found = []
-        for block in self._client.children(parent or self._page).get("results") or ():
-            author = block.get("created_by") if isinstance(block, dict) else None
-            if isinstance(author, dict) and not is_gone(block) and known_id(author.get("id")) == bot:
-                found.append(block)
-        return found
+        authors = [(block, block.get("created_by")) for block in self.children(parent)]
+        return [block for block, author in authors if isinstance(author, dict) and known_id(author.get("id")) == bot]
 
 
 START: Mapping[str, Any] = {"type": "start"}

@@ -172,6 +172,39 @@ class NotionClient:
         """A data source with its schema."""
         return self.call("GET", f"data_sources/{ident}")
 
+    # Reference: https://developers.notion.com/reference/create-a-database
+    def create_database(self, page: str, title: Sequence[Mapping[str, Any]], properties: Mapping[str, Any]) -> dict[str, Any]:
+        """A database on a page, with one data source of these properties. Not repeatable."""
+        parent, first = {"type": "page_id", "page_id": page}, {"properties": dict(properties)}
+        return self.call("POST", "databases", body={"parent": parent, "title": list(title), "initial_data_source": first})
+
+    # Reference: https://developers.notion.com/reference/update-a-data-source
+    def update_source(self, ident: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Add properties, by name, or change those that are there, by id. Lists of options replace what was there."""
+        return self.call("PATCH", f"data_sources/{ident}", body={"properties": dict(properties)})
+
+    # Reference: https://developers.notion.com/reference/list-views
+    def views(self, database: str) -> Iterator[str]:
+        """The ids of a database's views."""
+        cursor: str | None = None
+        while True:
+            query = {"database_id": database, "page_size": PAGE_SIZE, **({"start_cursor": cursor} if cursor else {})}
+            answer = self.call("GET", "views", query=query)
+            yield from (str(each["id"]) for each in answer.get("results") or () if isinstance(each, dict) and each.get("id"))
+            cursor = answer.get("next_cursor")
+            if not answer.get("has_more") or not cursor:
+                return
+
+    # Reference: https://developers.notion.com/reference/retrieve-a-view
+    def view(self, ident: str) -> dict[str, Any]:
+        """One view."""
+        return self.call("GET", f"views/{ident}")
+
+    # Reference: https://developers.notion.com/reference/create-view
+    def create_view(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A view of a data source. Not repeatable."""
+        return self.call("POST", "views", body=body)
+
     # Reference: https://developers.notion.com/reference/query-a-data-source
     def query(self, ident: str, body: Mapping[str, Any], properties: Sequence[str] = ()) -> dict[str, Any]:
         """One page of rows. ``properties``: decoded ids; the HTTP client encodes them once."""
@@ -202,10 +235,15 @@ class NotionClient:
         """Set properties, by id."""
         return self.call("PATCH", f"pages/{ident}", body={"properties": dict(properties)})
 
+    # Reference: https://developers.notion.com/reference/post-page
+    def create_page(self, parent: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of a data source, or a page below a page. Not repeatable."""
+        return self.call("POST", "pages", body={"parent": dict(parent), "properties": dict(properties)})
+
     # Reference: https://developers.notion.com/reference/get-block-children
-    def children(self, ident: str) -> dict[str, Any]:
-        """The first 100 blocks of a page."""
-        return self.call("GET", f"blocks/{ident}/children", query={"page_size": PAGE_SIZE})
+    def children(self, ident: str, cursor: str | None = None) -> dict[str, Any]:
+        """100 blocks of a page, the first ones without a ``cursor``."""
+        return self.call("GET", f"blocks/{ident}/children", query={"page_size": PAGE_SIZE, **({"start_cursor": cursor} if cursor else {})})
 
     # Reference: https://developers.notion.com/reference/patch-block-children
     def append(self, ident: str, blocks: Sequence[Mapping[str, Any]], position: Mapping[str, Any]) -> dict[str, Any]:

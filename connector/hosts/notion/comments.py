@@ -27,11 +27,13 @@ def fetch(client: NotionClient, comment: str) -> Comment | None:
         answer = client.comment(normalise_id(comment))
     except Gone:
         return None
+    made, edited = reading.moment(answer.get("created_time")), reading.moment(answer.get("last_edited_time"))
     return Comment(
         id=known_id(answer.get("id")) or comment,
         author=_author(answer),
         text=plain_text(answer.get("rich_text")),
-        created_at=reading.moment(answer.get("created_time")),
+        created_at=made,
+        edited_at=edited if edited is not None and made is not None and edited > made else None,  # by the author: nobody else can
     )
 
 
@@ -41,7 +43,7 @@ def notify(client: NotionClient, ref: str, account: str, text: str) -> Mapping[s
 
 
 def reply(
-    client: NotionClient, bot: Callable[[], str], comment: str, account: str, text: str, receipt: Mapping[str, JSON]
+    client: NotionClient, bot: Callable[[], str], comment: str, account: str, text: str, receipt: Mapping[str, JSON], *, again: bool = True
 ) -> Mapping[str, JSON]:
     """Answer ``comment`` in its discussion; see ``Host.reply``. Receipt: ``{"comment": id of the answer, "digest"}``.
 
@@ -57,9 +59,9 @@ def reply(
             client.update_comment(normalise_id(present), runs)
             return {"comment": present, "digest": wanted}
         except Gone:
-            present = ""
+            again = True  # nobody notes anew that an answer may have been written
     asked = client.comment(normalise_id(comment))
-    found = _written_before(client, bot(), asked, _words(runs)) or known_id(_answer(client, asked, runs).get("id")) or ""
+    found = (_written_before(client, bot(), asked, _words(runs)) if again else "") or known_id(_answer(client, asked, runs).get("id")) or ""
     return {"comment": found, "digest": wanted}
 
 

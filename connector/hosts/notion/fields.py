@@ -14,6 +14,7 @@ from connector.domain.model import Category, FieldValue, Item, Unknown
 from connector.hosts.notion.ids import known_id, property_id
 from connector.hosts.notion.panel import STATUS
 from connector.hosts.notion.schema import Schema, plain_text
+from mappings.rules import GROUP_MARK
 
 _LARGEST = sys.float_info.max
 CUT_AT = 25  # a page object holds at most this many related pages or people
@@ -75,6 +76,8 @@ def read_item(page: Mapping[str, Any], schema: Schema | None, complete: Mapping[
     fields: dict[str, FieldValue] = {}
     for ident, (_, value) in values.items():
         fields[ident] = complete[ident] if complete and ident in complete else field_value(value)
+        if value.get("type") == "status":
+            fields[ident + GROUP_MARK] = _group(ident, value, schema)
     return Item(
         ref=ref,
         key=ref,
@@ -107,6 +110,16 @@ def _status(values: Mapping[str, tuple[str, Mapping[str, Any]]], schema: Schema 
     return name, known.get(str(option.get("id"))) or known.get(name) or Category.UNDEFINED
 
 
+def _group(ident: str, value: Mapping[str, Any], schema: Schema | None) -> FieldValue:
+    """What the group of a row's status is called and means; None without a status, unknown while the option is."""
+    option = value.get("status")
+    if not isinstance(option, dict):
+        return None
+    prop = schema.properties.get(ident) if schema else None
+    found = prop.group_of(str(option.get("id")), str(option.get("name"))) if prop else ()
+    return found or Unknown("the group of this status is not known")
+
+
 def _statuses(values: Mapping[str, tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
     """Ids of the status properties, without the one that we write ourselves."""
     return tuple(ident for ident, (name, value) in values.items() if value.get("type") == "status" and name != STATUS)
@@ -114,8 +127,8 @@ def _statuses(values: Mapping[str, tuple[str, Mapping[str, Any]]]) -> tuple[str,
 
 def unknown_option(page: Mapping[str, Any], schema: Schema) -> str:
     """The id of the page's status option when the schema does not have it (added since we read the schema), else ""."""
-    for ident in schema.done_ids:
-        value = properties_of(page).get(ident, ("", {}))[1].get("status")
+    for ident, (_, told) in properties_of(page).items():
+        value = told.get("status") if ident in schema.properties else None
         if (
             isinstance(value, dict)
             and value.get("id")

@@ -40,7 +40,7 @@ from connector.hosts.notion.resolver import Resolver
 from connector.hosts.notion.rows import new_rows, query_rows
 from connector.hosts.notion.schema import Schema
 from connector.hosts.notion.writer import PanelWriter, encode
-from mappings.rules import Selector, SelectorKind
+from mappings.rules import Selector, SelectorKind, Wishes
 
 ROWS_PER_PAGE = 50  # rows of a "rows" walk are read one by one
 _TOO_MANY_PROPERTIES = 100
@@ -89,9 +89,11 @@ class NotionHost:
         self._bot_id, self.site = told.bot_id, told.site
         return told
 
-    def resolve(self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None) -> Resolution:
+    def resolve(
+        self, selector: Selector, field_names: Sequence[str], known: Resolution | None = None, *, also: Wishes | None = None
+    ) -> Resolution:
         """Names → ids. The key "" of ``fields`` holds the property that tells whether a row is done. Raises ``Refused``."""
-        return self._resolver.resolve(selector, field_names, known)
+        return self._resolver.resolve(selector, field_names, known, also or {})
 
     def expect(self, wanted: Sequence[Wanted]) -> None:
         """Until the next call, databases and schemas that several mappings share are read once."""
@@ -328,7 +330,7 @@ class NotionHost:
         again: bool = True,
     ) -> Mapping[str, JSON]:
         """Answer a comment in its discussion, once; see ``comments.reply``."""
-        return comments.reply(self._client, self._bot, comment, account, text, receipt)
+        return comments.reply(self._client, self._bot, comment, account, text, receipt, again=again)
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """A comment on the page that mentions the person; Notion then tells them."""

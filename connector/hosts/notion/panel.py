@@ -47,7 +47,7 @@ COLOURS = {
 _BY_URGENCY = (State.AT_RISK, State.STALLED, State.OVERDUE, State.DATA_LATE, State.NO_DATA, State.ON_TRACK, State.CLOSED)
 _CELLS = 20
 _SINCE = re.compile(r"since (\d{1,2}\s\w{3})\b")
-_TYPED = frozenset({"title", "reason", "sentence", "start_text", "target_text", "current_text", "blocker", "owner", "source_text", "mend"})
+_TYPED = frozenset({"title", "reason", "sentence", "start_text", "target_text", "current_text", "blocker", "blocker_note", "owner", "source_text", "mend"})
 
 
 def callout(panel: Panel) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _full(each: KeyResultPanel) -> list[list[Piece]]:
     lines.append([Piece(_movement(each))])
     if each.question:
         lines.append([Piece(f"Question: {each.question}")])
-    lines += [[Piece(f"Blocker: {each.blocker or 'none'}")], [Piece(f"Ask: {each.decision.value}")], [Piece(each.source_text)]]
+    lines += [[Piece(f"Blocker: {_blocker(each)}")], [Piece(f"Ask: {each.decision.value}")], [Piece(each.source_text)]]
     update, opened, explained = f"{each.url}#update", each.url, f"{each.url}#explain"
     if each.mend:
         lines.append([Piece(f"Mend: {each.mend} · "), linked("Update by hand", update), Piece(" · "), linked("Open key result", opened)])
@@ -203,7 +203,7 @@ def _compact(each: KeyResultPanel) -> list[list[Piece]]:
     ]
     if each.question:
         lines.append([Piece(f"Question: {each.question}")])
-    lines.append([Piece(f"Blocker: {each.blocker or 'none'} · Ask: {each.decision.value if each.decision else DecisionKind.NONE.value}")])
+    lines.append([Piece(f"Blocker: {_blocker(each)} · Ask: {each.decision.value if each.decision else DecisionKind.NONE.value}")])
     lines.append([Piece(each.source_text)])
     if each.mend:
         lines.append([Piece(f"Mend: {each.mend}")])
@@ -223,6 +223,13 @@ def _sentence(each: KeyResultPanel) -> list[Piece]:
 
 def _label(each: KeyResultPanel) -> str:
     return f" · {each.label}" if each.label else ""
+
+
+def _blocker(each: KeyResultPanel) -> str:
+    """Never silent: none is an answer, and what the work itself shows is said beside it."""
+    if not each.blocker:
+        return f"none named · {each.blocker_note}" if each.blocker_note else "none"
+    return f"{each.blocker} · {each.blocker_note}" if each.blocker_note else each.blocker
 
 
 def _movement(each: KeyResultPanel) -> str:

@@ -6,7 +6,7 @@ be read first), ``lost`` (key → how often a person deleted that row: put back 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -28,7 +28,7 @@ class TableRows:
     def learn(self, rows: Sequence[Row]) -> None:
         """Note the rows of a table that was just made, by reading which ids they got."""
         self._part["rows"], self._part["lost"] = None, {}
-        self._read(rows)
+        self._note(self._blocks.children(self._table), rows)
 
     def write(self, rows: Sequence[Row]) -> bool:
         """Make the table show these rows. False when the table itself is gone."""
@@ -37,7 +37,7 @@ class TableRows:
         if self._part.get("rows") is None:
             if self._blocks.is_deleted(self._table):
                 return False
-            self._read(rows)
+            self._note(self._blocks.ours(self._table), rows)  # a row that a person added is left alone
         if [row["key"] for row in self._part["rows"]] == [key for key, _ in wanted] and all(
             row["digest"] == digest(content) for row, (_, content) in zip(self._part["rows"], wanted, strict=True)
         ):
@@ -54,9 +54,9 @@ class TableRows:
     def _table(self) -> str:
         return str(self._part["block"])
 
-    def _read(self, rows: Sequence[Row]) -> None:
+    def _note(self, blocks: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> None:
         """Learn the rows' ids from the table as it stands."""
-        found = [block for block in self._blocks.ours(self._table) if block.get("type") == "table_row"]
+        found = [block for block in blocks if block.get("type") == "table_row"]
         if found and panel_table.is_header(found[0]):
             self._part["head"] = str(found.pop(0)["id"])
         told = []

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from typing import Any
 
 from connector.errors import Refused
 from connector.hosts.base import Wanted
-from connector.hosts.notion.ids import known_id
+from connector.hosts.notion.filters import Filter, leaves
 from connector.hosts.notion.schema import Schema
 
 CAP = 10_000  # rows that one (filter, sort) gives at most
@@ -21,7 +20,6 @@ LEAST_PAGE = 10
 MOST_TERMS = 50  # more alternatives than this are not sent; our own rules decide anyway
 OVERLAP = timedelta(minutes=2)  # last_edited_time is rounded down to the minute
 
-Filter = dict[str, Any]
 Terms = list[list[Filter]]  # OR of ANDs
 
 
@@ -49,24 +47,26 @@ def source_filter(schema: Schema, wanted: Sequence[Wanted]) -> Filter | None:
     """
     terms: Terms = []
     for each in wanted:
-        groups: list[list[Filter]] = []
-        for name, values in each.selector.filter.items():
-            ids = each.resolution.fields.get(name, ())
-            leaves = [_leaf(schema, ids[0], value) for value in values] if len(ids) == 1 else []
-            if not leaves or any(leaf is None for leaf in leaves):
-                return None
-            groups.append([leaf for leaf in leaves if leaf is not None])
-        if not groups:
-            return None  # this mapping wants every row
-        size = 1
-        for group in groups:
-            size *= len(group)
-        if len(terms) + size > MOST_TERMS:
+        own = _terms_of(schema, each)
+        if own is None or len(terms) + len(own) > MOST_TERMS:
             return None
-        for combination in product(*groups):
-            if list(combination) not in terms:
-                terms.append(list(combination))
+        terms += [term for term in own if term not in terms]
     return _written(terms)
+
+
+def _terms_of(schema: Schema, wanted: Wanted) -> Terms | None:
+    """One mapping's filter as far as it can be said, None when nothing can. A property of which a wish cannot be said is left out."""
+    terms: Terms = [[]]
+    resolution = wanted.resolution
+    for name, wishes in wanted.selector.filter.items():
+        prop = schema.properties.get(ids[0]) if len(ids := resolution.fields.get(name, ())) == 1 else None
+        if prop is None:
+            continue
+        known = {**resolution.refs, **resolution.options.get(name, {})}
+        choices = [leaves(prop, wish, known, resolution.clock) for wish in wishes]
+        if all(choices) and len(terms) * len(choices) <= MOST_TERMS:
+            terms = [[*term, *choice] for term in terms for choice in choices]
+    return terms if terms != [[]] else None
 
 
 def narrowed(filter_: Filter | None, leaf: Filter) -> Filter:
@@ -113,23 +113,6 @@ def _written(terms: Terms) -> Filter | None:
     if len(ands) != len(terms) or not ands:
         return None
     return ands[0] if len(ands) == 1 else {"or": ands}
-
-
-def _leaf(schema: Schema, ident: str, value: str | float | bool) -> Filter | None:
-    prop = schema.properties.get(ident)
-    if prop is None:
-        return None
-    if prop.type in ("select", "status", "title", "rich_text", "url", "email", "phone_number"):
-        return {"property": ident, prop.type: {"equals": str(value)}} if isinstance(value, str) else None
-    if prop.type == "multi_select":
-        return {"property": ident, "multi_select": {"contains": str(value)}}
-    if prop.type in ("people", "relation"):
-        return {"property": ident, prop.type: {"contains": found}} if (found := known_id(value)) else None
-    if prop.type == "checkbox" and isinstance(value, bool):
-        return {"property": ident, "checkbox": {"equals": value}}
-    if prop.type == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return {"property": ident, "number": {"equals": value}}
-    return None
 
 
 @dataclass

@@ -20,7 +20,8 @@ from connector.errors import ConnectorError
 from connector.hosts.base import JSON, ListQuery, Page
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.fields import moment
-from connector.hosts.notion.query import Filter, Window, created_before, created_from, narrowed_by, option_parts
+from connector.hosts.notion.filters import Filter
+from connector.hosts.notion.query import Window, created_before, created_from, narrowed_by, option_parts
 from connector.hosts.notion.rows import new_rows, query_rows
 from connector.hosts.notion.schema import Schema
 

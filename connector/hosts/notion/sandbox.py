@@ -70,6 +70,7 @@ class NotionSandbox:
         self.webhook_url = webhook_url
         self.secret = secret
         self.cap = 10_000  # rows that one query gives at most; tests make it small
+        self.pages_at = "https://app.notion.com/p/"  # where people open a page; its id follows
         self.missing: set[str] = (
             set()
         )  # capabilities: read_content, update_content, insert_content, read_comments, insert_comments, user, user_email
@@ -79,7 +80,8 @@ class NotionSandbox:
         self.counts: Counter[str] = Counter()
         self.events: list[dict[str, Any]] = []  # every delivery made, sent or not
         self.sessions: dict[str, list[str]] = {}  # what stands behind a cursor
-        self._outbox: queue.Queue[bytes] = queue.Queue()
+        self._outbox: queue.Queue[tuple[bytes, Mapping[str, str]]] = queue.Queue()
+        self.button_paused = False  # an automation that got another answer than 2xx; a person resumes it
         self._sender: threading.Thread | None = None
         self._lock = threading.RLock()
 
@@ -198,12 +200,16 @@ class NotionSandbox:
 
     def send(self, delivery: Mapping[str, Any]) -> None:
         """Send a delivery (again), signed, from a thread of its own."""
-        self._outbox.put(json.dumps(delivery, ensure_ascii=False, separators=(",", ":")).encode())
-        self._ensure_sender()
+        self.put(json.dumps(delivery, ensure_ascii=False, separators=(",", ":")).encode())
 
     def send_handshake(self) -> None:
         """The request that a new subscription sends once."""
-        self._outbox.put(json.dumps({"verification_token": self.secret}).encode())
+        self.put(json.dumps({"verification_token": self.secret}).encode())
+
+    def put(self, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Have a body sent; ``headers`` None: signed, as a subscription's deliveries are."""
+        signed = {"X-Notion-Signature": sign(self.secret, body), "Content-Type": "application/json"}
+        self._outbox.put((body, signed if headers is None else headers))
         self._ensure_sender()
 
     def _ensure_sender(self) -> None:
@@ -215,18 +221,23 @@ class NotionSandbox:
     def _send_all(self) -> None:
         with httpx.Client(timeout=10, trust_env=False) as client:
             while True:
-                body = self._outbox.get()
+                body, headers = self._outbox.get()
                 try:
-                    for attempt in range(3):
-                        try:
-                            headers = {"X-Notion-Signature": sign(self.secret, body), "Content-Type": "application/json"}
-                            if client.post(self.webhook_url, content=body, headers=headers).is_success:
-                                break
-                        except httpx.TransportError:
-                            pass
-                        time.sleep(0.2 * 2**attempt)
+                    self._send_one(client, body, headers)
                 finally:
                     self._outbox.task_done()
+
+    def _send_one(self, client: httpx.Client, body: bytes, headers: Mapping[str, str]) -> None:
+        for attempt in range(3):
+            try:
+                if client.post(self.webhook_url, content=body, headers=headers).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            if "X-Notion-Signature" not in headers:
+                self.button_paused = True
+                return
+            time.sleep(0.2 * 2**attempt)
 
     def flush(self) -> None:
         """Wait until every webhook has been sent or given up."""

@@ -48,6 +48,7 @@ def _get_comment(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answ
     comment = box.world.data["comments"].get(id_of(ident))
     if comment is None:
         raise not_found("comment", ident)
+    find_page(box, comment["page"])
     return _show_comment(comment)
 
 

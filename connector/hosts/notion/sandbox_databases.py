@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector.hosts.notion import sandbox_schema as schema
 from connector.hosts.notion import sandbox_values as shapes
+from connector.hosts.notion.sandbox_filters import matcher
 from connector.hosts.notion.sandbox_people import id_of, listed, size_of
 from connector.hosts.notion.sandbox_shared import Answer, Args, Body, find_page, find_source, only, parent_page, show_page, show_source
 from connector.hosts.notion.sandbox_values import block_limit, invalid, not_found
@@ -31,7 +32,7 @@ def _show_database(box: NotionSandbox, database: Body) -> Answer:
         "cover": None, "data_sources": sources, "in_trash": database["in_trash"], "is_inline": False, "is_locked": False,
         "created_time": made,
         "last_edited_time": made, "parent": parent_page(database.get("page")), "public_url": None,
-        "url": f"https://app.notion.com/p/{database['id'].replace('-', '')}",
+        "url": f"{box.pages_at}{database['id'].replace('-', '')}",
     }  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def _show_view(box: NotionSandbox, view: Body) -> Answer:
     return {
         "object": "view", "id": view["id"], "parent": {"type": "database_id", "database_id": view["database"]}, "name": view["name"],
         "type": view["type"], "data_source_id": view["source"], "filter": view.get("filter"), "sorts": view.get("sorts"),
-        "configuration": view.get("configuration"), "url": f"https://app.notion.com/p/{view['database'].replace('-', '')}?v={view['id']}",
+        "configuration": view.get("configuration"), "url": f"{box.pages_at}{view['database'].replace('-', '')}?v={view['id']}",
     }  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def _check_configuration(kind: str, content: Body, properties: Body) -> None:
 def _query(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
     only(body, "filter", "sorts", "start_cursor", "page_size", "result_type", "is_archived")
     source, size = find_source(box, ident), size_of(body)
-    test = shapes.matcher(body["filter"], source["properties"]) if body.get("filter") is not None else lambda row: True
+    test = matcher(body["filter"], source["properties"]) if body.get("filter") is not None else lambda row: True
     cursor = body.get("start_cursor")
     if cursor is None:
         archived = bool(body.get("is_archived"))

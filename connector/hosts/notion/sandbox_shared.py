@@ -74,7 +74,7 @@ def show_page(box: NotionSandbox, page: Body, names: list[str]) -> Answer:
         "object": "page", "id": page["id"], "created_time": page["created_time"], "last_edited_time": page["last_edited_time"],
         "created_by": {"object": "user", "id": page["created_by"]}, "last_edited_by": {"object": "user", "id": page["last_edited_by"]},
         "cover": None, "icon": None, "parent": parent, "in_trash": page["in_trash"], "is_archived": page["is_archived"], "is_locked": False,
-        "properties": shown, "url": f"https://app.notion.com/p/{compact}", "public_url": None,
+        "properties": shown, "url": f"{box.pages_at}{compact}", "public_url": None,
     }  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def show_source(box: NotionSandbox, source: Body) -> Answer:
         "is_inline": False, "created_by": maker, "last_edited_by": maker,
         "parent": {"type": "database_id", "database_id": source["database"]},
         "database_parent": parent_page(database.get("page")), "properties": shapes.shown_schema(source["properties"]),
-        "url": f"https://app.notion.com/p/{source['database'].replace('-', '')}", "public_url": None,
+        "url": f"{box.pages_at}{source['database'].replace('-', '')}", "public_url": None,
     }  # fmt: skip
 
 

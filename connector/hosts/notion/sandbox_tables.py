@@ -106,7 +106,8 @@ class Tables:
             if "title" not in [each if isinstance(each, str) else each["type"] for each in wishes.values()]:
                 wishes = {"Name": "title", **wishes}
             made = [
-                dict(kind) if isinstance(kind, dict) and "id" in kind else shapes.new_property(each, kind) for each, kind in wishes.items()
+                dict(kind) if isinstance(kind, dict) and "name" in kind else shapes.new_property(each, kind)
+                for each, kind in wishes.items()
             ]
             self.data["sources"][ident] = {
                 "id": ident, "name": name, "database": database, "created_time": self.now(), "last_edited_time": self.now(),

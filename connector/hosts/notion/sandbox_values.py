@@ -1,4 +1,4 @@
-"""The stand-in's property values: Python values → Notion's shapes, checks of what a request sends, filters. Pure.
+"""The stand-in's property values: Python values → Notion's shapes, checks of what a request sends. Pure.
 
 Strict where the real API is: what Notion refuses raises ``ApiFault`` here, so that a wrong request fails in tests too.
 """
@@ -6,7 +6,7 @@ Strict where the real API is: what Notion refuses raises ``ApiFault`` here, so t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -106,15 +106,23 @@ def new_property(name: str, kind: str | Mapping[str, Any]) -> dict[str, Any]:
             ]
     elif of_type == "number":
         settings["format"] = str(wish.get("format") or "number")
-    elif of_type == "relation" and "data_source_id" in wish:
+    elif of_type == "relation":  # without a target it leads to a database that nobody sees
         side = "dual_property" if "dual_property" in wish else "single_property"
-        settings = {"data_source_id": wish["data_source_id"], "database_id": wish["database_id"], "type": side, side: wish.get(side) or {}}
+        target = {each: wish.get(each) or str(uuid.uuid4()) for each in ("data_source_id", "database_id")}
+        settings = {**target, "type": side, side: wish.get(side) or {}}
+    elif of_type == "formula":
+        settings["expression"] = str(wish.get("expression") or "")
+    elif of_type == "unique_id":
+        settings["prefix"] = wish.get("prefix")
+    elif of_type == "rollup":
+        words = ("relation_property_id", "relation_property_name", "rollup_property_id", "rollup_property_name")
+        settings = {"function": str(wish.get("function") or "sum"), **{each: str(wish.get(each) or "") for each in words}}
     return {"id": ident, "name": name, "type": of_type, of_type: settings}
 
 
 def shown_schema(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A schema as the API answers it: by name, ids URL-encoded."""
-    return {each["name"]: {**each, "id": quote(each["id"], safe="")} for each in properties.values()}
+    return {each["name"]: {"description": None, **each, "id": quote(each["id"], safe="")} for each in properties.values()}
 
 
 def stored(prop: Mapping[str, Any], value: Any) -> Any:
@@ -200,80 +208,3 @@ def shown_value(prop: Mapping[str, Any], inner: Any) -> dict[str, Any]:
     if kind == "people":
         answer[kind] = inner[:CUT]
     return answer
-
-
-# --- filters -----------------------------------------------------------------------------------------------------------
-
-Row = Mapping[str, Any]
-Test = Callable[[Row], bool]
-
-
-def matcher(filter_: object, properties: Mapping[str, Mapping[str, Any]], depth: int = 0) -> Test:
-    """A test for rows. Raises ``ApiFault`` for what the real API refuses: a third level, unknown properties or operators."""
-    if not isinstance(filter_, dict) or not filter_:
-        raise invalid("body.filter should be an object")
-    for word in ("and", "or"):
-        if word in filter_:
-            if depth >= 2:
-                raise invalid("body.filter nests compound filters more than two levels deep")
-            tests = [matcher(each, properties, depth + 1) for each in filter_[word]]
-            return _all(tests) if word == "and" else _any(tests)
-    if "timestamp" in filter_:
-        if "property" in filter_:
-            raise invalid("body.filter.property should be not present beside timestamp")
-        return _timestamp(str(filter_["timestamp"]), filter_)
-    wanted = filter_.get("property")
-    prop = next((each for each in properties.values() if wanted in (each["id"], each["name"], quote(each["id"], safe=""))), None)
-    if prop is None:
-        raise invalid(f"Could not find property with name or id: {wanted}")
-    kind = prop["type"]
-    condition = filter_.get(kind)
-    if not isinstance(condition, dict) or len(condition) != 1:
-        raise invalid(f"database property {kind} does not match filter {', '.join(set(filter_) - {'property'})}")
-    return _property(prop["id"], kind, *next(iter(condition.items())))
-
-
-def _all(tests: Sequence[Test]) -> Test:
-    return lambda row: all(test(row) for test in tests)
-
-
-def _any(tests: Sequence[Test]) -> Test:
-    return lambda row: any(test(row) for test in tests)
-
-
-def _timestamp(which: str, filter_: Mapping[str, Any]) -> Test:
-    if which not in ("created_time", "last_edited_time") or not isinstance(filter_.get(which), dict):
-        raise invalid("body.filter.timestamp should be created_time or last_edited_time")
-    operator, edge = next(iter(filter_[which].items()))
-    compare: dict[str, Callable[[str], bool]] = {
-        "on_or_after": lambda moment: moment >= edge,
-        "after": lambda moment: moment > edge,
-        "on_or_before": lambda moment: moment <= edge,
-        "before": lambda moment: moment < edge,
-    }
-    if operator not in compare:
-        raise invalid(f"body.filter.{which}.{operator} is not supported here")
-    return lambda row: compare[operator](row[which])
-
-
-def _property(ident: str, kind: str, operator: str, value: Any) -> Test:
-    def plain_value(row: Row) -> Any:
-        inner = row["values"].get(ident)
-        if kind in ("select", "status"):
-            return inner["name"] if inner else None
-        if kind in ("title", "rich_text"):
-            return plain(inner)
-        if kind == "multi_select":
-            return [each["name"] for each in inner or ()]
-        if kind in ("people", "relation"):
-            return [each["id"] for each in inner or ()]
-        return bool(inner) if kind == "checkbox" else inner
-
-    if operator == "equals":
-        options = value if isinstance(value, list) and kind in ("select", "status") else [value]
-        return lambda row: plain_value(row) in options
-    if operator == "is_empty" and value is True and kind not in ("checkbox", "formula", "rollup"):
-        return lambda row: plain_value(row) in (None, "", [])
-    if operator == "contains" and kind in ("multi_select", "people", "relation", "title", "rich_text"):
-        return lambda row: value in (plain_value(row) or ())
-    raise invalid(f"body.filter.{kind}.{operator} is not supported here")

@@ -216,16 +216,23 @@ class World(Tables):
             comment = {"id": ident, "page": page, "rich_text": rich_text, "created_by": who, "created_time": self.now()}
             comment["discussion"] = discussion or str(uuid.uuid4())
             self.data["comments"][ident] = comment
-            data = {"page_id": page, "parent": {"id": page, "type": "page"}}
-            self.announce("comment.created", "comment", ident, data, who)
+            self._comment_changed(comment, "comment.created")
             return comment
 
-    def edit_comment(self, ident: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def edit_comment(self, ident: str, runs: Sequence[Mapping[str, Any]] | str) -> dict[str, Any]:
         """Give a comment other words."""
         with self.lock:
             comment: dict[str, Any] = self.data["comments"][ident]
-            comment |= {"rich_text": list(runs), "last_edited_time": self.now()}
-            page = comment["page"]
-            data = {"page_id": page, "parent": {"id": page, "type": "page"}}
-            self.announce("comment.updated", "comment", ident, data, comment["created_by"])
+            rich_text = shapes.text_runs(runs) if isinstance(runs, str) else list(runs)
+            comment |= {"rich_text": rich_text, "last_edited_time": self.now()}
+            self._comment_changed(comment, "comment.updated")
             return comment
+
+    def delete_comment(self, ident: str) -> None:
+        """Its author takes a comment away."""
+        with self.lock:
+            self._comment_changed(self.data["comments"].pop(ident), "comment.deleted")
+
+    def _comment_changed(self, comment: Mapping[str, Any], event: str) -> None:
+        data = {"page_id": comment["page"], "parent": {"id": comment["page"], "type": "page"}}
+        self.announce(event, "comment", comment["id"], data, comment["created_by"])

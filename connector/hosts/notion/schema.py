@@ -15,6 +15,7 @@ from connector.errors import Refused
 from connector.hosts.base import Container, FieldInfo
 from connector.hosts.notion.ids import known_id, property_id
 from connector.hosts.notion.panel import STATUS
+from mappings.rules import group_name
 
 _ROLES = {"status": "status", "checkbox": "checkbox", "number": "number", "title": "title"}
 _BY_GROUP_NAME = {
@@ -31,13 +32,36 @@ _BY_GROUP_NAME = {
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property of a data source. ``options`` are (id, name); ``categories`` maps a status option's id and name."""
+    """One property of a data source. ``options`` are (id, name); ``categories`` maps a status option's id and name.
+
+    ``groups`` maps a status option's id to the name of its group · ``related``: the data source that a relation leads to ·
+    ``over``: the name or id of the relation that a rollup goes over.
+    """
 
     id: str
     name: str
     type: str
     options: tuple[tuple[str, str], ...] = ()
     categories: Mapping[str, Category] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    related: str = ""
+    over: str = ""
+
+    def group_of(self, ident: str, name: str) -> tuple[str, ...]:
+        """What the group of a status option is called, and what it means; () when nobody can say."""
+        category = self.categories.get(ident) or self.categories.get(name)
+        shown = self.groups.get(ident) or next((self.groups.get(each, "") for each, option in self.options if option == name), "")
+        return tuple(each for each in (shown, category.value if category else "") if each)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The names of its groups, in the order of their options."""
+        return tuple(dict.fromkeys(self.groups[ident] for ident, _ in self.options if self.groups.get(ident)))
+
+    def in_group(self, wished: str) -> tuple[str, ...]:
+        """The options of a group, by its name or by what it means."""
+        wanted = group_name(wished)
+        return tuple(name for ident, name in self.options if wanted in {group_name(each) for each in self.group_of(ident, name)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +110,7 @@ class Schema:
     def container(self) -> Container:
         """The data source as the mapping form shows it."""
         infos = tuple(
-            FieldInfo(each.id, each.name, each.type, _ROLES.get(each.type, ""), tuple(name for _, name in each.options))
+            FieldInfo(each.id, each.name, each.type, _ROLES.get(each.type, ""), tuple(name for _, name in each.options), each.group_names)
             for each in sorted(self.properties.values(), key=lambda each: each.name.casefold())
         )
         return Container(id=self.source, key=self.source, name=self.name, parent=self.database, fields=infos)
@@ -109,6 +133,9 @@ def read_schema(answer: Mapping[str, Any]) -> Schema:
             kind,
             options=_options(settings),
             categories=_categories(settings) if kind == "status" else {},
+            groups=_groups(settings) if kind == "status" else {},
+            related=known_id(settings.get("data_source_id")) or "" if kind == "relation" else "",
+            over=_over(settings) if kind == "rollup" else "",
         )
     parent = answer.get("parent")
     database = known_id(parent.get("database_id")) if isinstance(parent, dict) else None
@@ -132,6 +159,29 @@ def _options(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     if not isinstance(found, list):
         return ()
     return tuple((str(each.get("id") or ""), str(each.get("name") or "")) for each in found if isinstance(each, dict))
+
+
+def _groups(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Id of a status option → name of its group."""
+    found: dict[str, str] = {}
+    for group in _dicts(settings.get("groups")):
+        for option in group.get("option_ids") or ():
+            found[str(option)] = str(group.get("name") or "")
+    for option in _dicts(settings.get("options")):
+        told = option.get("group")
+        name = told.get("name") if isinstance(told, dict) else told
+        if isinstance(name, str) and name and str(option.get("id")) not in found:
+            found[str(option.get("id"))] = name
+    return found
+
+
+def _over(settings: Mapping[str, Any]) -> str:
+    ident = settings.get("relation_property_id")
+    return property_id(ident) if isinstance(ident, str) else str(settings.get("relation_property_name") or "")
+
+
+def _dicts(found: object) -> list[dict[str, Any]]:
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _categories(settings: Mapping[str, Any]) -> dict[str, Category]:
@@ -160,25 +210,6 @@ def _categories(settings: Mapping[str, Any]) -> dict[str, Category]:
             of_option[ident] = category
             names[name] = category
     return {**names, **of_option}
-
-
-def check_filter(schema: Schema, prop: Property, values: Sequence[str | float | bool]) -> list[str]:
-    """What is wrong with filter values for a property, one sentence each; empty when they can match."""
-    if not values:
-        return [f'the filter on "{prop.name}" names no value; give at least one']
-    if prop.type in ("select", "status", "multi_select"):
-        names = [name for _, name in prop.options]
-        listed = ", ".join(names[:20]) or "none"
-        return [
-            f'"{value}" is not an option of "{prop.name}" in {schema.name}; the options are: {listed}'
-            for value in values
-            if value not in names
-        ]
-    if prop.type == "checkbox" and not all(isinstance(value, bool) for value in values):
-        return [f'"{prop.name}" is a checkbox; filter it by true or false']
-    if prop.type == "number" and any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
-        return [f'"{prop.name}" is a number; filter it by numbers without quotes']
-    return []
 
 
 def find_property(schema: Schema, name: str, known: Sequence[str] = ()) -> tuple[Property | None, bool]:

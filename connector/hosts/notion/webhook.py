@@ -18,10 +18,11 @@ from connector.hosts.notion.ids import known_id
 SIGNATURE_HEADER = "x-notion-signature"
 AUTOMATION = "automation"  # our name for the "Send webhook" action of a button or database automation; it has no signature
 
+_ACTIONS = frozenset({AUTOMATION, "button", "database_button"})  # seen as "automation"; the others cost nothing
 _CHANGED = frozenset(
     {"page.created", "page.undeleted", "page.moved", "page.properties_updated", "page.content_updated"}
 )  # a title edit arrives as page.content_updated
-_COMMENTS = frozenset({"comment.created", "comment.updated", "comment.deleted"})
+_COMMENTS = frozenset({"comment.created", "comment.updated"})
 _SCOPES = frozenset(
     f"{kind}.{what}"
     for kind in ("database", "data_source")
@@ -32,10 +33,13 @@ _SCOPES = frozenset(
 class NotionDialect:
     """Notion's deliveries."""
 
-    commands = False  # each comment would cost a request: its events do not say what it says
+    commands = True
+    quotes = False
+    place = "page"
     handled: frozenset[str] = _CHANGED | _COMMENTS | _SCOPES | {"page.deleted", AUTOMATION}
     ignored: frozenset[str] = frozenset(
         {
+            "comment.deleted",  # what a command in it filed is not undone
             "file_upload.completed",
             "file_upload.created",
             "file_upload.expired",
@@ -84,13 +88,15 @@ class NotionDialect:
         kind = self.delivery(headers, body).event
         payload = _object(body)
         if kind == AUTOMATION:
-            page = _dict(payload.get("data"))
+            page = _pressed_page(payload)
+            if not page:
+                return Ignored("no page")
             return (
                 Event(
                     "changed",
                     ref=_identity(page.get("id")),
                     container=known_id(_dict(page.get("parent")).get("data_source_id")) or "",
-                    author=known_id(_automation_user(payload)) or "",
+                    author=_presser(_dict(payload.get("source"))),
                     pressed=True,
                 ),
             )
@@ -134,15 +140,22 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _automation(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    source, data = payload.get("source"), payload.get("data")
-    if isinstance(source, dict) and source.get("type") == AUTOMATION and isinstance(data, dict) and isinstance(data.get("id"), str):
-        return source
-    return None
+    """What a "Send webhook" action says of itself; None for other deliveries. One without a page is one too: a refusal would pause it."""
+    source = payload.get("source")
+    if not isinstance(source, dict) or {"type", "entity"} & payload.keys():
+        return None
+    return source if isinstance(source.get("type"), str) and source["type"] in _ACTIONS else None
 
 
-def _automation_user(payload: Mapping[str, Any]) -> object:
+def _pressed_page(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The page on which a button was pressed, or that an automation is about; {} without one. Its values are only a hint."""
+    data = _dict(payload.get("data"))
+    return next((page for page in (data, _dict(data.get("page"))) if known_id(page.get("id"))), {})
+
+
+def _presser(source: Mapping[str, Any]) -> str:
     """Who pressed the button, where Notion tells (not documented; seen in public code)."""
-    return _dict(payload.get("source")).get("user_id")
+    return known_id(source.get("user_id")) or known_id(_dict(source.get("user")).get("id")) or ""
 
 
 def _dict(value: object) -> Mapping[str, Any]:

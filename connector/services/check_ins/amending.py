@@ -27,7 +27,6 @@ from connector.services.rollup import roll_up_dirty
 from connector.store import work
 from connector.store.tables import CheckIn, KeyResult
 
-
 FIELDS = ("value", "confidence", "blocker", "decision", "comment")
 
 
@@ -112,7 +111,7 @@ def _is_same(one: Any, other: Any) -> bool:
 def _take(session: Session, facts: Facts, row: CheckIn, after: Mapping[str, Any], viewer: Viewer, now: datetime) -> None:
     """Store what it says now. The moment of filing stays; a number that was not dated is of now when it changes."""
     moved = not _is_same(row.value, after["value"])
-    dated = row.as_of != row.created_at
+    dated = row.as_of < row.created_at
     for name in FIELDS:
         setattr(row, name, after[name] or None if name in ("blocker", "comment") else after[name])
     row.blocker_link = link_of(session, [link.id for link in facts.links], row.blocker or "")

@@ -11,12 +11,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Category
+from connector.services.stuck_work import is_stuck
 from connector.store.tables import Item, MappingItem
 
 OFFERED = 12
 _LOOKED_AT = 200  # the latest open items: enough to find what is stuck among them
 _KEY = re.compile(r"([A-Z][A-Z0-9_]+-\d+)\b")
-_STUCK = re.compile(r"block|imped|on hold|waiting|stuck", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,6 @@ def offered_blockers(session: Session, mapping_ids: Collection[int], most: int =
     ).all()
     found = [Blocker(_text(row), row.url, row.status or "", is_stuck(row.status), row.connection_id, row.ref) for row in rows]
     return sorted(found, key=lambda each: not each.stuck)[:most]
-
-
-def is_stuck(status: str | None) -> bool:
-    """Whether a status, in the host's own words, says that nothing moves: "Blocked", "On hold", "Waiting for legal"."""
-    return bool(_STUCK.search(status or ""))
 
 
 def link_of(session: Session, mapping_ids: Collection[int], blocker: str) -> dict[str, Any] | None:

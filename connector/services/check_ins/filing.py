@@ -39,7 +39,7 @@ from connector.services.check_ins.steps import (
 from connector.services.decisions import note_ask
 from connector.services.facts import Facts, load_facts
 from connector.services.rollup import roll_up_dirty
-from connector.services.row_check_ins.rows import want_check_in, want_decision, want_face
+from connector.services.row_check_ins.rows import want_check_in, want_decision
 from connector.store import work
 from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
 
@@ -151,9 +151,9 @@ def file_check_in(
 
 
 def told_elsewhere(session: Session, row: CheckIn, now: float, moment: datetime) -> set[int]:
-    """What else follows from an update that counts: what it asks for is noted, and hosts that keep rows show it. Returns their connections."""
+    """What else follows from an update that counts: what it asks for is noted, hosts that keep rows show it. Returns their connections."""
     if row.draft:
-        return want_face(session, row.key_result_id, now)
+        return set()
     asked = note_ask(session, row, moment)
     places = want_check_in(session, row, now)
     for decision in asked:

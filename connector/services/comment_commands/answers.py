@@ -1,4 +1,5 @@
-"""The words of answers to commands. No line begins with a command, so that an answer is never one itself.
+"""The words of answers to commands. No line begins with a command, so that an answer is never one itself. ``place`` is the host's word
+for where a comment stands: "issue", "page".
 
 Words of people are not repeated, nor those that could not be read: an answer must not carry their secrets, mentions and markup on.
 """
@@ -77,43 +78,43 @@ def too_late(name: str, at: datetime, zone: tzinfo) -> str:
     return f"a newer update of {name}, of {moment_text(at, zone)}, came first. Write it again if it still holds"
 
 
-def unknown_name(known: Sequence[tuple[str, str]]) -> str:
+def unknown_name(known: Sequence[tuple[str, str]], place: str) -> str:
     """For a first word that is neither a command nor a key result here. It is not repeated: it may be anything."""
-    return f"the word right behind “/okr” is neither a command nor a key result of this issue. {_names(known)}"
+    return f"the word right behind “/okr” is neither a command nor a key result of this {place}. {_names(known, place)}"
 
 
-def which_one(known: Sequence[tuple[str, str]]) -> str:
+def which_one(known: Sequence[tuple[str, str]], place: str) -> str:
     """Which key results an update could have meant."""
     if not known:
         return (
-            "this issue serves no key result that could be shown here. A lead or admin maps it; for other key results use the page of "
+            f"this {place} serves no key result that could be shown here. A lead or admin maps it; for other key results use the page of "
             "the key result"
         )
-    return f"name the key result, for example “/okr {known[0][0]} confidence 7”. {_names(known)}"
+    return f"name the key result, for example “/okr {known[0][0]} confidence 7”. {_names(known, place)}"
 
 
-def help_text(known: Sequence[tuple[str, str]]) -> str:
+def help_text(known: Sequence[tuple[str, str]], place: str) -> str:
     """What can be said."""
     named = known[0][0] if known else "kr-setup"
     return "\n".join(
         [
-            "A line that begins with “/okr” updates the key result that this issue serves. Examples:",
+            f"A line that begins with “/okr” updates the key result that this {place} serves. Examples:",
             "“/okr status” tells where it stands.",
             "“/okr 64 confidence 7 blocker: waiting for legal decision: none” files an update. What is left out is carried over from the "
             "last one, the value from its source; only the decision is always said.",
             "Parts: “value 42”, “confidence 7” (1 to 10), “blocker: …” or “no blocker”, “decision: budget” (or approval, scope, headcount, "
             "other, none), “comment: …”.",
-            f"“/okr {named} confidence 7” names the key result. {_names(known)}".rstrip(),
+            f"“/okr {named} confidence 7” names the key result. {_names(known, place)}".rstrip(),
         ]
     )
 
 
-def _names(known: Sequence[tuple[str, str]]) -> str:
+def _names(known: Sequence[tuple[str, str]], place: str) -> str:
     if not known:
-        return "This issue serves no key result that could be shown here"
+        return f"This {place} serves no key result that could be shown here"
     shown = ", ".join(f"{name} ({_line(title)})" for name, title in known[:_MOST_NAMES])
     more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
-    return f"This issue serves {shown}{more}"
+    return f"This {place} serves {shown}{more}"
 
 
 def _said(row: CheckIn, definition: Definition, carried: Collection[str]) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connector.domain.checkin import check_in_faults
 from connector.domain.commands import Command, Spoken, merge
 from connector.domain.model import Definition
-from connector.domain.rights import SYSTEM, Viewer
+from connector.domain.rights import Viewer
 from connector.errors import Conflict, Forbidden, InputError, NotFound
 from connector.hosts.base import Comment
 from connector.runtime import Runtime
@@ -25,8 +25,8 @@ from connector.services.check_ins import file_check_in, updatable, why_not
 from connector.services.check_ins.opening import carried_with_draft, over_text
 from connector.services.check_ins.steps import NO_NUMBER, form_address, stepwise
 from connector.services.comment_commands import answers
+from connector.services.comment_commands.serving import served_there
 from connector.services.facts import Facts, load_facts
-from connector.services.forge.issue_links import key_results_of_issue
 from connector.services.panels import describe_key_result
 from connector.services.sites import address_of, connections_of_site
 from connector.store.tables import CheckIn, CommentCommand, Connection, Person, PersonAccount
@@ -77,11 +77,12 @@ class _Place:
 
 def carry_out(runtime: Runtime, connection: Connection, row: CommentCommand, comment: Comment, spoken: Spoken) -> Outcome:
     """File what a comment says, or say why not. Twice is one check-in and the same answer."""
+    word = runtime.dialect(connection.host).place
     with runtime.store.read() as session:
         site = [connection.id, *(each.id for each in connections_of_site(session, connection) if each.id != connection.id)]
         there = _shown_there(session, site, row.ref)
         place = _Place(connection, comment, _person(session, site, comment.speaker))
-        targets, mistakes = _targets(spoken, there)
+        targets, mistakes = _targets(spoken, there, word)
         updates = {name: command for name, command in targets.items() if command.updates}
         facts = load_facts(session, list(updates), computing=False) if updates else {}
         refusal = "" if mistakes or not updates else _refusal(runtime, session, place, [facts[name] for name in updates])
@@ -99,7 +100,7 @@ def carry_out(runtime: Runtime, connection: Connection, row: CommentCommand, com
         return Outcome("refused", spoken.digest, answers.refused_text(str(error)))
     asked = [name for name, command in targets.items() if command.status and not command.updates]
     if not spoken.commands or any(command.help for command in spoken.commands):
-        parts.append((False, answers.help_text(list(there.items()))))
+        parts.append((False, answers.help_text(list(there.items()), word)))
     parts += [(False, text) for text in _statuses(runtime, asked)]
     word = "draft" if any(draft for draft, _ in parts) else "filed" if filings else "told"
     return Outcome(word, spoken.digest, "\n".join(text for _, text in parts))
@@ -107,7 +108,7 @@ def carry_out(runtime: Runtime, connection: Connection, row: CommentCommand, com
 
 def _shown_there(session: Session, site: Sequence[int], ref: str) -> dict[str, str]:
     """Id and title of the key results that the item serves, through any connection of its site, and that all who see it may know of."""
-    found = [served for each in site for served in key_results_of_issue(session, SYSTEM, each, ref)]
+    found = [served for each in site for served in served_there(session, each, ref)]
     return {each.id: each.title for each in found if each.public}
 
 
@@ -126,7 +127,7 @@ def _person(session: Session, site: Sequence[int], account: str) -> Person | Non
     return min(found, key=lambda row: site.index(row[1]))[0] if found else None
 
 
-def _targets(spoken: Spoken, there: dict[str, str]) -> tuple[dict[str, Command], list[str]]:
+def _targets(spoken: Spoken, there: dict[str, str], word: str) -> tuple[dict[str, Command], list[str]]:
     """What is said about each key result, by id. Nothing is guessed: several and none named is a mistake."""
     mistakes = list(spoken.mistakes)
     names = list(there.items())
@@ -135,9 +136,9 @@ def _targets(spoken: Spoken, there: dict[str, str]) -> tuple[dict[str, Command],
         if command.name in there:
             grouped.setdefault(command.name, []).append(command)
         elif command.name:
-            mistakes.append(answers.unknown_name(names))
+            mistakes.append(answers.unknown_name(names, word))
         elif (command.updates and len(there) != 1) or (command.status and not there):
-            mistakes.append(answers.which_one(names))
+            mistakes.append(answers.which_one(names, word))
         elif command.updates or command.status:
             for name in there:
                 grouped.setdefault(name, []).append(command)

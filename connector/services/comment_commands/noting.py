@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.commands import might_speak
 from connector.hosts.base import Dialect, Event
+from connector.services.comment_commands.serving import known_places
 from connector.services.mirror import upsert
 from connector.store import work
 from connector.store.tables import CommentCommand
@@ -19,11 +20,22 @@ def why_left_alone(event: Event, dialect: Dialect, bot_id: str) -> str:
     """Why the comment of an event need not be read, as a short label; "" when it must be."""
     if not dialect.commands or not event.ref or not event.comment_id:
         return "nothing measured"
-    if bot_id and event.author == bot_id:
+    if bot_id and event.author in (bot_id, f"bot:{bot_id}"):
         return "own comment"
     if event.text is not None and not might_speak(event.text):
         return "no command"
     return ""
+
+
+def worth_reading(session: Session, connection_id: int, dialect: Dialect, comments: Mapping[str, str]) -> dict[str, str]:
+    """Those of the comments (id → ref of its place) that may concern us.
+
+    Where events do not say what a comment says, each costs a request: then only those at places that we know.
+    """
+    if dialect.quotes or not comments:
+        return dict(comments)
+    known = known_places(session, connection_id, set(comments.values()))
+    return {comment: ref for comment, ref in comments.items() if ref in known}
 
 
 def note_comments(session: Session, connection_id: int, comments: Mapping[str, str], now: float, moment: datetime) -> None:

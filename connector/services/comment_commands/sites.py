@@ -9,8 +9,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import SYSTEM
-from connector.services.forge.issue_links import key_results_of_issue
+from connector.services.comment_commands.serving import served_there
 from connector.services.sites import connections_of_site
 from connector.store.tables import CommentCommand, Connection
 
@@ -27,5 +26,5 @@ def answering(session: Session, connection: Connection, ref: str, comment: str) 
         .order_by(CommentCommand.connection_id)
     ).all()
     answered = [row.connection_id for row in heard if row.reply]
-    serving = (each for each in ids if key_results_of_issue(session, SYSTEM, each, ref))
+    serving = (each for each in ids if served_there(session, each, ref))
     return next(iter(answered), None) or next(serving, None) or next((row.connection_id for row in heard), connection.id)

@@ -68,9 +68,12 @@ def answer_due(runtime: Runtime, connection: Connection, host: Host, *, limit: i
 
 
 def _moment(heard: _Heard) -> tuple[datetime, int]:
-    """Comments are carried out as they were said, however their events came; ids of comments grow where they are numbers."""
+    """Comments are carried out as they were said, however their events came; ids of comments grow where they are numbers.
+
+    Else, where a host rounds moments, the one that we heard of first.
+    """
     comment = heard.comment
-    number = int(comment.id) if comment is not None and comment.id.isdecimal() else 0
+    number = int(comment.id) if comment is not None and comment.id.isdecimal() else heard.row.id
     return (comment.said_at if comment is not None and comment.said_at is not None else _FIRST, number)
 
 
@@ -214,16 +217,7 @@ def _talks_too_much(runtime: Runtime, row: CommentCommand) -> bool:
 
 def _concerns_comment(host: Host, error: HostError) -> bool:
     """Whether trouble is this comment's alone: other calls go on."""
-    return connections.is_item_trouble(error) or (isinstance(error, Refused) and _credentials_work(host))
-
-
-def _credentials_work(host: Host) -> bool:
-    """A 403 for one comment need not be the whole connection's: ask the host who we are."""
-    try:
-        host.identify()
-    except Refused:
-        return False
-    return True
+    return connections.is_item_trouble(error) or (isinstance(error, Refused) and connections.credentials_work(host, error))
 
 
 def _close(

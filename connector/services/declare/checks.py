@@ -16,6 +16,8 @@ from connector.services.declare import views
 from connector.services.declare.document import join
 from connector.services.declare.plan import RETIRE, Plan, Step
 from connector.services.declare.values import Declaration, DeclaredConnection, DeclaredMapping
+from connector.services.mapping.resolving import resolve
+from connector.services.sources import stored_resolution
 from mappings.repository import load_resolved
 from mappings.rules import FIELD_MEASURES, Draft
 

@@ -128,8 +128,8 @@ def _insert_key_results(session: Session, part: Sequence[NewKeyResult], people: 
             for new in part
         ],
     )
-    _insert(session, Reading, [_reading(new.id, new.plan["value"], None, note) for new in part if "value" in new.plan])
-    _insert(session, CheckIn, [_check_in(new.id, new.plan, None, note.now) for new in part if _speaks(new.plan)])
+    _insert(session, Reading, [_reading_of(new.id, new.plan["value"], None, note) for new in part if "value" in new.plan])
+    _insert(session, CheckIn, [imported_check_in(new.id, new.plan, None, note.now) for new in part if _speaks(new.plan)])
     _insert(
         session,
         Audit,
@@ -149,8 +149,8 @@ def _update_key_results(session: Session, part: Sequence[Change], people: Mappin
     for rows in by_columns.values():
         session.execute(update(KeyResult), rows)
     values = [change for change in part if "value" in change.plan]
-    _insert(session, Reading, [_reading(each.known.id, each.plan["value"], each.known.row.current, note) for each in values])
-    _insert(session, CheckIn, [_check_in(each.known.id, each.plan, each.known, note.now) for each in part if _speaks(each.plan)])
+    _insert(session, Reading, [_reading_of(each.known.id, each.plan["value"], each.known.row.current, note) for each in values])
+    _insert(session, CheckIn, [imported_check_in(each.known.id, each.plan, each.known, note.now) for each in part if _speaks(each.plan)])
     _insert(session, Audit, [_changed(change, note) for change in part])
 
 
@@ -172,17 +172,22 @@ def _changed(change: Change, note: _Note) -> dict[str, Any]:
     return _audit(note, "import", "key_result", change.known.id, old, new)
 
 
-def _reading(key_result: str, value: float, previous: float | None, note: _Note) -> dict[str, Any]:
+def _reading_of(key_result: str, value: float, previous: float | None, note: _Note) -> dict[str, Any]:
+    return imported_reading(key_result, value, previous, actor=note.actor, source=note.source, now=note.now)
+
+
+def imported_reading(key_result: str, value: float, previous: float | None, *, actor: str, source: str, now: datetime) -> dict[str, Any]:
+    """The columns of a reading that came with a table; ``source`` names it."""
     return {
         "key_result_id": key_result,
         "value": value,
         "previous": previous,
         "kind": "import",
-        "as_of": note.now,
-        "day": note.now.date(),
-        "recorded_at": note.now,
-        "actor": note.actor,
-        "source": {"file": note.source},
+        "as_of": now,
+        "day": now.date(),
+        "recorded_at": now,
+        "actor": actor,
+        "source": {"file": source},
     }
 
 
@@ -190,8 +195,11 @@ def _speaks(plan: Mapping[str, Any]) -> bool:
     return "confidence" in plan or "blocker" in plan
 
 
-def _check_in(key_result: str, plan: Mapping[str, Any], known: KeyResultKnown | None, now: datetime) -> dict[str, Any]:
-    """Without a value of its own: the reading carries it, and movement is measured against the owner's last number."""
+def imported_check_in(key_result: str, plan: Mapping[str, Any], known: KeyResultKnown | None, now: datetime) -> dict[str, Any]:
+    """The columns of an update that came with a table. Without a value of its own: the reading carries it.
+
+    Movement is measured against the owner's last number.
+    """
     row = known.row if known is not None else None
     return {
         "key_result_id": key_result,

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session, aliased
 
 from connector.domain.model import Category, Cycle, Item, State
 from connector.domain.rights import Viewer
-from connector.services.check_ins.blockers import is_stuck
 from connector.services.check_ins.rights import updatable
 from connector.services.facts import Facts
 from connector.services.forge.issue_links import NAMED, Found, Issue, Served, find_issue, found_by, served_by
 from connector.services.forge.issue_work import Work, work_of
 from connector.services.mirror import item_of
 from connector.services.plan.key_results_changes import DEEPEST, Goal
+from connector.services.stuck_work import is_stuck
 from connector.store.tables import CheckIn, Connection, KeyResult, MappingDay, MappingItem, Objective, Person, Reading
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow

@@ -105,7 +105,9 @@ def gather(
 ) -> Iterator[Gathered]:
     """Partial answers at most every ``PACE`` seconds, the first with the first page; the last one is complete.
 
-    ``most``: items that are read at most. ``key_result``: whose cycle "this cycle" is. ``reuse``: an answer of the last ``KEPT`` seconds will do. Raises ``InputError`` for what the
+    ``key_result``: whose cycle "this cycle" is.
+
+    ``most``: items that are read at most. ``reuse``: an answer of the last ``KEPT`` seconds will do. Raises ``InputError`` for what the
     host refuses (``where`` is "select…" or "measure"), ``HostError``.
     """
     kept = shelf(runtime, "gathered", MOST_KEPT)
@@ -172,7 +174,13 @@ def _read(runtime: Runtime, connection: Connection, draft: Draft, most: int, key
 
 
 def _walk(
-    runtime: Runtime, connection: Connection, host: Host, draft: Draft, most: int, put: Callable[[_Resolved | _Arrived], None], key_result: str
+    runtime: Runtime,
+    connection: Connection,
+    host: Host,
+    draft: Draft,
+    most: int,
+    put: Callable[[_Resolved | _Arrived], None],
+    key_result: str,
 ) -> tuple[bool, tuple[Item, ...]]:
     """(read to the end, the epics themselves where they matter)."""
     resolved = resolve(runtime, connection, host, draft, key_result=key_result)

@@ -1,4 +1,4 @@
-"""A mapping's names asked at the host, with what only we know added: whose account an e-mail address is, which day it is, the cycle's days."""
+"""A mapping's names asked at the host, with what only we know: whose account an e-mail address is, which day it is, the cycle's days."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from mappings.rules import Condition, Draft, Op, SelectorKind, Wishes, field_nam
 
 
 def resolve(
-    runtime: Runtime, connection_id: int | None, host: Host, rule: Draft, known: Resolution | None = None, *, key_result: str = "",
+    runtime: Runtime,
+    connection_id: int | None,
+    host: Host,
+    rule: Draft,
+    known: Resolution | None = None,
+    *,
+    key_result: str = "",
     lenient: bool = False,
 ) -> Resolution:
     """See ``Host.resolve``. ``known``: what was resolved before; ``key_result``: whose cycle "this cycle" is.
@@ -36,9 +42,7 @@ def resolve(
     strangers = [each for each in people if "@" in each and each not in accounts]
     if strangers and known is None and not lenient:
         raise InputError(_stranger(strangers[0]), where="select.filter")
-    return replace(
-        answer, refs={**answer.refs, **accounts}, clock=clock, wrong=(*answer.wrong, *(_stranger(each) for each in strangers))
-    )
+    return replace(answer, refs={**answer.refs, **accounts}, clock=clock, wrong=(*answer.wrong, *(_stranger(each) for each in strangers)))
 
 
 def _people(wishes: Wishes) -> list[str]:

@@ -33,6 +33,14 @@ def fits(wanted: Column, found: FoundColumn) -> bool:
     return found.type in FITS[wanted.type]
 
 
+def may_hold(kind: DatabaseKind, field: str, found: FoundColumn) -> bool:
+    """Whether a column can hold a field of that kind of database."""
+    try:
+        return fits(column(kind, field), found)
+    except KeyError:
+        return True  # a field that only adopted databases have
+
+
 def has_key(found: FoundDatabase) -> bool:
     """Whether a database has our key column: then it is of a set-up of ours."""
     return any(_same(each.name, "OKR key") and each.type == "rich_text" for each in found.columns)
@@ -46,7 +54,7 @@ def by_name(kind: DatabaseKind, found: FoundDatabase) -> dict[str, FoundColumn]:
 def matched(kind: DatabaseKind, found: FoundDatabase, known: Mapping[str, str], made: Sequence[Column] = ()) -> dict[str, FoundColumn]:
     """Our field → column: by its noted id, else by the name under which it was just ``made``, else by our name. Each column once."""
     by_id = {each.id: each for each in found.columns}
-    kept = {field: by_id[ident] for field, ident in known.items() if ident in by_id}
+    kept = {field: by_id[ident] for field, ident in known.items() if ident in by_id and may_hold(kind, field, by_id[ident])}
     taken = {each.id for each in kept.values()}
     names = {each.field: each.name for each in made}
     for wanted in COLUMNS[kind]:
@@ -73,7 +81,7 @@ def to_complete(
     for each in columns:
         there = present.get(each.field)
         if there is None:
-            wanted.append(replace(each, name=_free(each.name, taken)))
+            wanted.append(replace(each, name=free(each.name, taken)))
         elif there.type in _WITH_OPTIONS and not (adopted and each.human) and _lacks(each.options, there.options):
             wanted.append(replace(each, name=there.name))
     return wanted
@@ -113,7 +121,8 @@ def _lacks(wanted: Collection[str], there: Collection[str]) -> list[str]:
     return [each for each in wanted if each.casefold() not in known]
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free(name: str, taken: set[str]) -> str:
+    """The name for a new column, another one when people have a column of that name; added to ``taken`` (lower case)."""
     chosen = next(
         each for number in range(2, 1000) for each in (name, f"{name} (OKR)", f"{name} (OKR {number})") if each.casefold() not in taken
     )

@@ -38,7 +38,7 @@ def want_faces(
     made = 0
     for kind, table, only in ((DatabaseKind.OBJECTIVES, Objective, objectives), (DatabaseKind.KEY_RESULTS, KeyResult, key_results)):
         database = databases.get(kind)
-        if database is None or only is not None and not only:
+        if database is None or (only is not None and not only):
             continue
         # One at a time: two processes that both find no row would make two.
         session.execute(select(OkrDatabase.id).where(OkrDatabase.id == database.id).with_for_update())

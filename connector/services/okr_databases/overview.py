@@ -17,7 +17,9 @@ from connector.domain.okr_columns import COLUMNS, IN_ORDER, DatabaseKind
 from connector.domain.rights import Act, Viewer
 from connector.hosts.registry import HOSTS
 from connector.services.changes import require
+from connector.services.okr_databases.importing import rows_read
 from connector.services.okr_databases.options import told
+from connector.services.okr_databases.records import columns_of, databases_of
 from connector.store.tables import Connection, LeadsPage, OkrDatabase, OkrRow
 
 MOST_LISTED = 200  # drafts, and rows that are gone; their number is told as well
@@ -122,13 +124,10 @@ class Overview:
         return bool(self.databases)
 
 
-def overview(session: Session, viewer: Viewer, connection: Connection) -> Overview:
-    """How the OKR databases of a connection are. Raises ``Forbidden``."""
+def overview(session: Session, viewer: Viewer, connection: Connection, now: float) -> Overview:
+    """How the OKR databases of a connection are. ``now``: epoch seconds. Raises ``Forbidden``."""
     require(viewer, Act.OPERATE)
-    found = {
-        DatabaseKind(row.kind): row
-        for row in session.scalars(select(OkrDatabase).where(OkrDatabase.connection_id == connection.id, OkrDatabase.retired_at.is_(None)))
-    }
+    found = databases_of(session, connection.id)
     kinds = {row.id: kind for kind, row in found.items()}
     counts = _counts(session, list(kinds))
     drafts = (OkrRow.database_id.in_(kinds), OkrRow.record == "", OkrRow.ref.is_not(None), OkrRow.gone_at.is_(None))
@@ -138,7 +137,7 @@ def overview(session: Session, viewer: Viewer, connection: Connection) -> Overvi
         hasattr(HOSTS[connection.host], "build_okr_databases"),
         next((row.page for row in found.values() if row.page), ""),
         told(next((row.options for row in found.values()), {})),
-        tuple(_database(found[kind], kind, counts.get(found[kind].id, (0, 0, 0, 0))) for kind in IN_ORDER if kind in found),
+        tuple(_database(found[kind], kind, counts.get(found[kind].id, (0, 0, 0, 0)), now) for kind in IN_ORDER if kind in found),
         tuple(
             DraftView(row.id, kinds[row.database_id], row.title, row.url, tuple(row.missing or ()), row.created_at)
             for row in session.scalars(select(OkrRow).where(*drafts).order_by(OkrRow.id.desc()).limit(MOST_LISTED))
@@ -173,16 +172,12 @@ def _counts(session: Session, ids: list[int]) -> dict[int, tuple[int, int, int, 
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
 
-def _database(row: OkrDatabase, kind: DatabaseKind, counts: tuple[int, int, int, int]) -> DatabaseView:
+def _database(row: OkrDatabase, kind: DatabaseKind, counts: tuple[int, int, int, int], now: float) -> DatabaseView:
+    there = columns_of(row)
     columns = tuple(
-        ColumnView(
-            each.field,
-            each.name,
-            str((row.columns.get(each.field) or {}).get("name", "")),
-            str((row.columns.get(each.field) or {}).get("type", "")),
-            each.human,
-            each.needed,
-        )
+        ColumnView(each.field, each.name, there[each.field].name, there[each.field].type, each.human, each.needed)
+        if each.field in there
+        else ColumnView(each.field, each.name, "", "", each.human, each.needed)
         for each in COLUMNS[kind]
     )
     return DatabaseView(
@@ -196,5 +191,5 @@ def _database(row: OkrDatabase, kind: DatabaseKind, counts: tuple[int, int, int,
         tuple(row.drift or ()),
         row.broken or "",
         row.read_at,
-        (row.options or {}).get("reading"),
+        rows_read(row.options, now),
     )

@@ -19,8 +19,8 @@ def databases_of(session: Session, connection_id: int) -> dict[DatabaseKind, Okr
 
 
 def columns_of(database: OkrDatabase) -> dict[str, FoundColumn]:
-    """Our field → the host's column, for the columns that the database has."""
-    return {field: FoundColumn(each["id"], each["name"], each["type"]) for field, each in database.columns.items()}
+    """Our field → the host's column, for the columns that the database has; those that were deleted there are left out."""
+    return {field: FoundColumn(each["id"], each["name"], each["type"]) for field, each in database.columns.items() if not each.get("lost")}
 
 
 def row_of(session: Session, connection_id: int, ref: str) -> OkrRow | None:

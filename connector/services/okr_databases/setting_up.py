@@ -22,6 +22,7 @@ from connector.services.changes import record, require
 from connector.services.okr_databases import columns as fitting
 from connector.services.okr_databases.choices import with_options
 from connector.services.okr_databases.faces import want_faces
+from connector.services.okr_databases.importing import read_all
 from connector.services.okr_databases.keeping import keep, kept_elsewhere
 from connector.services.okr_databases.options import checked, told
 from connector.services.okr_databases.records import databases_of
@@ -103,6 +104,9 @@ def set_up(
                 on_progress(f"looking after {TITLES[kind]}")
             made.append(_one(runtime, host, connection, ref, kind, there, chosen))
         requests = host.requests
+    again = [each.kind for each in made if each.how == "found"]
+    if again:  # its rows are those of an earlier set-up: they are bound again before any row is made
+        requests += read_all(runtime, connection, kinds=again).requests
     with runtime.store.write() as session:
         databases = databases_of(session, connection.id)
         today = runtime.now().astimezone(runtime.settings.zone).date()
@@ -140,7 +144,7 @@ def change_options(runtime: Runtime, viewer: Viewer, connection_name: str, optio
         databases = databases_of(session, connection.id)
         if not databases:
             raise Conflict(f"{connection.name} keeps no OKR databases yet; set them up first")
-        given = checked(options, _cycle_names(session))
+        given = checked(options, cycle_names(session))
         first = next(iter(databases.values()))
         before = told(first.options)
         for row in databases.values():
@@ -210,7 +214,7 @@ def _prepared(
     with runtime.store.read() as session:
         connection = named(session, connection_name)
         callable_now(connection)
-        chosen = checked(options or {}, _cycle_names(session))
+        chosen = checked(options or {}, cycle_names(session))
         if not page.strip():
             raise InputError("paste the link of the page under which the databases shall stand", where="page")
         ref = notion_id(page, "page", row=True)
@@ -231,7 +235,8 @@ def _prepared(
     return connection, ref, chosen
 
 
-def _cycle_names(session: Any) -> set[str]:
+def cycle_names(session: Any) -> set[str]:
+    """The names of all cycles."""
     return set(session.scalars(select(Cycle.name).where(Cycle.retired_at.is_(None))))
 
 

@@ -1,17 +1,230 @@
-"""Takes over what was read of rows: human fields by a three-way merge, new rows as drafts, computed fields put back."""
+"""Takes over what was read of rows: human fields by a three-way merge, new rows as drafts, computed fields put back. Calls no host.
+
+Definitions go through the plan's services, each in a transaction of its own; then what both sides agree on is noted in one more. Whoever
+dies in between has the row read again, and finds both sides equal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, TITLE, DatabaseKind
+from connector.domain.row_merge import is_later, plain
 from connector.hosts.okr_databases import Row
 from connector.runtime import Runtime
+from connector.services.okr_databases import applying, notes, telling
+from connector.services.okr_databases.applying import Applied
+from connector.services.okr_databases.contents import Contents, contents_of
+from connector.services.okr_databases.drafts import take_draft
+from connector.services.okr_databases.editors import editor_of
+from connector.services.okr_databases.hearing import Heard, heard_of
+from connector.services.okr_databases.merging import Plan, plan_of
+from connector.services.okr_databases.records import columns_of
+from connector.services.okr_databases.sides import keep, sides_of
+from connector.services.row_check_ins.typing import held, note_pressed, note_typed
+from connector.store import work
+from connector.store.tables import Connection, OkrDatabase, OkrRow
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 100  # rows whose records are read together
+AGAIN = {"again": True}  # heard of nothing, and yet to be read
 
 
-def take_rows(runtime: Runtime, database_id: int, rows: Sequence[Row], gone: Sequence[str] = ()) -> int:
-    """Take over rows just read of one database, in one transaction for each row. Returns how many led to a change here.
+def take_rows(
+    runtime: Runtime,
+    database_id: int,
+    rows: Sequence[Row],
+    gone: Sequence[str] = (),
+    *,
+    heard: Mapping[str, Mapping[str, Any]] | None = None,
+) -> int:
+    """Take over rows just read of one database. Returns how many led to a change here.
 
     Rows that are not known yet become drafts or, when nothing is missing, records. Calls no host: rows whose columns must be written are
-    wanted.
+    wanted. ``heard``: by ref, what events had told when rows were read one by one; without it they come from a list, which may lag behind.
     """
-    return 0
+    with runtime.store.read() as session:
+        database = session.get(OkrDatabase, database_id)
+        connection = session.get_one(Connection, database.connection_id) if database is not None else None
+    if database is None or connection is None or database.retired_at is not None:
+        return 0
+    here = [row for row in rows if not row.source or row.source == database.source]
+    moved = [row.ref for row in rows if row.source and row.source != database.source]
+    changed = 0
+    for start in range(0, len(here), AT_ONCE):
+        changed += _take_some(runtime, connection, database, here[start : start + AT_ONCE], heard)
+    return changed + _note_gone(runtime, database, gone) + _note_gone(runtime, database, moved, elsewhere=True)
+
+
+def _take_some(
+    runtime: Runtime, connection: Connection, database: OkrDatabase, rows: Sequence[Row], heard: Mapping[str, Mapping[str, Any]] | None
+) -> int:
+    with runtime.store.read() as session:
+        known = _known(session, connection, [row.ref for row in rows])
+        contents = contents_of(session, runtime, database, [each for each in known.values() if each.record])
+    changed = 0
+    unchanged: list[int] = []
+    for row in rows:
+        kept = known.get(row.ref)
+        if kept is None or not kept.record:
+            changed += _take_new(runtime, connection, database, row, kept, (heard or {}).get(row.ref))
+            continue
+        outcome = _take(runtime, connection, database, row, kept, contents[kept.id], heard)
+        if outcome is None:
+            unchanged.append(kept.id)
+        else:
+            changed += outcome
+    if unchanged:
+        with runtime.store.write() as session:
+            session.execute(update(OkrRow).where(OkrRow.id.in_(unchanged)).values(read_at=runtime.now()))
+    return changed
+
+
+def _known(session: Session, connection: Connection, refs: Sequence[str]) -> dict[str, OkrRow]:
+    rows = session.scalars(select(OkrRow).where(OkrRow.connection_id == connection.id, OkrRow.ref.in_(refs)))
+    return {str(row.ref): row for row in rows}
+
+
+def _take_new(
+    runtime: Runtime, connection: Connection, database: OkrDatabase, row: Row, kept: OkrRow | None, heard: Mapping[str, Any] | None
+) -> int:
+    """A row that stands for nothing yet."""
+    told = heard if heard is not None else (kept.heard if kept is not None else {})
+    who = heard_of(told or {}, row, connection.bot_id)
+    account = who.account or ("" if row.created_by == connection.bot_id else row.created_by)
+    record = take_draft(runtime, database.id, row, account)
+    with runtime.store.write() as session:
+        fresh = _known(session, connection, [row.ref]).get(row.ref)
+        if fresh is None:
+            return 0
+        if heard is not None and dict(fresh.heard or {}) == dict(heard):
+            fresh.heard = {}
+        contents = contents_of(session, runtime, database, [fresh]).get(fresh.id) if record else None
+    if contents is not None:  # what the row held when it became the face of its record is what both sides agree on
+        _take(runtime, connection, database, row, fresh, contents, None if heard is None else {row.ref: {}}, bound=True)
+    return int(bool(record))
+
+
+def _take(
+    runtime: Runtime,
+    connection: Connection,
+    database: OkrDatabase,
+    row: Row,
+    kept: OkrRow,
+    contents: Contents,
+    heard: Mapping[str, Mapping[str, Any]] | None,
+    *,
+    bound: bool = False,
+) -> int | None:
+    """Merge one row with its record: 1 when something changed here, None when there was not even anything to note."""
+    kind = DatabaseKind(database.kind)
+    told = dict((heard or {}).get(row.ref) or (kept.heard or {}))
+    who = heard_of(told, row, connection.bot_id)
+    before = sides_of(kept, kind)
+
+    def row_is_later(name: str) -> bool:
+        with runtime.store.read() as session:
+            ours_at: datetime | None = applying.changed_at(session, kind, kept.record, name)
+        return is_later(who.at, ours_at, exact=who.exact)
+
+    plan = plan_of(kind, row.values, contents, sides_of(kept, kind), row_is_later)
+    if heard is None and not bound and plan.by_people and _may_be_old(row, kept):
+        # A list may lag behind what was written or read a moment ago: the row itself decides.
+        _read_again(runtime, kept.id)
+        return 0
+    quiet = not (plan.by_people or who.pressed or plan.reason or told or kept.gone_at)
+    if quiet and plan.sides == before and kept.title == _title(row, kept) and not _notes_to_clear(kept):
+        return None
+    with runtime.store.read() as session:
+        editor = editor_of(session, connection, who.account)
+    applied = Applied()
+    if plan.take:
+        applied = applying.apply(runtime, connection, database, kept.record, plan.take, editor, plan.reason)
+    with runtime.store.write() as session:
+        fresh = session.scalars(select(OkrRow).where(OkrRow.id == kept.id).with_for_update()).one()
+        if applied.taken:
+            contents = contents_of(session, runtime, database, [fresh])[fresh.id]
+        _settle_definitions(plan, applied, contents)
+        telling.tell(session, runtime, database, fresh, plan, applied, contents, editor, after_edit=heard is None or bool(told))
+        if not bound:
+            _note_update(session, runtime, fresh, plan, contents, who)
+        keep(fresh, kind, plan.sides)
+        if heard is not None and dict(fresh.heard or {}) == told:
+            fresh.heard = {}
+        fresh.title, fresh.url, fresh.gone_at = _title(row, fresh), row.url or fresh.url, None
+        fresh.read_at, fresh.edited_at = runtime.now(), row.edited_at or fresh.edited_at
+        session.flush()
+        ours = {**contents.ours, NOTE: fresh.note}
+        if plan.sides.to_write(ours, columns_of(database), held(fresh)):
+            work.want(session, OkrRow, [fresh.id], runtime.epoch())
+    return int(plan.by_people or who.pressed or kept.gone_at is not None)
+
+
+def _settle_definitions(plan: Plan, applied: Applied, contents: Contents) -> None:
+    """Note what became of the definitions that were to be taken over."""
+    for name in applied.taken:
+        plan.sides.note(name, plan.values[name], contents.ours[name])
+    for name in applied.refused:
+        plan.put_back[name] = plan.values[name]
+        plan.sides.note_seen(name, plan.values[name])
+        plan.sides.say_again(name)
+    for name in applied.wrong:
+        # What somebody typed stays in the row until they change it: ours does not go over it meanwhile.
+        plan.sides.told[name] = plain(contents.ours[name])
+    plan.clashes = [clash for clash in plan.clashes if not clash.taken or clash.field in applied.taken]
+
+
+def _note_update(session: Session, runtime: Runtime, row: OkrRow, plan: Plan, contents: Contents, who: Heard) -> None:
+    """Hand what was typed, or the press of the button, to those who file updates."""
+    fields = [name for name in (*CHECK_IN_FIELDS, CHECKED_IN_BY) if name in plan.values and name not in contents.computed]
+    values = {name: plan.values[name] for name in fields}
+    at = who.at or runtime.now()
+    if who.pressed:
+        note_pressed(session, row, values, who.presser, at, runtime.epoch(), editor=who.account)
+    elif plan.typed:
+        note_typed(session, row, values, plan.typed, who.account, at, runtime.epoch())
+
+
+def _may_be_old(row: Row, kept: OkrRow) -> bool:
+    return row.edited_at is not None and kept.edited_at is not None and row.edited_at <= kept.edited_at
+
+
+def _read_again(runtime: Runtime, ident: int) -> None:
+    with runtime.store.write() as session:
+        row = session.scalars(select(OkrRow).where(OkrRow.id == ident).with_for_update()).one()
+        row.heard = {**(row.heard or {}), **AGAIN}
+        session.flush()
+        work.want(session, OkrRow, [ident], runtime.epoch())
+
+
+def _notes_to_clear(row: OkrRow) -> bool:
+    return bool(notes.told(row, notes.PUT_BACK) or notes.told(row, notes.FIELDS))
+
+
+def _title(row: Row, kept: OkrRow) -> str:
+    found = row.values.get(TITLE)
+    return found[:500] if isinstance(found, str) else kept.title
+
+
+def _note_gone(runtime: Runtime, database: OkrDatabase, refs: Sequence[str], *, elsewhere: bool = False) -> int:
+    """Rows in the trash, or moved out of the database: their records stay, and nothing is written until they are back."""
+    if not refs:
+        return 0
+    with runtime.store.write() as session:
+        rows = session.scalars(
+            select(OkrRow).where(OkrRow.database_id == database.id, OkrRow.ref.in_(refs), OkrRow.gone_at.is_(None)).with_for_update()
+        ).all()
+        for row in rows:
+            row.gone_at, row.heard = runtime.now(), {}
+            notes.tell(row, notes.ELSEWHERE, "moved out of its database, so it is not kept in step; move it back" if elsewhere else "")
+            telling.gone(session, runtime, database, row, elsewhere=elsewhere)
+    if rows:
+        log.info("okr_rows_gone", database=database.kind, rows=len(rows), moved=elsewhere)
+    return len(rows)

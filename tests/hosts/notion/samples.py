@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connector.domain.model import DecisionKind, Movement, State
-from connector.domain.panel import KeyResultPanel, ObjectivePanel, Panel
+from connector.domain.panel import Face, KeyResultPanel, ObjectivePanel, Panel
 
 URL = "https://okr.acme.example/key-results/kr-1"
 
@@ -57,7 +57,7 @@ STALLED = replace(
     confidence=7,
     confidence_trail=(7, 7, 7, 7, 7),
     question="flat but confident, what makes this safe?",
-    blocker="none named · seen in HARB-151, flagged since 12 Nov",
+    blocker_note="seen in HARB-151, flagged since 12 Nov",
     source_text='Ben, 17 Nov · value from Notion "Activation cohorts", 7 rows, as of 18 Nov 14:12',
 )
 LATE = replace(
@@ -105,3 +105,8 @@ def together(*key_results: KeyResultPanel) -> Panel:
 
 def many(number: int) -> Panel:
     return together(*(replace((ON_TRACK, STALLED, LATE)[at % 3], id=f"kr-{at}", title=f"Key result {at} 🚀") for at in range(number)))
+
+
+def faced(panel: Panel, **choices: object) -> Panel:
+    """The same panel at a place where more, or less, of it is shown."""
+    return replace(panel, face=Face(**choices))  # type: ignore[arg-type]

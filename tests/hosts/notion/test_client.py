@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from connector.errors import Busy, Gone, Offline, Refused, Uncertain
+from connector.errors import SITE_WIDE, Blocked, Busy, Gone, Offline, Refused, Uncertain
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.limits import Budget
 from connector.hosts.notion import build, dialect
@@ -32,14 +32,63 @@ def test_busy_carries_the_wish_to_wait_and_nothing_sleeps(
     with pytest.raises(Busy) as busy:
         host.describe()
     assert busy.value.retry_after == wait
+    assert busy.value.details[SITE_WIDE] is True
     assert host.requests == 1  # the library's own retries are off
+
+
+def test_a_limit_of_this_connection_alone_is_no_limit_of_the_workspace(box: NotionSandbox, host: NotionHost) -> None:
+    box.fail(status=429, headers={"Retry-After": "1"}, additional={"rate_limit_reason": "public_api_request_rate_limit"})
+    with pytest.raises(Busy) as busy:
+        host.describe()
+    assert SITE_WIDE not in busy.value.details
+
+
+def test_every_request_says_which_version_of_the_api_it_means(base: str, host: NotionHost, box: NotionSandbox) -> None:
+    """The library's own default is older; a request without the header would be refused."""
+    told: list[str] = []
+    check = box._check_headers
+
+    def noted(request: Request) -> None:
+        told.append(request.headers.get("Notion-Version", ""))
+        check(request)
+
+    box._check_headers = noted  # type: ignore[method-assign]
+    _, source = box.world.add_database("Deals", {"Seats": "number"})
+    row = box.world.add_row(source, {"Name": "A"})
+    comment = box.world.add_comment(row, "hello")
+    host.describe()
+    host.write_values(row, {"Seats": 4.0})
+    host.notify(row, box.world.data["person"], "hello")
+    assert host.fetch_comment(row, comment["id"])
+    host._client.sibling().me()
+    assert len(told) == len(box.log) >= 8
+    assert set(told) == {"2026-03-11"}
+
+
+def test_a_reset_in_the_middle_of_an_answer_is_no_answer(host: NotionHost, box: NotionSandbox) -> None:
+    """The headers came, the body did not: nothing is taken from the half."""
+
+    def app(environ: Any, start: Any) -> Any:
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Length", "5000")])
+        yield b'{"object": "list", "results": ['
+        environ["werkzeug.socket"].shutdown(2)
+
+    with running(app) as url:
+        settings = ConnectionSettings("n", "notion", url, {"token": "x"})
+        for write in (False, True):
+            broken = build(settings, budget=Budget("n"), allow_private=True)
+            kind = Uncertain if write else Offline
+            with pytest.raises(Offline) as caught:
+                broken.notify("12345678123412341234123456789012", "", "hello") if write else broken.describe()
+            assert type(caught.value) is kind
+            broken.close()
 
 
 def test_a_blocked_connection_is_refused_and_not_retried(box: NotionSandbox, host: NotionHost) -> None:
     box.fail(status=429, headers={"Retry-After": "60"}, additional={"rate_limit_reason": "public_api_request_blocked"})
-    with pytest.raises(Refused, match="support") as refused:
+    with pytest.raises(Blocked, match="support") as refused:
         host.describe()
-    assert (refused.value.status, refused.value.code, refused.value.parks) == (429, "public_api_request_blocked", False)
+    assert (refused.value.status, refused.value.code, refused.value.parks) == (429, "public_api_request_blocked", True)
 
 
 @pytest.mark.parametrize("status", [401, 403, 502, 522])

@@ -126,12 +126,14 @@ def test_unknown_names_and_options_are_refused_with_near_ones(host: NotionHost, 
         host.resolve(select(deals[0], filter={"Stagge": ("Won",)}), [])
 
 
-def test_an_option_removed_later_is_missing_but_no_refusal(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
+def test_an_option_removed_later_makes_the_number_wrong_but_is_no_refusal(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
     selector = select(deals[0], filter={"Region": ("South",)})
     first = host.resolve(selector, [])
     prop = box.world.data["sources"][deals[1]]["properties"][box.world.property_id(deals[1], "Region")]
     prop["select"]["options"].pop()
-    assert "South" in host.resolve(selector, [], first).missing[0]
+    after = host.resolve(selector, [], first)
+    assert after.wrong == ('"South" is not an option of "Region" in Deals; the options are: North',)
+    assert after.missing == ()
 
 
 def test_a_database_with_several_data_sources(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
@@ -237,7 +239,7 @@ def test_a_status_option_added_since_the_schema_was_read_is_asked_for_once(
     row = box.world.add_row(deals[1], {"Name": "A", "Stage": "Talks"})
     need = wanted(host, select(deals[0]))
     prop = box.world.data["sources"][deals[1]]["properties"][box.world.property_id(deals[1], "Stage")]
-    prop["status"]["options"].append({"id": "new1", "name": "Signed", "color": "green"})
+    prop["status"]["options"].append({"id": "new1", "name": "Signed", "color": "green", "description": None})
     prop["status"]["groups"][2]["option_ids"].append("new1")
     box.world.set_property(row, "Stage", "Signed")
     assert host.fetch_items([row], [need]).items[0].category is Category.DONE

@@ -15,7 +15,7 @@ from connector.hosts.base import ListQuery, Resolution, Wanted
 from connector.hosts.notion.host import NotionHost
 from connector.hosts.notion.query import CAP, Window, created_from, narrowed, source_filter
 from connector.hosts.notion.sandbox import NotionSandbox
-from connector.hosts.notion.sandbox_values import matcher
+from connector.hosts.notion.sandbox_filters import matcher
 from connector.hosts.notion.schema import Property, Schema
 from mappings.rules import Selector, SelectorKind
 
@@ -218,7 +218,11 @@ def test_a_filter_that_cannot_be_said_is_not_sent() -> None:
     def needs(filter_: Mapping[str, Any]) -> list[Wanted]:
         return [Wanted(1, Selector(SelectorKind.DATABASE, filter=filter_), Resolution(fields={key: (key,) for key in "abcd"}))]
 
-    assert source_filter(SCHEMA, needs({"d": ("2026-11-01",)})) is None  # dates have no plain equality with our texts
+    assert source_filter(SCHEMA, needs({"d": ("some day",)})) is None
+    day = source_filter(SCHEMA, needs({"d": ("2026-11-01",)}))  # a day more on each side: Notion's days are in a zone of its own
+    assert day == {
+        "and": [{"property": "d", "date": {"on_or_after": "2026-10-31"}}, {"property": "d", "date": {"on_or_before": "2026-11-02"}}]
+    }
     assert source_filter(SCHEMA, needs({"a": tuple(map(str, range(60)))})) is None
     assert source_filter(SCHEMA, needs({"gone": ("x",)})) is None
     assert narrowed(None, created_from("t")) == created_from("t")

@@ -188,6 +188,7 @@ def test_the_stand_ins_deliveries_fit_the_contract(box: Any) -> None:
     names = {each["properties"]["type"]["const"]: name for name, each in CONTRACT["definitions"].items() if name.endswith("WebhookPayload")}
     seen = [each["type"] for each in box.events]
     assert seen == [
+        "database.created",
         "data_source.created",
         "page.created",
         "page.properties_updated",

@@ -1,0 +1,182 @@
+"""Rows of one data source: walked page by page, read one by one, made, found again and written.
+
+Reference: https://developers.notion.com/reference/query-a-data-source
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from connector.domain.model import FieldValue
+from connector.errors import Gone, Refused, Uncertain
+from connector.hosts.base import JSON
+from connector.hosts.notion.client import NotionClient
+from connector.hosts.notion.fields import container_of, is_gone, moment, properties_of
+from connector.hosts.notion.ids import known_id, normalise_id
+from connector.hosts.notion.okr_databases.making import found_database
+from connector.hosts.notion.okr_databases.values import columns_now, encode_values, incomplete, read_values
+from connector.hosts.notion.query import Window, edited_from
+from connector.hosts.notion.rows import new_rows, query_rows
+from connector.hosts.okr_databases import FoundColumn, ReadRows, Row, RowPage
+
+Columns = Mapping[str, FoundColumn]
+STRONG = 3  # so many rows are always read one by one
+_TEXTS = ("title", "rich_text", "url", "email", "phone_number", "select", "status")
+
+
+class Rows:
+    """The rows of one workspace, through one client."""
+
+    def __init__(self, client: NotionClient) -> None:
+        self._client = client
+        self._drifted: set[frozenset[str]] = set()  # sets of columns of which one is gone: whole pages are asked for then
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def listed(self, source: str, columns: Columns, since: datetime | None, cursor: Mapping[str, JSON] | None) -> RowPage:
+        """A page of rows, the oldest first; see ``OkrDatabases.list_rows``."""
+        window = Window.load(cursor)
+        spec: dict[str, JSON] = {"source": source, "filter": edited_from(since) if since else None, "properties": self._asked(columns)}
+        try:
+            answer = query_rows(self._client, spec, window)
+        except Refused as error:
+            if error.status != 400 or not spec["properties"]:
+                raise
+            self._drifted.add(_ids(columns))
+            answer = query_rows(self._client, {**spec, "properties": []}, window)
+        rows = tuple(self._row(page, columns, source) for page in new_rows(answer, window) if not is_gone(page))
+        return RowPage(rows, window.dump() if window.advance(answer) else None)
+
+    def read(self, refs: Sequence[str], columns: Columns, source: str, since: datetime | None) -> ReadRows:
+        """Rows by id; see ``OkrDatabases.read_rows``."""
+        wanted = list(dict.fromkeys(refs))
+        found: dict[str, Row] = {}
+        if source and since is not None and len(wanted) > STRONG:
+            page = self.listed(source, columns, since, None)
+            found = {row.ref: row for row in page.rows if row.ref in wanted}
+        gone: list[str] = []
+        for ref in (each for each in wanted if each not in found):
+            answer = self._page(ref, columns)
+            if answer is None:
+                gone.append(ref)
+            else:
+                found[ref] = self._row(answer, columns)
+        return ReadRows(tuple(found[ref] for ref in wanted if ref in found), tuple(gone))
+
+    def find(self, source: str, columns: Columns, field: str, text: str) -> Row | None:
+        """The oldest row whose column equals a text."""
+        column = columns[field]
+        if column.type not in _TEXTS:
+            raise Refused(f'"{column.name}" is a {column.type} column: rows cannot be found by it', code="not_text")
+        order = [{"timestamp": "created_time", "direction": "ascending"}]
+        body = {"filter": {"property": column.id, column.type: {"equals": text}}, "sorts": order, "page_size": 10, "result_type": "page"}
+        answer = self._client.query(source, body, self._asked(columns))
+        for page in answer.get("results") or ():
+            if isinstance(page, dict) and page.get("object") == "page" and not is_gone(page):
+                return self._row(page, columns, source)
+        return None
+
+    def _page(self, ref: str, columns: Columns) -> dict[str, Any] | None:
+        asked = self._asked(columns)
+        try:
+            page = self._client.page(ref, asked)
+        except Gone:
+            return None
+        except Refused as error:
+            if error.status != 400 or not asked:
+                raise
+            page = self._client.page(ref)  # moved to another database, or a column is gone: it does not know all of them
+        return None if is_gone(page) else page
+
+    def _asked(self, columns: Columns) -> list[str]:
+        ids = _ids(columns)
+        return [] if ids in self._drifted or len(ids) > 100 else sorted(ids)
+
+    def _row(self, page: Mapping[str, Any], columns: Columns, source: str = "", *, whole: bool = True) -> Row:
+        """``whole``: read relations and people beyond the first 25, with requests of their own."""
+        ref = known_id(page.get("id")) or str(page.get("id"))
+        cut = incomplete(page, columns) if whole else []
+        complete = {ident: self._entries(ref, ident) for ident in cut}
+        return Row(
+            ref=ref,
+            source=container_of(page) or source,
+            values=read_values(page, columns, complete),
+            url=str(page.get("url") or ""),
+            edited_at=moment(page.get("last_edited_time")),
+            edited_by=_account(page.get("last_edited_by")),
+            created_at=moment(page.get("created_time")),
+            created_by=_account(page.get("created_by")),
+        )
+
+    def _entries(self, page: str, prop: str) -> tuple[str, ...]:
+        found = []
+        for entry in self._client.property_items(page, prop):
+            value = entry.get(str(entry.get("type")))
+            if isinstance(value, dict) and value.get("id"):
+                found.append(known_id(value["id"]) or str(value["id"]))
+        return tuple(dict.fromkeys(found))
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def create(self, source: str, columns: Columns, values: Mapping[str, FieldValue]) -> Row:
+        """Make a row. What the data source does not take, since it changed, is left out and named."""
+        parent = {"type": "data_source_id", "data_source_id": source}
+        for attempt in (1, 2):
+            encoded = encode_values(columns, values)
+            try:
+                page = self._client.create_page(parent, encoded.properties)
+            except Uncertain as error:
+                if not error.committed:
+                    raise
+                page = self._client.page(error.committed[0])  # the host says that it is there after all
+            except Refused as error:
+                if error.status != 400 or attempt == 2:
+                    raise
+                columns, lost = self._as_now(source, columns, error)
+                values = {name: value for name, value in values.items() if name not in lost}
+                continue
+            return replace(self._row(page, columns, source, whole=False), left_out=encoded.left_out)
+        raise AssertionError  # pragma: no cover  # the second attempt returns or raises
+
+    def write(self, ref: str, columns: Columns, values: Mapping[str, FieldValue]) -> Row:
+        """Set values of a row. What its data source does not take, since it changed, is left out and named. Raises ``Gone``."""
+        ident = normalise_id(ref, row=True)
+        for attempt in (1, 2):
+            encoded = encode_values(columns, values)
+            try:
+                page = self._client.update_page(ident, encoded.properties)
+            except Refused as error:
+                if error.status != 400 or attempt == 2:
+                    raise
+                page = self._client.page(ident)
+                if not is_gone(page):
+                    columns, without = self._as_now(container_of(page), columns, error)
+                    values = {name: value for name, value in values.items() if name not in without}
+                    continue
+            if is_gone(page):
+                raise Gone(f"the row {ref} is in the trash", status=200, code="in_trash")
+            arrived = properties_of(page)
+            # An unknown property may be answered with 200 and nothing written.
+            lost = {name for name in values if name in columns and columns[name].id in set(encoded.properties) - set(arrived)}
+            missing = {name: f'"{columns[name].name}" was not taken over by Notion' for name in lost}
+            return replace(self._row(page, columns, whole=False), left_out={**encoded.left_out, **missing})
+        raise AssertionError  # pragma: no cover  # as above
+
+    def _as_now(self, source: str, columns: Columns, refusal: Refused) -> tuple[Columns, set[str]]:
+        """The columns as they are now, and the fields that lost theirs. Raises the refusal when that changes nothing."""
+        present = found_database(self._client.source(source), {}).columns if source else ()
+        now = columns_now(columns, present)
+        if now == dict(columns):
+            raise refusal
+        return now, set(columns) - set(now)
+
+
+def _ids(columns: Columns) -> frozenset[str]:
+    return frozenset(each.id for each in columns.values())
+
+
+def _account(user: object) -> str:
+    return (known_id(user.get("id")) or "") if isinstance(user, dict) else ""

@@ -1,0 +1,176 @@
+"""Rows that stand for nothing yet: kept as drafts with what they need, matched with a record that is here, or made into one.
+
+Calls no host. One transaction for each row; whatever cannot be used is a sentence in the row, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from connector.domain.okr_columns import CYCLE, FROM, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind
+from connector.domain.rights import Viewer
+from connector.domain.row_drafts import Reading, draft_note
+from connector.errors import ConnectorError, Faults, Forbidden, InputError
+from connector.hosts.okr_databases import Row
+from connector.runtime import Runtime
+from connector.services.declare.aftermath import WorkToDo
+from connector.services.okr_databases import matching, notes, row_reading
+from connector.services.okr_databases.bringing import bring_along
+from connector.services.okr_databases.editors import editor_of
+from connector.services.plan import key_results, objectives, saving
+from connector.store import work
+from connector.store.tables import Connection, OkrDatabase, OkrRow
+
+log = structlog.get_logger(__name__)
+
+WHAT = {DatabaseKind.OBJECTIVES: "an objective", DatabaseKind.KEY_RESULTS: "a key result"}
+_FIELDS = {"title": TITLE, "objective": OBJECTIVE, "owner": OWNER, "start": FROM, "target": TO, "unit": UNIT, "cycle": CYCLE, "team": TEAM}
+
+
+def take_draft(runtime: Runtime, database_id: int, row: Row, account: str, *, viewer: Viewer | None = None, origin: str = "") -> str:
+    """Take over a row without a record: bind it to one that is here, make one when nothing is missing, else keep it as a draft.
+
+    ``account``: who edited it; ``viewer``: whoever takes over a whole database, instead; then the value and the last update that stand in
+    the row come with it, as imported from ``origin``. Returns the record's id, "" for a draft. Rows of other kinds than objectives and
+    key results are kept only.
+    """
+    todo = WorkToDo()
+    with runtime.store.write() as session:
+        database = session.get_one(OkrDatabase, database_id)
+        kind = DatabaseKind(database.kind)
+        kept = _kept(session, database, row, runtime.now())
+        if kept.record:
+            return kept.record
+        if kind not in WHAT:
+            return ""
+        reading = row_reading.read(session, database, kind, row, runtime.now().astimezone(runtime.settings.zone).date())
+        found = matching.match(session, database, kind, row, reading)
+        record, missing = found.record, found.problem
+        if not record and not missing and not reading.missing:
+            record, missing = _made(session, runtime, database, kind, reading, account, viewer, todo)
+            if record and viewer is not None and kind is DatabaseKind.KEY_RESULTS:
+                bring_along(session, record, row, viewer, runtime.now(), origin)
+        if record:
+            bound = _bind(session, database, kept, record, made=not found.record)
+            again = _waiting_for(session, database) if kind is DatabaseKind.OBJECTIVES else []
+            work.want(session, OkrRow, [bound.id, *again], runtime.epoch())
+            todo.want(session, runtime.epoch())
+        else:
+            _stays(session, kept, kind, (*([missing] if missing else []), *reading.missing), runtime.epoch())
+    if record:
+        saving.announce(runtime, todo)
+    return record
+
+
+def _kept(session: Session, database: OkrDatabase, row: Row, moment: datetime) -> OkrRow:
+    """The row as it is kept, locked; new when it was never seen."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {
+        "connection_id": database.connection_id,
+        "database_id": database.id,
+        "ref": row.ref,
+        "created_at": moment,
+        "agreed": {},
+        "shown": {},
+        "heard": {},
+        "missing": [],
+    }
+    session.execute(insert(OkrRow).values(**values).on_conflict_do_nothing())
+    kept = session.scalars(
+        select(OkrRow).where(OkrRow.connection_id == database.connection_id, OkrRow.ref == row.ref).with_for_update()
+    ).one()
+    kept.database_id = database.id
+    kept.url, kept.title = row.url or kept.url, str(row.values.get(TITLE) or "")[:500]
+    kept.edited_at, kept.read_at, kept.gone_at = row.edited_at, moment, None
+    return kept
+
+
+def _made(
+    session: Session,
+    runtime: Runtime,
+    database: OkrDatabase,
+    kind: DatabaseKind,
+    reading: Reading,
+    account: str,
+    viewer: Viewer | None,
+    todo: WorkToDo,
+) -> tuple[str, str]:
+    """Make the record: (its id, "") or ("", what keeps it from being made)."""
+    names = {field: str(column.get("name", field)) for field, column in database.columns.items()}
+    try:
+        if viewer is None:
+            editor = editor_of(session, session.get_one(Connection, database.connection_id), account)
+            viewer = editor.definer(str((database.options or {}).get("definitions", "everybody")))
+        if kind is DatabaseKind.OBJECTIVES:
+            return objectives.add(session, runtime, viewer, reading.given, todo).id, ""
+        return key_results.add(session, runtime, viewer, reading.given, todo).id, ""
+    except Forbidden as error:
+        return "", str(error)
+    except Faults as error:
+        return "", "; ".join(_told(each, names) for each in error.errors)
+    except InputError as error:
+        return "", _told(error, names)
+    except ConnectorError as error:
+        return "", str(error)
+
+
+def _told(error: InputError, names: Mapping[str, str]) -> str:
+    field = _FIELDS.get(error.where, "")
+    return f"“{names[field]}”: {error.message}" if field in names else error.message
+
+
+def _bind(session: Session, database: OkrDatabase, kept: OkrRow, record: str, *, made: bool) -> OkrRow:
+    """Make the row the face of a record. A row that was to be made for it at the host is this one now."""
+    waiting = session.scalar(
+        select(OkrRow).where(OkrRow.database_id == database.id, OkrRow.record == record, OkrRow.ref.is_(None)).with_for_update()
+    )
+    if waiting is not None:
+        values = (kept.ref, kept.url, kept.title, kept.edited_at, kept.read_at, kept.note, dict(kept.shown or {}))
+        session.delete(kept)
+        session.flush()
+        kept = waiting
+        kept.ref, kept.url, kept.title, kept.edited_at, kept.read_at, kept.note, kept.shown = values
+    # A row in the trash that was its face before is none any more: put back, it is a copy of this one.
+    session.execute(
+        update(OkrRow).where(OkrRow.database_id == database.id, OkrRow.record == record, OkrRow.id != kept.id).values(record="")
+    )
+    kept.record, kept.missing, kept.unsure = record, [], False
+    notes.tell(kept, notes.FIELDS, "")
+    session.flush()
+    log.info("row_bound", database=database.kind, record=record, made=made)
+    return kept
+
+
+def _stays(session: Session, kept: OkrRow, kind: DatabaseKind, missing: tuple[str, ...], now: float) -> None:
+    """Keep it as a draft, and have the row say what is missing, if it does not yet."""
+    kept.missing = list(missing)
+    if notes.tell(kept, notes.FIELDS, draft_note(WHAT[kind], missing)):
+        session.flush()
+        work.want(session, OkrRow, [kept.id], now)
+
+
+def _waiting_for(session: Session, database: OkrDatabase) -> list[int]:
+    """An objective is one now: the rows that waited for one are read again."""
+    waiting = session.scalars(
+        select(OkrRow)
+        .join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+        .where(
+            OkrDatabase.connection_id == database.connection_id,
+            OkrDatabase.kind == DatabaseKind.KEY_RESULTS,
+            OkrDatabase.retired_at.is_(None),
+            OkrRow.record == "",
+            OkrRow.ref.is_not(None),
+            OkrRow.gone_at.is_(None),
+        )
+    )
+    found = [each for each in waiting if any(row_reading.AWAITS_OBJECTIVE in sentence for sentence in each.missing or ())]
+    for each in found:
+        each.heard = {**(each.heard or {}), "again": True}
+    session.flush()
+    return [each.id for each in found]

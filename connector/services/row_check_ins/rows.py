@@ -1,0 +1,251 @@
+"""The rows of the Check-ins and Decisions databases: which are wanted, and what each of them says. Calls no host.
+
+Only what hosts may show lands there: check-ins that count, and decisions, of key results that have a row beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, cast, insert, literal, select, true
+from sqlalchemy.orm import Session
+
+from connector.domain import okr_columns as columns
+from connector.domain.model import FieldValue, Movement
+from connector.domain.okr_columns import DatabaseKind
+from connector.domain.plain_text import TITLE, one_line
+from connector.domain.scoring import BOUND_KINDS, is_inside, raw_progress, shown_progress
+from connector.domain.wording import MOVEMENT_WORDS, moment_text
+from connector.services.facts import load_definition
+from connector.services.provenance import author_text
+from connector.services.row_check_ins.updates import MISSING, keep, updates_of
+from connector.store import work
+from connector.store.tables import CheckIn, Cycle, Decision, KeyResult, Objective, OkrDatabase, OkrRow, Person, PersonAccount
+from connector.store.visibility import public
+
+Values = dict[str, FieldValue]
+AT_ONCE = 500  # check-ins of the running cycles whose rows are wanted at one time; the rest follows at night
+
+
+# --- wanting -----------------------------------------------------------------------------------------------------------
+
+
+def want_check_in(session: Session, check_in: CheckIn, now: float) -> set[int]:
+    """Want a check-in that counts to be shown: on its key result's rows, and as a row of its own beside each. Returns the connections."""
+    faces = _faces(session, check_in.key_result_id)
+    for face in faces:
+        _drop_completed(session, face, check_in)
+    work.want(session, OkrRow, [face.id for face in faces], now)
+    places = {face.connection_id for face in faces}
+    _want_rows(session, DatabaseKind.CHECK_INS, str(check_in.id), places, now)
+    return places
+
+
+def want_decision(session: Session, decision: Decision, now: float) -> set[int]:
+    """Want a decision to be shown as a row beside each row of its key result. Returns the connections."""
+    places = {face.connection_id for face in _faces(session, decision.key_result_id)}
+    _want_rows(session, DatabaseKind.DECISIONS, str(decision.id), places, now, decision.title)
+    return places
+
+
+def want_children(session: Session, connection_id: int, key_result_id: str, now: float) -> None:
+    """A key result has got its row: want the rows of its check-ins and decisions, which point at it."""
+    for kind, table in ((DatabaseKind.CHECK_INS, CheckIn), (DatabaseKind.DECISIONS, Decision)):
+        ids = session.scalars(
+            select(OkrRow.id)
+            .join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+            .join(table, cast(table.id, String) == OkrRow.record)
+            .where(OkrRow.connection_id == connection_id, OkrDatabase.kind == kind, table.key_result_id == key_result_id)
+        ).all()
+        work.want(session, OkrRow, ids, now)
+
+
+def want_history(session: Session, connection_id: int, now: float, *, limit: int = AT_ONCE) -> int:
+    """Want rows for check-ins of running cycles, and open decisions, that have none yet: the newest first. Returns how many are new."""
+    made = 0
+    for kind, table, condition in (
+        (DatabaseKind.CHECK_INS, CheckIn, CheckIn.draft.is_(False)),
+        (DatabaseKind.DECISIONS, Decision, true()),
+    ):
+        database = _database(session, connection_id, kind)
+        if database is not None:
+            ids = _without_row(session, database, table, condition, limit)
+            made += len(ids)
+            _make(session, database, [str(ident) for ident in ids], now)
+    return made
+
+
+def _without_row(session: Session, database: OkrDatabase, table: Any, condition: ColumnElement[bool], limit: int) -> list[int]:
+    bound = select(literal(1)).where(OkrRow.database_id == database.id, OkrRow.record == cast(table.id, String)).exists()
+    face = (
+        select(literal(1))
+        .select_from(OkrRow)
+        .join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+        .where(
+            OkrRow.connection_id == database.connection_id,
+            OkrDatabase.kind == DatabaseKind.KEY_RESULTS,
+            OkrRow.record == table.key_result_id,
+        )
+        .exists()
+    )
+    query = (
+        select(table.id)
+        .join(KeyResult, KeyResult.id == table.key_result_id)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(condition, public(), Objective.closed_at.is_(None), KeyResult.retired_at.is_(None), face, ~bound)
+        .order_by(table.id.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def _faces(session: Session, key_result_id: str) -> list[OkrRow]:
+    """The rows of a key result that hosts may show."""
+    query = (
+        select(OkrRow)
+        .join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+        .join(KeyResult, KeyResult.id == OkrRow.record)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(OkrDatabase.kind == DatabaseKind.KEY_RESULTS, OkrDatabase.retired_at.is_(None), OkrRow.record == key_result_id, public())
+        .order_by(OkrRow.id)
+    )
+    return list(session.scalars(query))
+
+
+def _drop_completed(session: Session, face: OkrRow, check_in: CheckIn) -> None:
+    """A draft that waits in the row is completed by whatever its author files next, wherever that is: it waits no longer."""
+    kept = updates_of(face)
+    waiting = {each.account for each in kept if each.waits == MISSING and each.due_at == 0.0}
+    if not waiting or check_in.author_id is None:
+        return
+    mine = session.scalars(
+        select(PersonAccount.account).where(
+            PersonAccount.connection_id == face.connection_id,
+            PersonAccount.person_id == check_in.author_id,
+            PersonAccount.account.in_(waiting),
+        )
+    ).all()
+    if mine:
+        keep(face, [each for each in kept if not (each.account in mine and each.waits == MISSING and each.due_at == 0.0)])
+
+
+def _database(session: Session, connection_id: int, kind: DatabaseKind) -> OkrDatabase | None:
+    return session.scalar(
+        select(OkrDatabase)
+        .where(OkrDatabase.connection_id == connection_id, OkrDatabase.kind == kind, OkrDatabase.retired_at.is_(None))
+        .with_for_update()  # two that find no row must not make two
+    )
+
+
+def _want_rows(session: Session, kind: DatabaseKind, record: str, places: Collection[int], now: float, title: str = "") -> None:
+    for connection_id in sorted(places):
+        database = _database(session, connection_id, kind)
+        if database is None:
+            continue
+        known = session.scalars(select(OkrRow.id).where(OkrRow.database_id == database.id, OkrRow.record == record)).all()
+        if known:
+            work.want(session, OkrRow, known, now)
+        else:
+            _make(session, database, [record], now, title)
+
+
+def _make(session: Session, database: OkrDatabase, records: Iterable[str], now: float, title: str = "") -> None:
+    rows = [
+        {
+            "connection_id": database.connection_id,
+            "database_id": database.id,
+            "record": record,
+            "title": title,
+            "created_at": datetime.fromtimestamp(now, UTC),
+            "agreed": {},
+            "shown": {},
+            "heard": {},
+            "missing": [],
+            "wanted": 1,
+            "first_at": now,
+            "ready_at": now,
+        }
+        for record in records
+    ]
+    if rows:
+        session.execute(insert(OkrRow), rows)
+
+
+# --- what they say -----------------------------------------------------------------------------------------------------
+
+
+def check_in_values(session: Session, connection_id: int, records: Collection[str], zone: tzinfo) -> dict[str, Values]:
+    """By check-in id, what its row says. Absent: what hosts may not show, and what lacks the row of its key result still."""
+    found: dict[str, Values] = {}
+    rows = _shown_rows(session, connection_id, CheckIn, CheckIn.author_id, records, CheckIn.draft.is_(False))
+    for row, key_result, name, account, ref in rows:
+        definition = load_definition(key_result)
+        who = author_text(name, row.source)
+        found[str(row.id)] = {
+            columns.TITLE: one_line(f"{moment_text(row.created_at, zone)}, {who}: {key_result.title}", TITLE),
+            columns.KEY_RESULT: (ref,),
+            columns.UPDATED: row.as_of.isoformat(),
+            columns.VALUE: row.value,
+            columns.PROGRESS: shown_progress(raw_progress(definition, row.value)),
+            columns.CONFIDENCE: float(row.confidence) if row.confidence is not None else None,
+            columns.MOVEMENT: _movement_word(definition, row),
+            columns.BLOCKER: row.blocker,
+            columns.DECISION: row.decision,
+            columns.COMMENT: row.comment,
+            columns.AUTHOR: (account,) if account else (),
+            columns.UPDATED_BY: who,
+            columns.KEY: str(row.id),
+        }
+    return found
+
+
+def decision_values(session: Session, connection_id: int, records: Collection[str], zone: tzinfo) -> dict[str, Values]:
+    """By decision id, what its row says. Absent: what hosts may not show, and what lacks the row of its key result still."""
+    found: dict[str, Values] = {}
+    rows = list(_shown_rows(session, connection_id, Decision, Decision.owner_id, records, true()))
+    askers = {row.asked_by_id for row, *_ in rows} - {None}
+    names: Mapping[int, str] = dict(session.execute(select(Person.id, Person.name).where(Person.id.in_(askers))).tuples().all())
+    for row, _, _, account, ref in rows:
+        found[str(row.id)] = {
+            columns.TITLE: one_line(row.title, TITLE),
+            columns.KEY_RESULT: (ref,),
+            columns.KIND: row.kind,
+            columns.OWNER: (account,) if account else (),
+            columns.DUE: row.due.isoformat() if row.due else None,
+            columns.STATE: row.state,
+            columns.OUTCOME: row.outcome or None,
+            columns.ASKED_BY: names.get(row.asked_by_id or 0) or None,
+            columns.KEY: str(row.id),
+        }
+    return found
+
+
+def _shown_rows(
+    session: Session, connection_id: int, table: Any, person: Any, records: Collection[str], condition: ColumnElement[bool]
+) -> Iterable[Any]:
+    """Rows of (record, key result, person's name, their account, ref of the key result's row)."""
+    ids = [int(record) for record in records if record.isdecimal()]
+    face, home = OkrRow, OkrDatabase
+    return session.execute(
+        select(table, KeyResult, Person.name, PersonAccount.account, face.ref)
+        .join(KeyResult, KeyResult.id == table.key_result_id)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .join(face, (face.record == KeyResult.id) & (face.connection_id == connection_id))
+        .join(home, (home.id == face.database_id) & (home.kind == DatabaseKind.KEY_RESULTS) & home.retired_at.is_(None))
+        .outerjoin(Person, Person.id == person)
+        .outerjoin(PersonAccount, (PersonAccount.person_id == Person.id) & (PersonAccount.connection_id == connection_id))
+        .where(table.id.in_(ids), face.ref.is_not(None), face.gone_at.is_(None), condition, public())
+        .order_by(table.id)
+    ).all()
+
+
+def _movement_word(definition: Any, row: CheckIn) -> str | None:
+    if definition.kind in BOUND_KINDS:
+        inside = is_inside(definition, row.value) if row.value is not None else None
+        return None if inside is None else "inside" if inside else "outside"
+    return MOVEMENT_WORDS[Movement(row.movement)].lower() if row.movement else None
