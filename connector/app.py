@@ -47,12 +47,14 @@ PARTS = (
     "connector.views.people",
     "connector.views.audit",
     "connector.views.forge",
+    "connector.views.embed",
 )
 OWN_GUARD = frozenset(
     {"api", "webhooks", "health", "sandbox", "forge"}
 )  # no cookie speaks for their callers, or they look at the origin themselves
 
 MACHINE_PATHS = ("/api/", "/webhooks/", "/forge/")
+WITHOUT_COOKIES = (*MACHINE_PATHS, "/embed/")
 MAX_BODY = 16 * 1024 * 1024  # bytes, everywhere but at the door, which has its own limit
 RETRY_AFTER = "10"  # seconds
 
@@ -78,11 +80,14 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """Signed cookie sessions for pages. Machines' requests get none: reading a cookie there would be work for nothing."""
+    """Signed cookie sessions for pages. Machines' requests get none: reading a cookie there would be work for nothing.
+
+    Nor does our live page in somebody's frame: it shows the same to all.
+    """
 
     def open_session(self, app: Flask, request: Request) -> Any:
         """The session of a page request."""
-        if request.path.startswith(MACHINE_PATHS):
+        if request.path.startswith(WITHOUT_COOKIES):
             return self.make_null_session(app)
         return super().open_session(app, request)
 

@@ -20,6 +20,7 @@ from connector.services import sync as syncs
 from connector.services.connecting import keeping
 from connector.services.exchange import working
 from connector.services.mapping import candidates
+from connector.services.okr_databases import nightly
 from connector.settings import load_settings
 
 log = structlog.get_logger(__name__)
@@ -109,3 +110,11 @@ def keep_webhook(connection_id: int) -> None:
     runtime.queue.started("webhook", connection_id)
     with _outage_ends_it("webhook"):
         keeping.keep(runtime, connection_id)
+
+
+def read_rows(connection_id: int) -> None:
+    """Read the OKR databases of one connection whole."""
+    runtime = get_runtime()
+    runtime.queue.started("rows", connection_id)
+    with _outage_ends_it("rows"):
+        nightly.read_rows(runtime, connection_id)

@@ -26,11 +26,21 @@ JOBS = {
     "import": "connector.jobs.work_on_import",
     "look": "connector.jobs.look",
     "webhook": "connector.jobs.keep_webhook",
+    "rows": "connector.jobs.read_rows",
 }
-SLOW = frozenset({"list", "sync", "import", "look", "webhook"})
+SLOW = frozenset({"list", "sync", "import", "look", "webhook", "rows"})
 # A nudge that got lost is repeated after this long. Slow jobs may wait for hours; they must not pile up meanwhile.
-NUDGE_SECONDS = {"drain": 2, "settle": 2, "list": 60, "sync": 60, "import": 5, "look": 30, "webhook": 60}
-TIMEOUTS = {"drain": 300, "settle": 300, "list": 3 * 3600, "sync": 6 * 3600, "import": 1800, "look": 1800, "webhook": 600}  # seconds
+NUDGE_SECONDS = {"drain": 2, "settle": 2, "list": 60, "sync": 60, "import": 5, "look": 30, "webhook": 60, "rows": 60}
+TIMEOUTS = {  # seconds
+    "drain": 300,
+    "settle": 300,
+    "list": 3 * 3600,
+    "sync": 6 * 3600,
+    "import": 1800,
+    "look": 1800,
+    "webhook": 600,
+    "rows": 3 * 3600,
+}
 
 
 class Queue(Protocol):

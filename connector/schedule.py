@@ -15,11 +15,14 @@ from sqlalchemy import delete, select, update
 
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
+from connector.services import leads_page
 from connector.services.connecting import keeping
 from connector.services.drain import agenda
 from connector.services.forge.overseeing import look_for_silence
 from connector.services.goals import linking
 from connector.services.mirror import drop_idle, upsert
+from connector.services.okr_databases import importing
+from connector.services.panels import embedding
 from connector.services.people import leavers
 from connector.services.rollup import want_all
 from connector.settings import load_settings
@@ -79,6 +82,7 @@ def sweep(runtime: Runtime) -> None:
             .where(*callable_now, Run.status == "running", Run.lease_until > 0.0, Run.lease_until < now)
             .distinct()
         ).all()
+        unread = importing.unread(session, now)
     if values is not None and values <= now:
         runtime.queue.nudge("settle")
     for connection_id in behind:
@@ -87,6 +91,8 @@ def sweep(runtime: Runtime) -> None:
         runtime.queue.nudge("list", connection_id)
     for connection_id in halted:
         runtime.queue.nudge("sync", connection_id)
+    for connection_id in unread:
+        runtime.queue.nudge("rows", connection_id)
 
 
 def refresh_states(runtime: Runtime) -> None:
@@ -97,11 +103,15 @@ def refresh_states(runtime: Runtime) -> None:
 
 
 def nightly(runtime: Runtime) -> None:
-    """Tell who must know of key results without an owner, look at goals again, and start the sync of every callable connection."""
+    """Tell who must know of key results without an owner, look at goals and leads' pages again, renew the addresses of embedded pages that
+    end, and start the sync of every callable connection."""
     leavers.tell(runtime)
     if runtime.settings.atlassian_goals:  # it may have been off while numbers moved
         with runtime.store.write() as session:
             linking.want_all(session, runtime.epoch())
+    with runtime.store.write() as session:
+        leads_page.want_all(session, runtime.epoch())
+        embedding.renew_ending(session, runtime.now().astimezone(runtime.settings.zone).date(), runtime.epoch())
     with runtime.store.read() as session:
         ids = session.scalars(
             select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_at.is_(None))

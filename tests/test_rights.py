@@ -32,7 +32,7 @@ from tests.support.signed_in import Visit
 from tests.support.world import Company, company
 
 # Not for people who are signed in, or with a guard of their own that other tests look at.
-OWN_DOORS = ("static", "api.", "webhooks.", "health.", "sandbox.", "forge.")
+OWN_DOORS = ("static", "api.", "webhooks.", "health.", "sandbox.", "forge.", "embed.")
 FOR_STRANGERS = {"sign_in.show", "sign_in.start", "sign_in.callback", "sign_in.look", "sign_in.use", "sign_in.leave"}
 OWN_THINGS = {"sign_in.account", "sign_in.end_sessions", "sign_in.read_notices"}  # of whoever is signed in, whatever the role
 READING = {  # everybody who is signed in; each shows what the viewer may know of, and the service judges what is posted there

@@ -113,6 +113,12 @@ def property_renamed(name: str, new_name: str = "") -> Drift:
     return Drift("property gone", f"the database has no property “{name}” any more", "choose another property in the mapping")
 
 
+def option_renamed(name: str, option: str, new_name: str) -> Drift:
+    """An option that a mapping names is called otherwise now; the mapping goes on, because it knows the option itself."""
+    sentence = f"the option “{option}” of “{name}” is called “{new_name}” now"
+    return Drift("property renamed", sentence, f"choose “{new_name}” in the mapping")
+
+
 def database_gone(name: str) -> Drift:
     """The database was deleted, or is not shared with the connector any more; a host does not tell which."""
     return Drift(

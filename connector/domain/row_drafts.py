@@ -91,10 +91,10 @@ def read_numbers(reading: Reading, values: Mapping[str, FieldValue], names: Mapp
     if kind is None:
         kind = Kind.YES_NO if unit.casefold() in _YES_NO else Kind.METRIC
     reading.given["kind"] = kind.value
-    if kind is Kind.YES_NO:
-        return
     if unit:
         reading.given["unit"] = unit
+    if kind is Kind.YES_NO:
+        return
     found: dict[str, float] = {}
     for each, key in ((FROM, "start"), (TO, "target")):
         if each == FROM and kind is not Kind.METRIC:

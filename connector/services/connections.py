@@ -17,7 +17,7 @@ from connector.services import heartbeat
 from connector.services.counters import count
 from connector.services.sites import connections_of_site
 from connector.store import work
-from connector.store.tables import Audit, CommentCommand, Connection, GoalTarget, Item, KeyResult, Mapping, Panel
+from connector.store.tables import Audit, CommentCommand, Connection, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ LEAST_WAIT = 1.0  # seconds after a 429 that says "Retry-After: 0" or nothing
 def take_lease(runtime: Runtime, connection_id: int) -> str | None:
     """Become the one who drains this connection; None when somebody else is, or it is parked, paused or retired.
 
-    Items, comments and panels are worked on under this lease only. So what is still taken was left by somebody who died: it is free again.
+    Items, comments, panels and rows are worked on under this lease only. So what is still taken was left by somebody who died: it is free again.
     """
     now = runtime.epoch()
     lease = secrets.token_hex(8)
@@ -57,6 +57,8 @@ def _release(session: Session, connection_id: int) -> None:
     work.release(session, Panel, Panel.connection_id == connection_id)
     work.release(session, CommentCommand, CommentCommand.connection_id == connection_id)
     work.release(session, GoalTarget, GoalTarget.connection_id == connection_id)
+    work.release(session, OkrRow, OkrRow.connection_id == connection_id)
+    work.release(session, LeadsPage, LeadsPage.connection_id == connection_id)
 
 
 def keep_lease(session: Session, connection_id: int, lease: str, until: float) -> bool:
@@ -150,7 +152,7 @@ def unpark(session: Session, connection_id: int, at: datetime, actor: str) -> No
         session.add(Audit(at=at, actor=actor, action="unpark", entity="connection", entity_id=freed.name))
         _judge_anew(session, connection_id, at)
         # What was refused while it was parked is tried again at once, and no longer told as a fault.
-        for table in (CommentCommand, GoalTarget, Item, Mapping, Panel):
+        for table in (CommentCommand, GoalTarget, Item, LeadsPage, Mapping, OkrRow, Panel):
             session.execute(
                 update(table)
                 .where(table.connection_id == connection_id, table.attempts > 0, table.wanted > table.done)

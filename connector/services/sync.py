@@ -23,6 +23,7 @@ from connector.services import connections, heartbeat, runs, sources
 from connector.services.drift.nightly import after_sync
 from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
+from connector.services.okr_databases import nightly as okr_rows
 from connector.services.overlaps import warn_overlaps
 from connector.services.patience import patiently
 from connector.services.people import leavers
@@ -297,6 +298,7 @@ def _finish(state: _Sync) -> None:
     missing = patiently(lambda: read_epics(runtime, connection.id, state.host, Router(state.links), epics))
     note_missing_epics(runtime, state.links, missing)
     after_sync(runtime, connection.id, state.host)  # before the run is closed, so that its requests are counted
+    run.requests += okr_rows.nightly(runtime, connection)
     with runtime.store.write() as session:
         run.status, run.finished_at, run.repaired, run.cursor, run.lease_until = "done", runtime.now(), run.changed, None, 0.0
         state.save(session)

@@ -70,6 +70,10 @@ JUDGED_BY_MORE_THAN_SHAPE = (
     "create_mapping",
     "change_mapping",
     "look",
+    "set_up_okr_databases",
+    "change_okr_databases",
+    "adopt_okr_databases",
+    "set_leads_page",
     "suggest",
 )
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,18 @@ def office(tmp_path: Path, browser: Browser, complaints: Complaints) -> Iterator
         jira.add_issue("ACME", title, key=f"ACME-{number}", type="Epic")
     for number in range(10):
         jira.add_issue("ACME", f"Step {number}", key=f"ACME-{number + 10}", parent="ACME-1", category="done" if number < 4 else "new")
-    properties = {"Stage": {"type": "select", "options": ["Won", "Lost"]}, "Seats": "number", "Paid": "checkbox"}
+    groups = {"To-do": ["Idea"], "In progress": ["Building"], "Complete": ["Live", "Dropped"]}
+    properties = {
+        "Stage": {"type": "select", "options": ["Won", "Lost"]},
+        "Seats": "number",
+        "Paid": "checkbox",
+        "Rollout": {"type": "status", "groups": groups},
+        "Signed": "date",
+    }
     _, source = notion.world.add_database("Deals", properties)
     for number, stage in enumerate(("Won", "Won", "Lost")):
-        notion.world.add_row(source, {"Name": f"Deal {number}", "Stage": stage, "Seats": 20 + number, "Paid": True})
+        values = {"Rollout": ("Live", "Building", "Dropped")[number], "Signed": (date.today() - timedelta(days=20 * number)).isoformat()}
+        notion.world.add_row(source, {"Name": f"Deal {number}", "Stage": stage, "Seats": 20 + number, "Paid": True, **values})
     with running(jira) as jira_url, running(notion) as notion_url, company(tmp_path) as found:
         found.objective("onboarding")
         found.key_result("kr-setup")
@@ -160,7 +169,7 @@ def test_rows_of_notion_are_mapped_by_a_filter(office: Office) -> None:
     page = office.open("/mappings/new?key_result=kr-seats")
     page.get_by_label("Where the work is").select_option("acme-notion")
     page.get_by_label("Deals").click()
-    expect(page.locator("select#f-decides option")).to_have_count(2)
+    expect(page.locator("select#f-decides option")).to_have_count(3)
     page.get_by_label("Property 1").select_option("Stage")
     page.locator("select#v-1").select_option("Won")
     page.get_by_label("What is measured").select_option("sum:all")
@@ -175,6 +184,34 @@ def test_rows_of_notion_are_mapped_by_a_filter(office: Office) -> None:
     expect(page.locator("#mapping-1")).to_contain_text("Sum of Seats, all items")
     page.get_by_role("link", name=re.compile("Rows of Deals")).click()
     answered(page, "the value stays 41")
+
+
+def test_a_status_group_and_a_window_of_days_are_chosen_without_a_query_language(office: Office) -> None:
+    page = office.open("/mappings/new?key_result=kr-seats&connection=acme-notion")
+    page.get_by_label("Deals").click()
+    page.get_by_label("Property 1").select_option("Rollout")
+    page.get_by_label("Test 1").select_option("is in the group")
+    expect(page.locator("select#v-1 option")).to_have_text(["choose", "To-do", "In progress", "Complete"])
+    page.locator("select#v-1").select_option("Complete")
+    page.get_by_label("What is measured").select_option("sum:all")
+    page.get_by_label("Number field").select_option("Seats")
+    answered(page, "2 items match, 2 done: the value would be 42")
+    page.get_by_label("Property 2").select_option("Signed")
+    page.get_by_label("Test 2").select_option("is in the last … days")
+    page.get_by_label("Value 2").fill("30")
+    answered(page, "1 item matches, 1 done: the value would be 20")
+    answered(page, "where Rollout is in the group Complete and Signed is in the last 30 days")
+    page.get_by_label("Test 2").select_option("is in this cycle")
+    expect(page.get_by_label("Value 2")).to_have_count(0)
+    answered(page, "2 items match, 2 done: the value would be 42")
+    page.get_by_role("button", name="Save mapping").click()
+    expect(page.locator(".toast.said")).to_contain_text("the value becomes 42")
+    page.goto(f"{office.url}/mappings/1")
+    expect(page.locator("select#t-1")).to_have_value("group")
+    expect(page.locator("select#v-1")).to_have_value("Complete")
+    expect(page.locator("select#t-2")).to_have_value("cycle")
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_what_is_chosen_while_the_host_answers_is_not_lost(office: Office) -> None:

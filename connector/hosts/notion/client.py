@@ -7,6 +7,7 @@ drop arguments that they do not know without a word.
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -86,6 +87,7 @@ class NotionClient:
         self.allowance = limits[0]
         self.gateway.secrets = frozenset(str(settings.auth[name]) for name in _SECRETS if settings.auth.get(name))
         token = settings.auth.get("token") or settings.auth.get("access_token", "")
+        self._collided: set[str] = set()  # blocks whose last write met another one
         self._permitted = PermittedToken(settings, self._hide) if settings.auth.get("access_token") else None
         self._mend = _RENEW if self._permitted else _REPLACE
         self._http = httpx.Client(transport=HttpxTransport(self.gateway), trust_env=False, follow_redirects=False)
@@ -109,14 +111,34 @@ class NotionClient:
     def call(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """One request to ``/v1/<path>``; two when a permission's token was refused and could be renewed."""
+        """One request to ``/v1/<path>``; two after a collision, or when a permission's token was refused and could be renewed."""
         try:
             return self._send(method, path, query, body)
         except Refused as error:
-            if error.status != 401 or error.code == CONSENT_ENDED or self._permitted is None or not self._permitted.renewable:
+            if error.status == 409:
+                self._collide(path, error)
+            elif error.status == 401 and error.code != CONSENT_ENDED and self._permitted is not None and self._permitted.renewable:
+                self._permitted.refuse()
+            else:
                 raise
-            self._permitted.refuse()
-        return self._send(method, path, query, body)  # with one new token; then the refusal counts
+        try:
+            return self._send(method, path, query, body)  # with one new token, or when others have saved; then the refusal counts
+        except Refused as error:
+            if error.status == 409:
+                raise _again_later(error) from error
+            raise
+
+    def _collide(self, path: str, error: Refused) -> None:
+        """Somebody saved at the same moment, so nothing was written: wait a moment. Raises ``error`` for blocks, at the first time.
+
+        A block may answer so because it was deleted, or a copy of what is appended may be there: whoever writes it looks first.
+        """
+        if not path.startswith("blocks/"):
+            self.gateway.sleep(random.uniform(0.1, 0.4))  # noqa: S311  # so that two do not collide again
+            return
+        again = path in self._collided
+        self._collided ^= {path}
+        raise _again_later(error) if again else error
 
     def _send(self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> dict[str, Any]:
         token = self._permitted.current() if self._permitted is not None else None
@@ -299,6 +321,11 @@ class NotionClient:
     def comment(self, ident: str) -> dict[str, Any]:
         """One comment."""
         return self.call("GET", f"comments/{ident}")
+
+
+def _again_later(error: Refused) -> Offline:
+    """A second collision: the place is busy, which passes."""
+    return Offline(error.message, status=error.status, code=error.code, details=error.details)
 
 
 def _filtered(properties: Sequence[str]) -> dict[str, Any] | None:

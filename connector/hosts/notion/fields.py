@@ -144,7 +144,9 @@ def field_value(value: Mapping[str, Any]) -> FieldValue:
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
         return Unknown(f"unsupported property type {str(kind)[:40]}")
-    return reader(value.get(str(kind)), value)
+    if kind not in value:
+        return Unknown(f"{kind} without a value")  # left out is not the same as empty
+    return reader(value[str(kind)], value)
 
 
 def _number(inner: object, _: Mapping[str, Any]) -> FieldValue:
@@ -156,7 +158,7 @@ def _number(inner: object, _: Mapping[str, Any]) -> FieldValue:
 
 
 def _text(inner: object, _: Mapping[str, Any]) -> FieldValue:
-    return inner if isinstance(inner, str) and inner else None
+    return inner or None if isinstance(inner, str) or inner is None else Unknown("not a text")
 
 
 def _checkbox(inner: object, _: Mapping[str, Any]) -> FieldValue:
@@ -164,33 +166,48 @@ def _checkbox(inner: object, _: Mapping[str, Any]) -> FieldValue:
 
 
 def _option(inner: object, _: Mapping[str, Any]) -> FieldValue:
-    return str(inner["name"]) if isinstance(inner, dict) and inner.get("name") else None
+    if inner is None:
+        return None
+    return str(inner["name"]) if isinstance(inner, dict) and inner.get("name") else Unknown("an option without a name")
 
 
-def _names(inner: object, _: Mapping[str, Any]) -> FieldValue:
+def _names(inner: object, value: Mapping[str, Any]) -> FieldValue:
+    if not isinstance(inner, list):
+        return Unknown(f"{value.get('type')} without a value")
     return tuple(str(each.get("name") or "") for each in _dicts(inner))
+
+
+def _refs(inner: object, what: str) -> FieldValue:
+    """The ids of a list of objects; one without an id makes the whole unknown."""
+    if not isinstance(inner, list):
+        return Unknown(f"{what} without a value")
+    ids = [each.get("id") if isinstance(each, dict) else None for each in inner]
+    if not all(isinstance(each, str) and each for each in ids):
+        return Unknown(f"{what} of which one has no id")
+    return tuple(known_id(each) or str(each) for each in ids)
 
 
 def _people(inner: object, value: Mapping[str, Any]) -> FieldValue:
     if cut_short(value):
         return Unknown("25 or more people, not read in full")
-    return tuple(known_id(each.get("id")) or str(each.get("id")) for each in _dicts(inner))
+    return _refs(inner, "people")
 
 
 def _relation(inner: object, value: Mapping[str, Any]) -> FieldValue:
     if cut_short(value):
         return Unknown("more than 25 related pages, not read in full")
-    if not isinstance(inner, list):
-        return Unknown("relation without a value")
-    return tuple(known_id(each.get("id")) or str(each.get("id")) for each in _dicts(inner))
+    return _refs(inner, "relation")
 
 
-def _rich_text(inner: object, _: Mapping[str, Any]) -> FieldValue:
-    return plain_text(inner) or None
+def _rich_text(inner: object, value: Mapping[str, Any]) -> FieldValue:
+    return plain_text(inner) or None if isinstance(inner, list) else Unknown(f"{value.get('type')} without a value")
 
 
 def _date(inner: object, _: Mapping[str, Any]) -> FieldValue:
-    return str(inner["start"]) if isinstance(inner, dict) and inner.get("start") else None
+    if inner is None:
+        return None
+    start = inner.get("start") if isinstance(inner, dict) else None
+    return start if isinstance(start, str) and start else Unknown("a date without a beginning")
 
 
 def _person(inner: object, _: Mapping[str, Any]) -> FieldValue:

@@ -45,7 +45,10 @@ class Resolver:
     def schema(self, source: str, *, fresh: bool = False) -> Schema:
         """The schema of a data source. Raises ``Gone`` when it does not exist or is not shared."""
         if source not in self._schemas or (fresh and source not in self._shared):
-            self._schemas[source] = read_schema(self._client.source(source))
+            found = self._client.source(source)
+            if is_gone(found):
+                raise Gone(f"the data source {source} is in the trash; restore it or map another one", status=200, code="in_trash")
+            self._schemas[source] = read_schema(found)
             if self._sharing:
                 self._shared.add(source)
         return self._schemas[source]
@@ -81,7 +84,6 @@ class Resolver:
                     answer,
                     options={**answer.options, name: {**answer.options.get(name, {}), **names}} if ids else answer.options,
                     option_ids={**answer.option_ids, name: {**answer.option_ids.get(name, {}), **ids}} if ids else answer.option_ids,
-                    renamed={**answer.renamed, **{text: now for text, now in names.items() if now != text}},
                 )
                 wrong += check_wishes(schema, prop, wishes, names)
                 refs, titles, gone = self._pages(named_pages(prop, wishes), known)
@@ -307,6 +309,8 @@ def _options(prop: Property, named: Sequence[str], known: Mapping[str, str]) -> 
 
 
 def choose_source(sources: dict[str, str], wanted: str) -> str:
+    """The data source (id → name) that is wanted by id or name, else the only one. Raises ``Refused`` with what there is."""
+    """The data source that is meant: the one named by id or name, else the only one. Raises ``Refused`` with what there is."""
     listed = ", ".join(f'"{name}" ({ident})' for ident, name in sources.items()) or "none"
     if wanted:
         ident = known_id(wanted)

@@ -157,7 +157,8 @@ def _query(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
     cursor = body.get("start_cursor")
     if cursor is None:
         archived = bool(body.get("is_archived"))
-        rows = [row for row in box.world.rows(source["id"]) if not row["in_trash"] and row["is_archived"] is archived and test(row)]
+        seen = [row for row in box.world.rows(source["id"]) if box.world.visible(row)]
+        rows = [row for row in seen if not row["in_trash"] and row["is_archived"] is archived and test(row)]
         for order in reversed(body.get("sorts") or []):
             rows.sort(key=_sort_key(order), reverse=order.get("direction") == "descending")
         session, start = uuid.uuid4().hex, 0

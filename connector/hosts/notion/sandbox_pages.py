@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from connector.hosts.notion import sandbox_values as shapes
@@ -58,11 +58,22 @@ def _patch_page(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answe
     if page["in_trash"] and body.get("in_trash") is not False:
         raise invalid("Can't edit page on block with an archived ancestor. You must unarchive the ancestor before editing page.")
     values = accepted_values(properties_of(box, page), body.get("properties") or {})
+    _check_targets(box, properties_of(box, page), values)
     if values:
         box.world.write_values(page["id"], values, box.world.data["bot"])
     if "in_trash" in body:
         (box.world.trash if body["in_trash"] else box.world.restore)(page["id"], author=box.world.data["bot"])
     return show_page(box, page, [])
+
+
+def _check_targets(box: NotionSandbox, properties: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Relations lead to pages that are there and shared, in the data source that they lead to."""
+    for ident, inner in values.items():
+        if properties[ident]["type"] == "relation" and properties[ident]["relation"].get("data_source_id") in box.world.data["sources"]:
+            for each in inner:
+                page = find_page(box, str(each.get("id")))
+                if page["source"] != properties[ident]["relation"]["data_source_id"] or page["in_trash"]:
+                    raise not_found("page", page["id"])
 
 
 def _post_page(box: NotionSandbox, args: Args, body: Body) -> Answer:
@@ -74,6 +85,7 @@ def _post_page(box: NotionSandbox, args: Args, body: Body) -> Answer:
     if box.world.data["databases"][source["database"]]["in_trash"]:
         raise invalid("Can't edit block that is archived. You must unarchive the block before editing.")
     values = accepted_values(source["properties"], body.get("properties") or {})
+    _check_targets(box, source["properties"], values)
     ident = box.world.add_row(source["id"], {}, author=bot, inner=values)
     return show_page(box, box.world.data["pages"][ident], [])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -159,11 +160,33 @@ def accepted(prop: Mapping[str, Any], sent: object) -> Any:
         raise invalid(f"body.properties.{prop['name']}.checkbox should be a boolean.")
     if kind in ("select", "status"):
         return None if inner is None else _chosen_option(prop, inner, may_add=kind == "select")
+    if kind == "date" and inner is not None:
+        return _date(prop, inner)
     if kind in ("multi_select", "people", "relation"):
         if len(inner) > MOST:
             raise invalid(f"body.properties.{prop['name']}.{kind}.length should be ≤ {MOST}")
+        if kind == "people":
+            return [{"object": "user", "id": str(each["id"])} for each in inner]
         return [_chosen_option(prop, each, may_add=True) for each in inner] if kind == "multi_select" else inner
     return inner
+
+
+def _date(prop: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """A date as the API keeps it: days as they are, moments with milliseconds and an offset."""
+    kept: dict[str, Any] = {"end": None, "time_zone": None, **sent}
+    for side in ("start", "end"):
+        text = kept.get(side)
+        if text is None and side == "end":
+            continue
+        try:
+            at = datetime.fromisoformat(str(text))
+        except ValueError as error:
+            raise invalid(
+                f"body.properties.{prop['name']}.date.{side} should be a valid ISO 8601 date string, instead was {text}"
+            ) from error
+        if "T" in str(text):
+            kept[side] = (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat(timespec="milliseconds")
+    return kept
 
 
 def _chosen_option(prop: Mapping[str, Any], sent: Mapping[str, Any], *, may_add: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from connector.services import panels
+from connector.services.okr_databases import showing
 from connector.store import work
 from connector.store.tables import KeyResult, Mapping, Panel
 
@@ -17,11 +18,16 @@ _PAIRS = 200  # (connection, ref) pairs per statement: two bound values each
 
 @dataclass
 class WorkToDo:
-    """Collected while the plan is carried out. ``places``: (connection id, ref) of panels to write, or to clear."""
+    """Collected while the plan is carried out. ``places``: (connection id, ref) of panels to write, or to clear.
+
+    ``connections``: filled by ``want``, those that have rows of OKR databases to write.
+    """
 
     key_results: set[str] = field(default_factory=set)
     mappings: set[int] = field(default_factory=set)
     places: set[tuple[int, str]] = field(default_factory=set)
+    objectives: set[str] = field(default_factory=set)
+    connections: set[int] = field(default_factory=set)
 
     def want(self, session: Session, now: float) -> None:
         """Ask for all of it; key results and mappings that are retired by now are left out."""
@@ -32,6 +38,7 @@ class WorkToDo:
             part = active[start : start + work.BATCH]
             panels.place(session, part, changed=part, now=now)
         work.want(session, Panel, sorted(self._panels(session)), now, quiet=panels.QUIET, longest=panels.LONGEST, gap=panels.REST)
+        self.connections |= showing.want_changed(session, self.key_results, now, objectives=self.objectives)
 
     def _panels(self, session: Session) -> set[int]:
         """The panels that stand at the places; what has no panel yet gets it with its first value."""

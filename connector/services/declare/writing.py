@@ -262,6 +262,7 @@ class Writer:
 
     def _touch_objective(self, row: Objective) -> None:
         """Its pages are written again, former ones too, which clears them; and its key results with it."""
+        self._work.objectives.add(row.id)
         self._work.places.update((page["connection"], page["ref"]) for page in row.pages or ())
         self._work.key_results.update(each.id for each in self._key_results.values() if each.objective_id == row.id)
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from connector.domain.drift import Drift, database_gone, nobody_works_on, property_renamed, scope_jump
+from connector.domain.drift import Drift, database_gone, nobody_works_on, option_renamed, property_renamed, scope_jump
 from connector.domain.model import Category, State
 from connector.domain.rights import Viewer
 from connector.services.mapping.unmapped import Landscape, effort_of, load_landscape
@@ -206,6 +206,10 @@ def _of_mapping(link: Link, key_result: Any, told: _Told | None) -> Iterator[Fin
         return
     for name, new_name in link.resolved.renamed.items():
         yield finding(property_renamed(name, new_name))
+    for name, options in link.resolved.options.items():
+        for option, new_name in options.items():
+            if option != new_name:
+                yield finding(option_renamed(name, option, new_name))
     if not link.listed or told is None or told.now is None:
         return
     stands_for_itself = link.rule.selector.kind is SelectorKind.EPICS and link.rule.empty is Empty.OWN_STATUS

@@ -1,5 +1,5 @@
-"""The leads' page in a host: three buckets, the pre-read, decisions due and blockers by age, kept in place section by section."""
+"""Pages at a host that show leads where things stand: ``setting`` chooses them, ``telling`` says what they say, ``writing`` writes them."""
 
-from connector.services.leads_page.writing import want_changed, write_pages
+from connector.services.leads_page.writing import want_all, want_changed, write_pages
 
-__all__ = ["want_changed", "write_pages"]
+__all__ = ["want_all", "want_changed", "write_pages"]

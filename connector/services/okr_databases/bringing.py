@@ -1,4 +1,4 @@
-"""What an adopted row says of a key result's past comes with it, once: its value, and the last update. Calls no host.
+"""What a row says of a key result's value and last update comes with it, once, when it becomes one. Calls no host.
 
 Later edits are updates of their own. What cannot be used is left in the row; whoever edits it next is told.
 """
@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from connector.domain.checkin import CheckInDraft, parse_check_in
 from connector.domain.model import FieldValue, Unknown
 from connector.domain.okr_columns import BLOCKER, COMMENT, CONFIDENCE, DECISION, VALUE
-from connector.domain.rights import Viewer
 from connector.domain.row_drafts import number_of
 from connector.errors import InputError
 from connector.hosts.okr_databases import Row
@@ -24,20 +23,23 @@ from connector.store.tables import CheckIn, KeyResult, Reading
 _WORDS = {CONFIDENCE: "confidence", BLOCKER: "blocker", DECISION: "decision", COMMENT: "comment"}
 
 
-def bring_along(session: Session, key_result: str, row: Row, viewer: Viewer, now: datetime, origin: str) -> None:
-    """Store the value and the words of an adopted row as those of the key result that was just made from it."""
+def bring_along(session: Session, key_result: str, row: Row, *, actor: str, author: int | None, now: datetime, origin: str) -> None:
+    """Store the value and the words of a row as those of the key result that was just made from it, as imported from ``origin``.
+
+    ``author``: the person who said so, where that is known.
+    """
     kept = session.get_one(KeyResult, key_result)
     try:
         value = number_of(row.values.get(VALUE), "")
     except ValueError:
         value = None
     if value is not None:
-        session.add(Reading(**imported_reading(key_result, value, None, actor=viewer.name, source=origin, now=now)))
+        session.add(Reading(**imported_reading(key_result, value, None, actor=actor, source=origin, now=now)))
         kept.current, kept.as_of = value, now
     said = {name: found for name in _WORDS if (found := _said(name, row.values.get(name))) is not None}
     if said:
         columns = imported_check_in(key_result, {CONFIDENCE: None, BLOCKER: None, **said}, None, now)
-        columns |= {name: said[name] for name in (DECISION, COMMENT) if name in said}
+        columns |= {name: said[name] for name in (DECISION, COMMENT) if name in said} | {"author_id": author}
         session.add(CheckIn(**columns))
         kept.confidence, kept.blocker, kept.decision_needed = columns["confidence"], columns["blocker"], columns["decision"]
     session.flush()

@@ -96,10 +96,9 @@ def drift_of(kind: DatabaseKind, stored: Mapping[str, Any], found: FoundDatabase
     """What differs from what was set up, in words with the mend. A renamed column is followed by its id and is no trouble."""
     by_id = {each.id: each for each in found.columns}
     told: list[str] = []
-    for field, noted in stored.items():
-        try:
-            wanted = column(kind, field)
-        except KeyError:
+    for wanted in COLUMNS[kind]:
+        noted = stored.get(wanted.field)
+        if noted is None:
             continue
         name, there = str(noted.get("name", "")), by_id.get(str(noted.get("id", "")))
         what = f"“{name}”" if _same(name, wanted.name) else f"“{name}” ({wanted.name})"

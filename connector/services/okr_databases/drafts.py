@@ -6,6 +6,7 @@ Calls no host. One transaction for each row; whatever cannot be used is a senten
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -25,7 +26,7 @@ from connector.services.okr_databases.bringing import bring_along
 from connector.services.okr_databases.editors import editor_of
 from connector.services.plan import key_results, objectives, saving
 from connector.store import work
-from connector.store.tables import Connection, OkrDatabase, OkrRow
+from connector.store.tables import Connection, OkrDatabase, OkrRow, Person
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +34,12 @@ WHAT = {DatabaseKind.OBJECTIVES: "an objective", DatabaseKind.KEY_RESULTS: "a ke
 _FIELDS = {"title": TITLE, "objective": OBJECTIVE, "owner": OWNER, "start": FROM, "target": TO, "unit": UNIT, "cycle": CYCLE, "team": TEAM}
 
 
-def take_draft(runtime: Runtime, database_id: int, row: Row, account: str, *, viewer: Viewer | None = None, origin: str = "") -> str:
+def take_draft(runtime: Runtime, database_id: int, row: Row, account: str) -> str:
     """Take over a row without a record: bind it to one that is here, make one when nothing is missing, else keep it as a draft.
 
-    ``account``: who edited it; ``viewer``: whoever takes over a whole database, instead; then the value and the last update that stand in
-    the row come with it, as imported from ``origin``. Returns the record's id, "" for a draft. Rows of other kinds than objectives and
-    key results are kept only.
+    ``account``: who edited it. The first reading of an adopted database is on the word of whoever adopted it instead. What a row says of
+    its value and its last update comes with it. Returns the record's id, "" for a draft. Rows of other kinds than objectives and key
+    results are kept only.
     """
     todo = WorkToDo()
     with runtime.store.write() as session:
@@ -53,9 +54,7 @@ def take_draft(runtime: Runtime, database_id: int, row: Row, account: str, *, vi
         found = matching.match(session, database, kind, row, reading)
         record, missing = found.record, found.problem
         if not record and not missing and not reading.missing:
-            record, missing = _made(session, runtime, database, kind, reading, account, viewer, todo)
-            if record and viewer is not None and kind is DatabaseKind.KEY_RESULTS:
-                bring_along(session, record, row, viewer, runtime.now(), origin)
+            record, missing = _made(session, runtime, database, kind, reading, _author(session, database, account), row, todo)
         if record:
             bound = _bind(session, database, kept, record, made=not found.record)
             again = _waiting_for(session, database) if kind is DatabaseKind.OBJECTIVES else []
@@ -91,33 +90,57 @@ def _kept(session: Session, database: OkrDatabase, row: Row, moment: datetime) -
     return kept
 
 
+@dataclass(frozen=True, slots=True)
+class _Author:
+    """On whose word a record is made; None and why where nobody's word counts. ``person``: who spoke of its value, when they are known."""
+
+    viewer: Viewer | None
+    refusal: str = ""
+    person: int | None = None
+
+
+def _author(session: Session, database: OkrDatabase, account: str) -> _Author:
+    if database.adopted and database.read_at is None:
+        by = (database.options or {}).get("adopted_by") or {}
+        if by.get("name") and by.get("person") is None:
+            return _Author(Viewer(str(by["name"]), "admin"))  # a command on the machine itself
+        person = session.get(Person, by["person"]) if by.get("person") is not None else None
+        if person is not None and person.active:
+            return _Author(Viewer(person.email, person.role, person.id, person.email, person.name))
+    editor = editor_of(session, session.get_one(Connection, database.connection_id), account)
+    try:
+        viewer = editor.definer(str((database.options or {}).get("definitions", "everybody")))
+    except Forbidden as error:
+        return _Author(None, str(error))
+    return _Author(viewer, person=editor.person.id if editor.person is not None else None)
+
+
 def _made(
     session: Session,
     runtime: Runtime,
     database: OkrDatabase,
     kind: DatabaseKind,
     reading: Reading,
-    account: str,
-    viewer: Viewer | None,
+    author: _Author,
+    row: Row,
     todo: WorkToDo,
 ) -> tuple[str, str]:
     """Make the record: (its id, "") or ("", what keeps it from being made)."""
+    if author.viewer is None:
+        return "", author.refusal
     names = {field: str(column.get("name", field)) for field, column in database.columns.items()}
     try:
-        if viewer is None:
-            editor = editor_of(session, session.get_one(Connection, database.connection_id), account)
-            viewer = editor.definer(str((database.options or {}).get("definitions", "everybody")))
         if kind is DatabaseKind.OBJECTIVES:
-            return objectives.add(session, runtime, viewer, reading.given, todo).id, ""
-        return key_results.add(session, runtime, viewer, reading.given, todo).id, ""
-    except Forbidden as error:
-        return "", str(error)
+            return objectives.add(session, runtime, author.viewer, reading.given, todo).id, ""
+        record = key_results.add(session, runtime, author.viewer, reading.given, todo).id
     except Faults as error:
         return "", "; ".join(_told(each, names) for each in error.errors)
     except InputError as error:
         return "", _told(error, names)
     except ConnectorError as error:
         return "", str(error)
+    bring_along(session, record, row, actor=author.viewer.name, author=author.person, now=runtime.now(), origin=database.title)
+    return record, ""
 
 
 def _told(error: InputError, names: Mapping[str, str]) -> str:

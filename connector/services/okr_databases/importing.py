@@ -6,7 +6,7 @@ rows that it did not see, and an unshared database nothing about any: its rows a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from connector.domain.model import FieldValue
 from connector.domain.okr_columns import IN_ORDER, OWNER, TITLES, DatabaseKind
-from connector.domain.rights import Viewer
 from connector.domain.row_drafts import refs_of
 from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import JSON
@@ -25,12 +24,11 @@ from connector.hosts.okr_databases import FoundColumn, FoundDatabase, OkrDatabas
 from connector.runtime import Runtime
 from connector.services.okr_databases import columns as fitting
 from connector.services.okr_databases import taking
-from connector.services.okr_databases.drafts import take_draft
 from connector.services.okr_databases.editors import look_up, strangers
 from connector.services.okr_databases.faces import want_faces
 from connector.services.okr_databases.records import columns_of, databases_of
 from connector.services.patience import patiently
-from connector.store.tables import Connection, OkrDatabase, OkrRow, Person
+from connector.store.tables import Connection, OkrDatabase, OkrRow
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +38,6 @@ READING = "reading"  # in ``OkrDatabase.options``: how far a reading has come
 FEW = 5  # rows that are read one by one before they count as gone
 
 Progress = Callable[[DatabaseKind, int], None]  # (database, rows read of it so far)
-Take = Callable[[int, Sequence[Row]], int]  # (database id, rows) -> how many led to a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +73,15 @@ def read_all(
 
     Raises ``HostError`` when the host stopped it for the whole connection; what was read until then is kept.
     """
-    host = runtime.okr_databases(connection, patience=PATIENCE, background=background)
+    with runtime.store.read() as session:
+        wanted = [row for kind, row in databases_of(session, connection.id).items() if kind in kinds]
+    host = runtime.okr_databases(connection, patience=PATIENCE, background=background) if wanted else None
     if host is None:
         return ReadAll((), 0, 0)
     done: list[Read] = []
     with closing(host):
-        with runtime.store.read() as session:
-            wanted = [row for kind, row in databases_of(session, connection.id).items() if kind in kinds]
         for row in sorted(wanted, key=lambda each: IN_ORDER.index(DatabaseKind(each.kind))):
-            done.append(_read(runtime, connection, host, row, on_progress, _take_of(runtime, row)))
+            done.append(_read(runtime, connection, host, row, on_progress))
         requests = host.requests
     with runtime.store.write() as session:
         today = runtime.now().astimezone(runtime.settings.zone).date()
@@ -94,35 +91,11 @@ def read_all(
     return ReadAll(tuple(done), new, requests)
 
 
-def _take_of(runtime: Runtime, row: OkrDatabase) -> Take:
-    """How the rows of a database are taken over."""
-    viewer = _adopter(runtime, row) if row.adopted and row.read_at is None else None
-
-    def take(database_id: int, rows: Sequence[Row]) -> int:
-        made = 0
-        if viewer is not None:
-            for each in rows:
-                made += bool(take_draft(runtime, database_id, each, each.edited_by, viewer=viewer, origin=row.title))
-        return max(made, taking.take_rows(runtime, database_id, rows))
-
-    return take
-
-
-def _adopter(runtime: Runtime, row: OkrDatabase) -> Viewer | None:
-    """Whoever adopted a database, with the rights of now; None for somebody who left: then each row's editor decides."""
-    by = (row.options or {}).get("adopted_by") or {}
-    if by.get("person") is None:
-        return Viewer(str(by["name"]), "admin") if by.get("name") else None
-    with runtime.store.read() as session:
-        person = session.scalar(select(Person).where(Person.id == by["person"], Person.active.is_(True)))
-    return Viewer(person.email, person.role, person.id, person.email, person.name) if person is not None else None
-
-
-def _read(runtime: Runtime, connection: Connection, host: OkrDatabases, row: OkrDatabase, on_progress: Progress | None, take: Take) -> Read:
+def _read(runtime: Runtime, connection: Connection, host: OkrDatabases, row: OkrDatabase, on_progress: Progress | None) -> Read:
     kind = DatabaseKind(row.kind)
     try:
         look_at(runtime, host, row)
-        return _walk(runtime, connection, host, row.id, on_progress, take)
+        return _walk(runtime, connection, host, row.id, on_progress)
     except (Gone, Refused) as error:
         if isinstance(error, Refused) and error.parks:
             raise
@@ -132,23 +105,32 @@ def _read(runtime: Runtime, connection: Connection, host: OkrDatabases, row: Okr
         _note_progress(runtime, row.id, None)
 
 
-def look_at(runtime: Runtime, host: OkrDatabases, row: OkrDatabase) -> FoundDatabase:
-    """See whether a database is as it was set up: follow renamed columns, name what was deleted or changed. One or two requests."""
-    found = patiently(lambda: host.find(row.source))
-    kind = DatabaseKind(row.kind)
-    drift = fitting.drift_of(kind, row.columns, found)
-    known = {field: str(column["id"]) for field, column in row.columns.items()}
+def look_at(runtime: Runtime, host: OkrDatabases, row: OkrDatabase) -> None:
+    """See whether a database is as it was set up: follow renamed columns, name what was deleted or changed. One request."""
+    noted = FoundDatabase(row.database, row.source, row.title, row.url, ())
+    found = patiently(lambda: host.complete(noted, (), {}))
+    note_columns(runtime, row.id, found)
+
+
+def note_columns(runtime: Runtime, database_id: int, found: FoundDatabase) -> None:
+    """Note the columns of a database as they are now. What was deleted, or cannot hold its field any more, is left out of what is read
+    and written, and stays noted by its drift."""
     there = {each.id: each for each in found.columns}
-    # A column that was deleted or cannot hold its field any more is left out of what is read and written, but stays noted by its drift.
-    columns = {field: there[ident] for field, ident in known.items() if ident in there and fitting.may_hold(kind, field, there[ident])}
     with runtime.store.write() as session:
-        kept = session.get_one(OkrDatabase, row.id)
-        lost = {field: column for field, column in kept.columns.items() if field not in columns}
-        kept.columns = {**fitting.as_stored(columns), **{field: {**column, "lost": True} for field, column in lost.items()}}
-        kept.title, kept.url, kept.drift, kept.broken = found.title, found.url, drift, None
-    if drift:
-        log.warning("okr_database_differs", connection=row.connection_id, database=row.kind, drift=drift)
-    return found
+        row = session.scalars(select(OkrDatabase).where(OkrDatabase.id == database_id).with_for_update()).one()
+        kind = DatabaseKind(row.kind)
+        drift = fitting.drift_of(kind, row.columns, found)
+        told = drift != list(row.drift or ())
+        kept = {
+            field: there[str(column["id"])]
+            for field, column in row.columns.items()
+            if str(column["id"]) in there and fitting.may_hold(kind, field, there[str(column["id"])])
+        }
+        lost = {field: {**column, "lost": True} for field, column in row.columns.items() if field not in kept}
+        row.columns = {**fitting.as_stored(kept), **lost}
+        row.drift, row.broken = drift, None
+        if drift and told:
+            log.warning("okr_database_differs", connection=row.connection_id, database=row.kind, drift=drift)
 
 
 def note_broken(runtime: Runtime, database_id: int, error: HostError) -> None:
@@ -168,7 +150,7 @@ class _Walk:
     changed: int = 0
 
 
-def _walk(runtime: Runtime, connection: Connection, host: OkrDatabases, database_id: int, on_progress: Progress | None, take: Take) -> Read:
+def _walk(runtime: Runtime, connection: Connection, host: OkrDatabases, database_id: int, on_progress: Progress | None) -> Read:
     begun = runtime.now()
     with runtime.store.read() as session:
         database = session.get_one(OkrDatabase, database_id)
@@ -187,7 +169,7 @@ def _walk(runtime: Runtime, connection: Connection, host: OkrDatabases, database
                 raise
             cursor, started_again = None, True
             continue
-        walk.changed += take(database_id, page.rows)
+        walk.changed += taking.take_rows(runtime, database_id, page.rows)
         walk.seen.update(row.ref for row in page.rows)
         walk.strange += [row for row in page.rows if _may_be_strange(row.values)]
         _note_progress(runtime, database_id, len(walk.seen))
@@ -196,8 +178,8 @@ def _walk(runtime: Runtime, connection: Connection, host: OkrDatabases, database
         if page.cursor is None:
             break
         cursor = page.cursor
-    _find_strangers(runtime, connection, database_id, walk, take)
-    gone = _gone(runtime, host, database_id, columns, sorted(ref for ref in known - walk.seen if ref), take)
+    _find_strangers(runtime, connection, database_id, walk)
+    gone = _gone(runtime, host, database_id, columns, sorted(ref for ref in known - walk.seen if ref))
     with runtime.store.write() as session:
         session.execute(update(OkrDatabase).where(OkrDatabase.id == database_id).values(read_at=begun, broken=None))
     return Read(kind, len(walk.seen), walk.changed, gone)
@@ -211,7 +193,7 @@ def _may_be_strange(values: Mapping[str, FieldValue]) -> bool:
     return bool(refs_of(values.get(OWNER)))
 
 
-def _find_strangers(runtime: Runtime, connection: Connection, database_id: int, walk: _Walk, take: Take) -> None:
+def _find_strangers(runtime: Runtime, connection: Connection, database_id: int, walk: _Walk) -> None:
     """Look all owners up that nobody here has, at once: the list of people is read one time, not for every page of rows."""
     accounts = {account for row in walk.strange for account in refs_of(row.values.get(OWNER))}
     with runtime.store.read() as session:
@@ -220,18 +202,18 @@ def _find_strangers(runtime: Runtime, connection: Connection, database_id: int, 
         return
     linked: int = patiently(lambda: look_up(runtime, connection, unknown))
     if linked:
-        walk.changed += take(database_id, tuple(row for row in walk.strange if not unknown.isdisjoint(refs_of(row.values.get(OWNER)))))
+        theirs = [row for row in walk.strange if not unknown.isdisjoint(refs_of(row.values.get(OWNER)))]
+        walk.changed += taking.take_rows(runtime, database_id, theirs)
 
 
-def _gone(runtime: Runtime, host: OkrDatabases, database_id: int, columns: Mapping[str, FoundColumn], unseen: list[str], take: Take) -> int:
+def _gone(runtime: Runtime, host: OkrDatabases, database_id: int, columns: Mapping[str, FoundColumn], unseen: list[str]) -> int:
     """Rows that a complete walk did not show. A few are read directly first: the host's index may lag."""
     if not unseen:
         return 0
     if len(unseen) <= FEW:
         read = patiently(lambda: host.read_rows(unseen, columns))
-        if read.rows:
-            take(database_id, read.rows)
-        unseen = list(read.gone)
+        taking.take_rows(runtime, database_id, read.rows, read.gone)
+        return len(read.gone)
     taking.take_rows(runtime, database_id, (), gone=unseen)
     return len(unseen)
 

@@ -27,6 +27,7 @@ from connector.services.okr_databases.hearing import Heard, heard_of
 from connector.services.okr_databases.merging import Plan, plan_of
 from connector.services.okr_databases.records import columns_of
 from connector.services.okr_databases.sides import keep, sides_of
+from connector.services.row_check_ins.decisions import apply_decision, draft_decision
 from connector.services.row_check_ins.typing import held, note_pressed, note_typed
 from connector.store import work
 from connector.store.tables import Connection, OkrDatabase, OkrRow
@@ -55,8 +56,8 @@ def take_rows(
         connection = session.get_one(Connection, database.connection_id) if database is not None else None
     if database is None or connection is None or database.retired_at is not None:
         return 0
-    here = [row for row in rows if not row.source or row.source == database.source]
-    moved = [row.ref for row in rows if row.source and row.source != database.source]
+    moved = [row.ref for row in rows if row.source != database.source]
+    here = [row for row in rows if row.source == database.source]
     changed = 0
     for start in range(0, len(here), AT_ONCE):
         changed += _take_some(runtime, connection, database, here[start : start + AT_ONCE], heard)
@@ -100,6 +101,8 @@ def _take_new(
     who = heard_of(told or {}, row, connection.bot_id)
     account = who.account or ("" if row.created_by == connection.bot_id else row.created_by)
     record = take_draft(runtime, database.id, row, account)
+    if not record and database.kind == DatabaseKind.DECISIONS:
+        record = _draft_decision(runtime, connection, database, row, account)
     with runtime.store.write() as session:
         fresh = _known(session, connection, [row.ref]).get(row.ref)
         if fresh is None:
@@ -110,6 +113,21 @@ def _take_new(
     if contents is not None:  # what the row held when it became the face of its record is what both sides agree on
         _take(runtime, connection, database, row, fresh, contents, None if heard is None else {row.ref: {}}, bound=True)
     return int(bool(record))
+
+
+def _draft_decision(runtime: Runtime, connection: Connection, database: OkrDatabase, row: Row, account: str) -> str:
+    """A new row of the decisions: the decision's id, or "" while it needs something, which its note says."""
+    with runtime.store.read() as session:
+        editor = editor_of(session, connection, account)
+    drafted = draft_decision(runtime, connection, database, row, editor)
+    with runtime.store.write() as session:
+        kept = _known(session, connection, [row.ref])[row.ref]
+        kept.record, kept.missing = drafted.record, list(drafted.missing)
+        lacking = "; ".join(drafted.missing)
+        notes.tell(kept, notes.FIELDS, f"no decision yet: {lacking}" if lacking else "")
+        session.flush()
+        work.want(session, OkrRow, [kept.id], runtime.epoch())
+    return drafted.record
 
 
 def _take(
@@ -146,7 +164,10 @@ def _take(
         editor = editor_of(session, connection, who.account)
     applied = Applied()
     if plan.take:
-        applied = applying.apply(runtime, connection, database, kept.record, plan.take, editor, plan.reason)
+        if kind is DatabaseKind.DECISIONS:
+            applied = apply_decision(runtime, connection, database, kept.record, plan.take, editor)
+        else:
+            applied = applying.apply(runtime, connection, database, kept.record, plan.take, editor, plan.reason)
     with runtime.store.write() as session:
         fresh = session.scalars(select(OkrRow).where(OkrRow.id == kept.id).with_for_update()).one()
         if applied.taken:

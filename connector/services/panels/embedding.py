@@ -73,7 +73,7 @@ def is_chosen(session: Session, row: PanelRow) -> bool:
     if row.key_result_id is None and row.objective_id is None:
         return False
     home = home_of(session, row)
-    if home.left:
+    if home.left or session.get_one(Connection, row.connection_id).retired_at is not None:
         return False
     return bool((row.options or {}).get("embed") or (home.database is not None and (home.database.options or {}).get("embed")))
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from connector.errors import Gone, HostError, Refused
 from connector.hosts.base import Host
 from connector.runtime import Runtime
-from connector.services import connections
+from connector.services import connections, receipts
 from connector.services.panels import embedding
 from connector.services.panels.building import build, home_of
 from connector.services.panels.placing import LONGEST, QUIET, REST
@@ -63,7 +63,7 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
         return
     # Should this process die between the host's write and ours, the next attempt must not trust what was noted before: the host may
     # show something else by then, also when the value has gone back to what the old note says.
-    unproven = _unproven(before) if before else {"unsure": True}
+    unproven = receipts.unproven(before) if before else {"unsure": True}
     with runtime.store.write() as session:
         session.execute(update(PanelRow).where(PanelRow.id == row.id).values(receipt=unproven))
     error: str | None = None
@@ -71,20 +71,20 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
     try:
         receipt = dict(host.write_panel(row.ref, panel, before))
     except Gone as trouble:
-        receipt, error, gone = _noted(trouble, unproven), trouble.message, True
+        receipt, error, gone = receipts.noted(trouble, unproven), trouble.message, True
     except Refused as trouble:
-        if trouble.parks and _credentials_work(host):
-            receipt, error = _noted(trouble, unproven), f"no right to write here: {trouble.message}"
+        if trouble.parks and connections.credentials_work(host, trouble):
+            receipt, error = receipts.noted(trouble, unproven), f"no right to write here: {trouble.message}"
         elif trouble.parks:
             raise
         else:
-            receipt, error = _noted(trouble, unproven), trouble.message
+            receipt, error = receipts.noted(trouble, unproven), trouble.message
     written = int(receipt.pop("written", 0) or 0)
     with runtime.store.write() as session:
         if not work.finish(session, PanelRow, [claim], runtime.epoch()):
             # Somebody else took over while this write was under way: whose came last at the host is not known. Write it once more.
             log.warning("panel_lease_lost", panel=row.id)
-            receipt = _unproven(receipt)
+            receipt = receipts.unproven(receipt)
             work.want(session, PanelRow, [row.id], runtime.epoch(), quiet=QUIET, longest=LONGEST, gap=REST)
         values: dict[str, Any] = {
             "receipt": receipt,
@@ -111,35 +111,7 @@ def _write_one(runtime: Runtime, connection: Connection, host: Host, claim: work
         log.info("panel_written", connection=connection.name, ref=row.ref, writes=written)
 
 
-def _credentials_work(host: Host) -> bool:
-    """A 403 for one place need not be the whole connection's: ask the host who we are."""
-    try:
-        host.identify()
-    except Refused:
-        return False
-    return True
-
-
-def _unproven(receipt: dict[str, Any]) -> dict[str, Any]:
-    """A receipt that keeps where things are, but not what they say: every digest is emptied, so everything is written again."""
-    emptied: dict[str, Any] = {}
-    for name, value in receipt.items():
-        if isinstance(value, dict):
-            emptied[name] = _unproven(value)
-        elif isinstance(value, list):
-            emptied[name] = [_unproven(each) if isinstance(each, dict) else each for each in value]
-        else:
-            emptied[name] = "" if name in ("digest", "property", "properties") and isinstance(value, str) else value
-    return emptied
-
-
-def _noted(error: HostError, before: dict[str, Any]) -> dict[str, Any]:
-    """The receipt after a failed write: what the host managed to write is kept, so that it is not written again."""
-    receipt = error.details.get("receipt")
-    return dict(receipt) if isinstance(receipt, dict) else before
-
-
 def _keep_receipt(session: Session, claim: work.Claim, error: HostError) -> None:
     """A write whose fate is unknown left notes for the next attempt."""
-    if receipt := _noted(error, {}):
+    if receipt := receipts.noted(error, {}):
         session.execute(update(PanelRow).where(PanelRow.id == claim.id).values(receipt=receipt))

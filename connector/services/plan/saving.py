@@ -108,13 +108,14 @@ def touch(session: Session, work: WorkToDo, key_results: Iterable[str], objectiv
         if link.rule.selector.kind is SelectorKind.EPICS:
             work.places.update((link.connection_id, ref) for ref in link.resolved.refs.values())
     for objective in objectives:
+        work.objectives.add(objective.id)
         work.places.update((page["connection"], page["ref"]) for page in objective.pages or ())
 
 
 def announce(runtime: Runtime, work: WorkToDo) -> None:
     """After the commit: have computed what is wanted, and panels written where something shows."""
     runtime.queue.nudge("settle")
-    for connection_id in sorted({connection_id for connection_id, _ in work.places}):
+    for connection_id in sorted({connection_id for connection_id, _ in work.places} | work.connections):
         runtime.queue.nudge("drain", connection_id)
 
 

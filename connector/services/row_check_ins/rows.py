@@ -5,7 +5,7 @@ Only what hosts may show lands there: check-ins that count, and decisions, of ke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -20,7 +20,7 @@ from connector.domain.scoring import BOUND_KINDS, is_inside, raw_progress, shown
 from connector.domain.wording import MOVEMENT_WORDS, moment_text
 from connector.services.facts import load_definition
 from connector.services.provenance import author_text
-from connector.services.row_check_ins.updates import MISSING, keep, updates_of
+from connector.services.row_check_ins.updates import INCOMPLETE, keep, updates_of
 from connector.store import work
 from connector.store.tables import CheckIn, Cycle, Decision, KeyResult, Objective, OkrDatabase, OkrRow, Person, PersonAccount
 from connector.store.visibility import public
@@ -119,7 +119,7 @@ def _faces(session: Session, key_result_id: str) -> list[OkrRow]:
 def _drop_completed(session: Session, face: OkrRow, check_in: CheckIn) -> None:
     """A draft that waits in the row is completed by whatever its author files next, wherever that is: it waits no longer."""
     kept = updates_of(face)
-    waiting = {each.account for each in kept if each.waits == MISSING and each.due_at == 0.0}
+    waiting = {each.account for each in kept if each.waits == INCOMPLETE and each.due_at == 0.0}
     if not waiting or check_in.author_id is None:
         return
     mine = session.scalars(
@@ -130,7 +130,7 @@ def _drop_completed(session: Session, face: OkrRow, check_in: CheckIn) -> None:
         )
     ).all()
     if mine:
-        keep(face, [each for each in kept if not (each.account in mine and each.waits == MISSING and each.due_at == 0.0)])
+        keep(face, [each for each in kept if not (each.account in mine and each.waits == INCOMPLETE and each.due_at == 0.0)])
 
 
 def _database(session: Session, connection_id: int, kind: DatabaseKind) -> OkrDatabase | None:
@@ -208,7 +208,7 @@ def decision_values(session: Session, connection_id: int, records: Collection[st
     found: dict[str, Values] = {}
     rows = list(_shown_rows(session, connection_id, Decision, Decision.owner_id, records, true()))
     askers = {row.asked_by_id for row, *_ in rows} - {None}
-    names: Mapping[int, str] = dict(session.execute(select(Person.id, Person.name).where(Person.id.in_(askers))).tuples().all())
+    names = {ident: name for ident, name in session.execute(select(Person.id, Person.name).where(Person.id.in_(askers)))}  # noqa: C416
     for row, _, _, account, ref in rows:
         found[str(row.id)] = {
             columns.TITLE: one_line(row.title, TITLE),

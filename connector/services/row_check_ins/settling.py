@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.checkin import check_in_faults
 from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, CONFIDENCE, DECISION, VALUE, DatabaseKind, column
+from connector.domain.row_merge import MISSING, same
 from connector.errors import Conflict, Forbidden, HostError, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.check_ins.amending import amend_check_in
@@ -28,10 +29,13 @@ from connector.services.check_ins.steps import is_fed, stepwise
 from connector.services.facts import Facts, load_facts
 from connector.services.okr_databases import notes
 from connector.services.okr_databases.editors import Editor, editor_of, look_up
+from connector.services.okr_databases.sides import keep as keep_sides
+from connector.services.okr_databases.sides import sides_of
 from connector.services.rollup import describe
-from connector.services.row_check_ins.updates import FAULTY, MISSING, STRANGER, Update, keep, updates_of
+from connector.services.row_check_ins.standing import standing
+from connector.services.row_check_ins.updates import FAULTY, INCOMPLETE, STRANGER, Update, held, keep, updates_of
 from connector.store import work
-from connector.store.tables import Audit, Connection, OkrDatabase, OkrRow
+from connector.store.tables import Audit, Connection, KeyResult, OkrDatabase, OkrRow
 from mappings.repository import Link
 from mappings.rules import Mode
 
@@ -114,26 +118,30 @@ def _settled(runtime: Runtime, connection: Connection, known: _Row, update: Upda
             refusal = why_not(editor.viewer, facts.owner.name if facts.owner else "")
         if refusal:
             return _Outcome(None, f"The update was put back: {refusal}", "put_back", editor.actor)
-        last = facts.check_ins[-1] if facts.check_ins else None
-        if last is not None and last.id != update.filed and last.created_at > update.said_at and not _is_own(known, update, last.source_id):
+        if _is_overtaken(known, update, facts):
             return _Outcome(None, "", "conflict", editor.actor)
         typed, note = _typed(known, update, facts)
         fields = _carried(session, facts, editor, update) | typed
+        typable = not (is_fed(facts) or stepwise(facts))
         faults = [each for each in check_in_faults(fields, facts.definition) if each.field in CHECK_IN_FIELDS]
     if note and not typed and not update.pressed:
         return _Outcome(_rested(update) if update.filed else None, note)
     if faults:
         said = "; ".join(f"{known.name(each.field)}: {each.message}" for each in faults)
         return _Outcome(replace(update, due_at=0.0, waits=FAULTY), f"Not filed yet. {said}")
-    return _filed(runtime, known, update, editor, typed, fields, note)
+    return _filed(runtime, known, update, editor, typed, fields, note, typable=typable)
 
 
 def _rested(update: Update) -> Update:
     return replace(update, due_at=0.0, waits="")
 
 
-def _is_own(known: _Row, update: Update, identity: str) -> bool:
-    return identity == update.identity(known.row.id)
+def _is_overtaken(known: _Row, update: Update, facts: Facts) -> bool:
+    """Whether an update from elsewhere is newer than these words. Those of the row itself are filed in the order of their words."""
+    last = facts.check_ins[-1] if facts.check_ins else None
+    if last is None or (last.source == SOURCE and last.source_id.startswith(f"{known.row.id}:")):
+        return False
+    return last.created_at > update.said_at
 
 
 def _stranger(runtime: Runtime, known: _Row, update: Update, editor: Editor) -> _Outcome:
@@ -181,9 +189,17 @@ def _carried(session: Session, facts: Facts, editor: Editor, update: Update) -> 
 
 
 def _filed(
-    runtime: Runtime, known: _Row, update: Update, editor: Editor, typed: dict[str, Any], fields: dict[str, Any], note: str
+    runtime: Runtime,
+    known: _Row,
+    update: Update,
+    editor: Editor,
+    typed: dict[str, Any],
+    fields: dict[str, Any],
+    note: str,
+    *,
+    typable: bool,
 ) -> _Outcome:
-    """File it, or change what was filed a moment ago."""
+    """File it, or change what was filed a moment ago. ``typable``: whether people enter the value."""
     after = update
     try:
         if update.filed is not None:
@@ -201,7 +217,8 @@ def _filed(
     except (Conflict, Forbidden, NotFound, InputError) as error:  # something changed since it was looked at a moment ago
         return _Outcome(None, f"The update was put back: {error}", "put_back", editor.actor)
     if done.draft:
-        return _Outcome(replace(after, due_at=0.0, waits=MISSING), _missing_text(known, done.missing))
+        parts = [_missing_text(known, done.missing, typable=typable), *([note] if note else [])]
+        return _Outcome(replace(after, due_at=0.0, waits=INCOMPLETE), ". ".join(parts))
     return _Outcome(replace(after, filed=done.id, due_at=0.0, waits=""), note, filed=True)
 
 
@@ -219,9 +236,9 @@ def _file(runtime: Runtime, known: _Row, update: Update, editor: Editor, fields:
     )
 
 
-def _missing_text(known: _Row, missing: Sequence[str]) -> str:
+def _missing_text(known: _Row, missing: Sequence[str], *, typable: bool) -> str:
     wishes = {
-        VALUE: f"enter {known.name(VALUE)}",
+        VALUE: f"enter {known.name(VALUE)}" if typable else "wait for the first number of its source",
         CONFIDENCE: f"enter {known.name(CONFIDENCE)} from 1 to 10",
         DECISION: f"choose {known.name(DECISION)}, “none” is a choice too",
     }
@@ -244,6 +261,7 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
                 kept.append(outcome.after)
         keep(row, kept)
         notes.tell(row, notes.CHECK_IN, outcome.note)
+        _note_sides(session, row)
         if outcome.lost and update.values:
             session.add(
                 Audit(
@@ -257,3 +275,19 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
                 )
             )
         work.want(session, OkrRow, [row.id], runtime.epoch())
+
+
+def _note_sides(session: Session, row: OkrRow) -> None:
+    """What was typed and counts now is what both sides say; what does not count, and nobody completes, gives way to ours."""
+    sides = sides_of(row, DatabaseKind.KEY_RESULTS)
+    current = session.scalar(select(KeyResult.current).where(KeyResult.id == row.record))
+    ours = {**standing(session, row.connection_id, [row.record])[row.record], VALUE: current}
+    for name in set(CHECK_IN_FIELDS) - held(row):
+        seen = sides.seen_of(name)
+        if seen is MISSING:
+            continue
+        if same(seen, ours[name]):
+            sides.note(name, seen, ours[name])
+        else:
+            sides.say_again(name)
+    keep_sides(row, DatabaseKind.KEY_RESULTS, sides)

@@ -12,7 +12,7 @@ from connector.services.mirror import load_value
 from connector.store.tables import OkrRow
 
 # Why an update waits in the row and is not filed. Nothing of it is lost: the next edit, or an admin, lets it go on.
-MISSING, FAULTY, STRANGER = "missing", "faulty", "stranger"
+INCOMPLETE, FAULTY, STRANGER = "incomplete", "faulty", "stranger"
 _MINUTE = timedelta(minutes=1)
 
 

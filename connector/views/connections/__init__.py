@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.views.connections import acts, forge, okr_databases, pages, permission, webhook, wizard
+from connector.views.connections import acts, forge, okr_adopting, okr_databases, okr_leads, pages, permission, webhook, wizard
 from connector.views.connections.blueprint import blueprint
 
-__all__ = ["acts", "blueprint", "forge", "okr_databases", "pages", "permission", "webhook", "wizard"]
+__all__ = ["acts", "blueprint", "forge", "okr_adopting", "okr_databases", "okr_leads", "pages", "permission", "webhook", "wizard"]

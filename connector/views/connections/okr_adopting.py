@@ -12,14 +12,17 @@ from connector.domain.rights import Act
 from connector.errors import Conflict, HostError, InputError
 from connector.services.okr_databases import adopting
 from connector.services.okr_databases.adopting import Proposal
+from connector.services.okr_databases.trying_out import BOUND, DRAFT, MADE, MATCHED, DryRun, try_out
 from connector.views.connections.blueprint import blueprint
-from connector.views.connections.okr_databases import EDITORS, LOOKS, note, okr_page, options_of
+from connector.views.connections.okr_databases import EDITORS, LOOKS, cycle_names, note, okr_page, options_of
 from connector.views.connections.steps import TESTS
 from connector.web.context import runtime
 from connector.web.forms import Form, submitted
 from connector.web.gate import need, viewer
 from connector.web.limits import limiter
 
+TRIED = 500  # rows of each database that a page tries: the command tries all
+FATES = {MADE: "becomes a record", MATCHED: "is the face of", BOUND: "is kept already, as", DRAFT: "stays a draft"}
 LINKS = tuple(f"links.{kind.value}" for kind in IN_ORDER)
 
 
@@ -51,7 +54,21 @@ def show_okr_columns(name: str) -> tuple[str, int]:
     return _columns_page(name, form, proposals)
 
 
-def _columns_page(name: str, form: Form, proposals: Sequence[Proposal], status: int = 0) -> tuple[str, int]:
+@blueprint.post("/connections/<name>/okr-databases/adopt/rows")
+@need(Act.ADMINISTER)
+@limiter.limit(TESTS)
+def try_okr_rows(name: str) -> tuple[str, int]:
+    """What the first rows would become; nothing is kept in step yet."""
+    form = submitted()
+    try:
+        options_of(form)
+        trial = try_out(runtime(), viewer(), name, _links(form), _columns(form), most_rows=TRIED)
+    except (InputError, Conflict, HostError) as error:
+        return okr_page(name, form, opened="adopt", status=note(form, error, "links.key_results"))
+    return _columns_page(name, form, trial.proposals, trial=trial)
+
+
+def _columns_page(name: str, form: Form, proposals: Sequence[Proposal], status: int = 0, trial: DryRun | None = None) -> tuple[str, int]:
     for proposal in proposals:
         for fault in proposal.faults:
             form.errors.setdefault(fault.where, fault.message[:1].upper() + fault.message[1:])
@@ -60,10 +77,14 @@ def _columns_page(name: str, form: Form, proposals: Sequence[Proposal], status: 
         name=name,
         form=form,
         proposals=proposals,
+        trial=trial,
+        fates=FATES,
         titles=TITLES,
         links=LINKS,
-        looks=dict(LOOKS),
-        editors=dict(EDITORS),
+        looks=LOOKS,
+        editors=EDITORS,
+        cycles=cycle_names(),
+        https=runtime().settings.base_url.startswith("https://"),
         adds=any(each.to_add for each in proposals),
         mended=not any(each.faults for each in proposals),
         shown=[f"{each.kind.value}.{field.field}" for each in proposals for field in each.fields] + ["complete"],

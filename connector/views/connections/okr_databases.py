@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, url_for
@@ -18,7 +19,7 @@ from connector.services.okr_databases import setting_up
 from connector.services.okr_databases.options import told
 from connector.services.okr_databases.overview import Overview, overview
 from connector.services.okr_databases.setting_up import SetUp
-from connector.store.tables import Cycle
+from connector.store.tables import Cycle, Forum, Team
 from connector.views.connections.blueprint import blueprint
 from connector.views.connections.steps import TESTS
 from connector.web.context import runtime
@@ -51,9 +52,11 @@ def okr_page(name: str, form: Form | None = None, *, opened: str = "", status: i
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         row = find(session, name)
-        found = overview(session, viewer(), row)
-        cycles = list(session.scalars(select(Cycle.name).where(Cycle.retired_at.is_(None)).order_by(Cycle.start.desc())))
-    shown = form or Form(_values(found.options), {"cycles": list(found.options["cycles"])})
+        found = overview(session, viewer(), row, runtime().epoch())
+    shown = form or Form({}, {"cycles": list(found.options["cycles"])})
+    if "look" not in shown.values:  # the form of another part of the page: the choices show what is stored
+        shown.values = {**_values(found.options), **shown.values}
+    shown.values.setdefault("place", "on")
     page = render_template(
         "connections/okr_databases.html",
         name=name,
@@ -63,7 +66,8 @@ def okr_page(name: str, form: Form | None = None, *, opened: str = "", status: i
         opened=opened,
         looks=LOOKS,
         editors=EDITORS,
-        cycles=cycles,
+        cycles=cycle_names(),
+        **_scopes(),
         https=runtime().settings.base_url.startswith("https://"),
         columns=[(kind, TITLES[kind], COLUMNS[kind]) for kind in IN_ORDER],
         day=lambda moment: moment_text(moment, zone) if moment else "",
@@ -72,6 +76,26 @@ def okr_page(name: str, form: Form | None = None, *, opened: str = "", status: i
         fields=FIELDS,
     )
     return page, status or shown.status
+
+
+def _scopes() -> dict[str, Any]:
+    """What a leads' page can be narrowed to, and how it says so."""
+    with runtime().store.read() as session:
+        forums = [(str(row.id), row.name) for row in session.execute(select(Forum.id, Forum.name).where(Forum.retired_at.is_(None)).order_by(Forum.name))]
+        teams = [(str(row.id), row.name) for row in session.execute(select(Team.id, Team.name).where(Team.retired_at.is_(None)).order_by(Team.name))]
+    names = {"forum": dict(forums), "team": dict(teams)}
+
+    def words(options: Mapping[str, Any]) -> str:
+        chosen = [known[str(options[kind])] for kind, known in names.items() if str(options.get(kind, "")) in known]
+        return f"Where we stand: {', '.join(chosen)}" if chosen else "Where we stand"
+
+    return {"forums": [("", "all"), *forums], "teams": [("", "all"), *teams], "scope_words": words}
+
+
+def cycle_names() -> list[str]:
+    """The cycles that can be chosen, the latest first."""
+    with runtime().store.read() as session:
+        return list(session.scalars(select(Cycle.name).where(Cycle.retired_at.is_(None)).order_by(Cycle.start.desc())))
 
 
 def _state(found: Overview) -> tuple[str, str, str]:
@@ -228,7 +252,7 @@ def leave_okr_databases(name: str) -> AnyResponse | tuple[str, int]:
 def okr_state(name: str) -> Response | str:
     """The part of the page that changes while rows are read; when that is over, the page itself is asked for."""
     with runtime().store.read() as session:
-        found = overview(session, viewer(), find(session, name))
+        found = overview(session, viewer(), find(session, name), runtime().epoch())
     reading = [each for each in found.databases if each.reading is not None]
     if not reading:
         return Response(status=204, headers={"HX-Redirect": url_for("connections.show_okr_databases", name=name)})

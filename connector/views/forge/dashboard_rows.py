@@ -11,6 +11,8 @@ from connector.domain import buckets, wording
 from connector.domain.buckets import EXCEPTIONS, Bucket
 from connector.domain.model import State
 from connector.domain.triage import Edges
+from connector.services.insight import answering
+from connector.services.insight.answering import ASK_WORDS, Answers
 from connector.services.insight.open_points import Point
 from connector.services.insight.scope import Light, Scope, Sources
 from connector.views.answers import week_text
@@ -20,16 +22,6 @@ from connector.views.query import age_text
 MOST_ROWS = 48  # key results in one panel: nobody reads more, and the way to all of them stands below
 LEAST = 8  # each list gets an eighth of them at least, so that none is pushed out by the ones before it
 SILENT = timedelta(hours=Edges().source_hours)
-ASK_WORDS = {"budget": "Budget", "approval": "Approval", "scope": "Less scope", "headcount": "Headcount", "other": "Other"}
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The three questions in their order, each as a bold part and the rest."""
-
-    moving: tuple[str, str]
-    off_track: tuple[str, str]
-    decisions: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +81,7 @@ class Blocker:
 
 def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime, zone: tzinfo) -> Answers:
     """Are we moving, where are we off track, what decision is needed now."""
-    counts = Counter(each.bucket for each in lights)
-    closed = counts[Bucket.CLOSED]
-    running = [each for each in lights if each.bucket is not Bucket.CLOSED]
-    words = Counter(each.moves for each in running)
-    ways = [(word, words[word]) for word in buckets.MOVES]
-    rest = [f"{count} {word}" for word, count in ways[1:] if count] + ([f"{closed} closed"] if closed else [])
-    off = [f"{counts[each]} {buckets.WORDS[each].lower()}" for each in (Bucket.AT_RISK, Bucket.STALLED) if counts[each]]
-    dark, early = counts[Bucket.CANNOT_TELL], sum(each.early for each in running)
-    beside = ([f"{dark} cannot be told"] if dark else []) + ([f"{early} {'risk' if early == 1 else 'risks'} raised early"] if early else [])
-    oldest = age(asks[0].since, now, zone) if asks else ""
-    return Answers(
-        (f"{ways[0][1]} of {len(lights)}", " moving" + "".join(f", {part}" for part in rest)),
-        (", ".join(off) or ("None seen" if dark else "Nothing"), "".join(f" · {part}" for part in beside)),
-        (f"{len(asks)} {'ask' if len(asks) == 1 else 'asks'}" if asks else "None asked", f", oldest {oldest}" if oldest else ""),
-    )
+    return answering.answers(lights, len(asks), f"oldest {age(asks[0].since, now, zone)}" if asks else "")
 
 
 def places(lights: Sequence[Light], most: int = MOST_ROWS) -> list[Light]:

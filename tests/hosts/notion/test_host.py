@@ -126,7 +126,9 @@ def test_unknown_names_and_options_are_refused_with_near_ones(host: NotionHost, 
         host.resolve(select(deals[0], filter={"Stagge": ("Won",)}), [])
 
 
-def test_an_option_removed_later_makes_the_number_wrong_but_is_no_refusal(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
+def test_an_option_removed_later_makes_the_number_wrong_but_is_no_refusal(
+    box: NotionSandbox, host: NotionHost, deals: tuple[str, str]
+) -> None:
     selector = select(deals[0], filter={"Region": ("South",)})
     first = host.resolve(selector, [])
     prop = box.world.data["sources"][deals[1]]["properties"][box.world.property_id(deals[1], "Region")]

@@ -174,9 +174,7 @@ def test_a_row_that_a_person_deletes_comes_back_once_and_then_stays_away(box: No
         assert [row[0] for row in table(box, page)[1:]] == [f"Title {name}" for name in expected]
 
 
-def test_the_anchor_deleted_by_a_person_is_noticed_when_something_is_put_behind_it(
-    box: NotionSandbox, host: NotionHost, page: str
-) -> None:
+def test_the_anchor_deleted_by_a_person_is_noticed_when_something_is_put_behind_it(box: NotionSandbox, host: NotionHost, page: str) -> None:
     receipt = host.write_panel(page, samples.together(), {})
     box.world.delete_block(str(receipt["block"]))
     receipt = host.write_panel(page, tabled(), receipt)

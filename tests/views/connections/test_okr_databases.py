@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from connector.hosts.notion.sandbox import TOKEN, NotionSandbox
-from connector.store.tables import OkrDatabase, OkrRow
+from connector.store.tables import LeadsPage, OkrDatabase, OkrRow
 from tests.support.connecting import address
 from tests.support.signed_in import Visit
 from tests.support.world import Company
@@ -142,3 +144,103 @@ def test_the_progress_part_asks_for_the_page_when_reading_is_over(acme: Company,
     admin.post(f"{PAGE}/set-up", {"page": shared, **CHOICES})
     over = admin.get(f"{PAGE}/state")
     assert (over.status_code, over.headers["HX-Redirect"]) == (204, PAGE)
+
+
+# --- databases that people made ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def theirs(notion: NotionSandbox, shared: str) -> tuple[str, str]:
+    """Two databases of an earlier attempt, with three rows: (link of the key results, data source)."""
+    world = notion.world
+    _, goals = world.add_database("Ziele", {"Ziel": "title", "Zyklus": {"type": "select", "options": ["2026-Q4"]}})
+    kinds: dict[str, Any] = {"Result": "title", "Objective": {"type": "relation", **world.relation_to(goals), "single_property": {}}}
+    database, source = world.add_database("Results", {**kinds, "Owner": "people", "Start": "number", "Target": "number"})
+    world.add_row(goals, {"Ziel": "Grow"})
+    for number in range(2):
+        world.add_row(source, {"Result": f"Result {number}", "Start": 0, "Target": number})
+    return database, source
+
+
+def test_their_columns_are_guessed_shown_and_changed_and_rows_are_tried(
+    acme: Company, admin: Visit, notion: NotionSandbox, theirs: tuple[str, str]
+) -> None:
+    sent = {"links.key_results": theirs[0], **CHOICES}
+    guessed = admin.post(f"{PAGE}/adopt/columns", sent)
+    assert guessed.status_code == 200, guessed.text
+    for words in (
+        "Which column is which",
+        "Objective (relation)",
+        "Start (number)",
+        "Columns to add",
+        "OKR key",
+        "Try it on the rows",
+        "Adopt",
+    ):
+        assert words in guessed.text, words
+    start = notion.world.property_id(theirs[1], "Start")
+    changed = admin.post(f"{PAGE}/adopt/columns", {**sent, "key_results.to": start, "key_results.from": start})
+    assert changed.status_code == 422
+    assert 'id="e-key_results.to"' in changed.text
+    assert ">Adopt</button>" not in changed.text
+    tried = admin.post(f"{PAGE}/adopt/rows", sent)
+    assert tried.status_code == 200
+    for words in ("What your rows would become", "Result 1", "stays a draft", "owner"):
+        assert words in tried.text, words
+    assert kept(acme) == 0
+    assert "OKR key" not in [each["name"] for each in notion.world.data["sources"][theirs[1]]["properties"].values()]
+
+
+def test_they_are_adopted_once_adding_columns_was_agreed_to(
+    acme: Company, admin: Visit, notion: NotionSandbox, theirs: tuple[str, str]
+) -> None:
+    sent = {"links.key_results": theirs[0], **CHOICES}
+    refused = admin.post(f"{PAGE}/adopt", sent)
+    assert refused.status_code == 422
+    assert 'id="e-complete"' in refused.text
+    assert kept(acme) == 0
+    adopted = admin.post(f"{PAGE}/adopt", {**sent, "complete": "1", "look": "properties"})
+    assert (adopted.status_code, kept(acme)) == (303, 2)
+    assert "yours" in admin.get(PAGE).text
+    with acme.runtime.store.read() as session:
+        options = session.scalars(select(OkrDatabase.options)).first()
+    assert options is not None
+    assert options["panel"] == "properties"
+
+
+@pytest.mark.parametrize("link", ["", "nonsense", "0" * 32])
+def test_a_link_that_leads_nowhere_is_told_at_its_field(admin: Visit, shared: str, link: str) -> None:
+    answer = admin.post(f"{PAGE}/adopt/columns", {"links.key_results": link, **CHOICES})
+    assert answer.status_code == 422
+    assert 'id="e-links.key_results"' in answer.text
+
+
+# --- leads' pages --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_leads_page_is_chosen_and_given_up(acme: Company, admin: Visit, notion: NotionSandbox, shared: str) -> None:
+    admin.post(f"{PAGE}/set-up", {"page": shared, **CHOICES})
+    url = "/connections/acme-notion/leads-pages"
+    wrong = admin.post(url, {"leads_page": "", "place": "on"})
+    assert (wrong.status_code, 'id="e-leads_page"' in wrong.text) == (422, True)
+    nowhere = admin.post(url, {"leads_page": "0" * 32, "place": "on"})
+    assert (nowhere.status_code, 'id="e-leads_page"' in nowhere.text) == (422, True)
+    page = notion.world.add_page("For the review")
+    assert admin.post(url, {"leads_page": page, "place": "on"}).status_code == 303
+    assert admin.post(url, {"leads_page": shared, "place": "below"}).status_code == 303
+    with acme.runtime.store.read() as session:
+        pages = list(session.scalars(select(LeadsPage).order_by(LeadsPage.id)))
+    assert pages[0].ref == page
+    assert notion.world.data["pages"][pages[1].ref]["parent"] == shared
+    shown = admin.get(PAGE).text
+    assert shown.count("Stop writing it") == 2
+    assert admin.post(f"{url}/{pages[0].id}/drop").status_code == 303
+    assert admin.post(f"{url}/{pages[0].id}/drop").status_code == 404
+    assert admin.get(PAGE).text.count("Stop writing it") == 1
+
+
+def test_embedding_wants_https_and_all_addresses_can_be_ended(acme: Company, admin: Visit, shared: str) -> None:
+    assert "Whoever sees the Notion page sees it" in admin.get(PAGE).text
+    admin.post(f"{PAGE}/set-up", {"page": shared, **CHOICES, "embed": "1"})
+    assert "End all addresses" in admin.get(PAGE).text
+    assert admin.post(f"{PAGE}/end-embeds").status_code == 303

@@ -5,7 +5,7 @@ Reference: https://developers.notion.com/reference/query-a-data-source
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,7 @@ class Rows:
     def __init__(self, client: NotionClient) -> None:
         self._client = client
         self._drifted: set[frozenset[str]] = set()  # sets of columns of which one is gone: whole pages are asked for then
+        self._learned: dict[str, FoundColumn] = {}  # columns by id as a refusal has taught us: another type, the options of a status
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -124,54 +125,101 @@ class Rows:
     def create(self, source: str, columns: Columns, values: Mapping[str, FieldValue]) -> Row:
         """Make a row. What the data source does not take, since it changed, is left out and named."""
         parent = {"type": "data_source_id", "data_source_id": source}
-        for attempt in (1, 2):
-            encoded = encode_values(columns, values)
+        sending = _Sending(self._as_learned(columns), values)
+        while True:
             try:
-                page = self._client.create_page(parent, encoded.properties)
+                page = self._client.create_page(parent, sending.properties)
             except Uncertain as error:
                 if not error.committed:
                     raise
                 page = self._client.page(error.committed[0])  # the host says that it is there after all
-            except Refused as error:
-                if error.status != 400 or attempt == 2:
-                    raise
-                columns, lost = self._as_now(source, columns, error)
-                values = {name: value for name, value in values.items() if name not in lost}
+            except (Gone, Refused) as error:
+                self._adapt(sending, error, lambda: source)
                 continue
-            return replace(self._row(page, columns, source, whole=False), left_out=encoded.left_out)
-        raise AssertionError  # pragma: no cover  # the second attempt returns or raises
+            return replace(self._row(page, sending.columns, source, whole=False), left_out=sending.left_out)
 
     def write(self, ref: str, columns: Columns, values: Mapping[str, FieldValue]) -> Row:
         """Set values of a row. What its data source does not take, since it changed, is left out and named. Raises ``Gone``."""
         ident = normalise_id(ref, row=True)
-        for attempt in (1, 2):
-            encoded = encode_values(columns, values)
+        sending = _Sending(self._as_learned(columns), values)
+        while True:
             try:
-                page = self._client.update_page(ident, encoded.properties)
-            except Refused as error:
-                if error.status != 400 or attempt == 2:
-                    raise
-                page = self._client.page(ident)
-                if not is_gone(page):
-                    columns, without = self._as_now(container_of(page), columns, error)
-                    values = {name: value for name, value in values.items() if name not in without}
-                    continue
+                page = self._client.update_page(ident, sending.properties)
+            except (Gone, Refused) as error:
+                self._adapt(sending, error, lambda: self._source_of(ident))
+                continue
             if is_gone(page):
-                raise Gone(f"the row {ref} is in the trash", status=200, code="in_trash")
-            arrived = properties_of(page)
-            # An unknown property may be answered with 200 and nothing written.
-            lost = {name for name in values if name in columns and columns[name].id in set(encoded.properties) - set(arrived)}
-            missing = {name: f'"{columns[name].name}" was not taken over by Notion' for name in lost}
-            return replace(self._row(page, columns, whole=False), left_out={**encoded.left_out, **missing})
-        raise AssertionError  # pragma: no cover  # as above
+                raise _in_the_trash(ident)
+            sending.compare(page)
+            return replace(self._row(page, sending.columns, whole=False), left_out=sending.left_out)
 
-    def _as_now(self, source: str, columns: Columns, refusal: Refused) -> tuple[Columns, set[str]]:
-        """The columns as they are now, and the fields that lost theirs. Raises the refusal when that changes nothing."""
-        present = found_database(self._client.source(source), {}).columns if source else ()
-        now = columns_now(columns, present)
-        if now == dict(columns):
+    def _source_of(self, ident: str) -> str:
+        """The data source of a row. Raises ``Gone``: editing what is in the trash is a validation error there."""
+        page = self._client.page(ident)
+        if is_gone(page):
+            raise _in_the_trash(ident)
+        return container_of(page)
+
+    def _adapt(self, sending: _Sending, refusal: Gone | Refused, source_of: Callable[[], str]) -> None:
+        """Change what is sent after a refusal, once for each reason. Raises the refusal when nothing is left to change."""
+        if isinstance(refusal, Refused) and refusal.status != 400:
             raise refusal
-        return now, set(columns) - set(now)
+        source = source_of()  # raises when the row itself is gone
+        if isinstance(refusal, Gone):  # a row that a relation leads to is in the trash, or not shared
+            if not sending.drop_relations():
+                raise refusal
+        elif sending.adapted or not source or not sending.adapt(found_database(self._client.source(source), {}).columns):
+            raise refusal
+        else:
+            self._learned.update({each.id: each for each in sending.columns.values() if each.type != "title"})
+
+    def _as_learned(self, columns: Columns) -> Columns:
+        return {name: self._learned.get(each.id, each) for name, each in columns.items()}
+
+
+class _Sending:
+    """The values of one row on their way."""
+
+    def __init__(self, columns: Columns, values: Mapping[str, FieldValue]) -> None:
+        self.columns, self.values = columns, dict(values)
+        self.adapted = False
+        self._told: dict[str, str] = {}
+        self._encode()
+
+    def _encode(self) -> None:
+        encoded = encode_values(self.columns, self.values)
+        self.properties, self.left_out = encoded.properties, {**encoded.left_out, **self._told}
+
+    def drop_relations(self) -> bool:
+        """Leave out the relations that lead somewhere. False when there are none."""
+        names = [name for name in self.values if self.values[name] and name in self.columns and self.columns[name].type == "relation"]
+        for name in names:
+            self._told[name] = f'"{self.columns[name].name}" leads to a row that Notion does not find'
+            del self.values[name]
+        self._encode()
+        return bool(names)
+
+    def adapt(self, present: Sequence[FoundColumn]) -> bool:
+        """Take the columns as they are now. False when they have not changed."""
+        now, before = columns_now(self.columns, present), self.columns
+        for name in [each for each in self.values if each in before and each not in now]:
+            self._told[name] = f'"{before[name].name}" is not there any more'
+        sent = self.properties
+        self.columns, self.adapted = now, True
+        self._encode()
+        return self.properties != sent
+
+    def compare(self, page: Mapping[str, Any]) -> None:
+        """An unknown property may be answered with 200 and nothing written."""
+        arrived = properties_of(page)
+        for name in self.values:
+            column = self.columns.get(name)
+            if column is not None and column.id in self.properties and column.id not in arrived:
+                self.left_out[name] = f'"{column.name}" was not taken over by Notion'
+
+
+def _in_the_trash(ident: str) -> Gone:
+    return Gone(f"the row {ident} is in the trash", status=200, code="in_trash")
 
 
 def _ids(columns: Columns) -> frozenset[str]:

@@ -1,0 +1,478 @@
+"""Rows of OKR databases, both ways: real client, real HTTP to the stand-in, real database. What people edit arrives, what we compute stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from connector.domain.okr_columns import DatabaseKind
+from connector.domain.rights import SYSTEM
+from connector.services import drain as drains
+from connector.services.okr_databases.applying import NO_REASON
+from connector.services.plan import key_results, objectives
+from connector.services.rollup import roll_up_dirty, want_all
+from connector.store.tables import Connection, Cycle, Objective, OkrDatabase, OkrRow, Person
+from tests.support.okr_notion import NotionRow, OkrScene, okr_world
+
+TITLE = "First invoice sent"
+
+
+@pytest.fixture(autouse=True)
+def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drains, "LINGER", 0.0)  # time is the scene's: nothing real is waited for
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[OkrScene]:
+    with okr_world(tmp_path) as found:
+        found.objective("onboarding")
+        found.key_result("kr-setup", title=TITLE)
+        found.drain()
+        found.count()
+        yield found
+
+
+@pytest.fixture
+def row(scene: OkrScene) -> NotionRow:
+    return scene.row(TITLE)
+
+
+def update(scene: OkrScene, reason: str = "agreed in the review", **given: object) -> None:
+    """Somebody changes the key result on our own pages."""
+    key_results.update(scene.runtime, SYSTEM, "kr-setup", given, reason=reason)
+
+
+def offer(scene: OkrScene, column: str, *options: str) -> None:
+    """Options that people added to a column of the objectives."""
+    properties = scene.world.data["sources"][scene.source(DatabaseKind.OBJECTIVES)]["properties"]
+    found = next(each for each in properties.values() if each["name"] == column)
+    found["select"]["options"] += [{"id": f"o{number}", "name": name, "color": "default"} for number, name in enumerate(options)]
+
+
+def asked(scene: OkrScene, row: NotionRow) -> list[tuple[str, set[str]]]:
+    """The requests for a row's page since this was asked last: method, and our fields of the columns that were set."""
+    with scene.runtime.store.read() as session:
+        columns = session.scalars(select(OkrDatabase).where(OkrDatabase.kind == "key_results")).one().columns
+    names = {each["id"]: name for name, each in columns.items()}
+    found = [
+        (method, {names[ident] for ident in (body or {}).get("properties", {})})
+        for method, path, _, body in scene.sandbox.log
+        if path.endswith(f"pages/{row.ref}")
+    ]
+    scene.sandbox.log.clear()
+    return found
+
+
+# --- there to here -----------------------------------------------------------------------------------------------------
+
+
+def test_a_row_is_made_and_says_what_the_key_result_says(scene: OkrScene, row: NotionRow) -> None:
+    above = scene.row("Objective onboarding", DatabaseKind.OBJECTIVES)
+    assert (row["From"], row["To"], row["Unit"]) == (0.0, 100.0, "%")
+    assert row["Objective"] == (above.ref,)
+    assert row["Owner"] == (scene.account("Alice"),)
+    assert (row["OKR status"], row["OKR progress"], row["Value"]) == ("No data", None, None)
+    assert (row["OKR key"], row["OKR note"]) == ("kr-setup", None)
+    assert (above["Cycle"], above["OKR status"]) == ("now", "No data")
+
+
+def test_nothing_is_asked_or_written_while_nothing_changes(scene: OkrScene) -> None:
+    scene.drain()
+    scene.drain(120.0)
+    assert scene.count() == (0, 0)
+
+
+def test_an_edit_of_the_wording_arrives_within_one_drain(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Key result": "First invoice paid"}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").title == "First invoice paid"
+    line = scene.audit("update")[-1]
+    assert (line.actor, line.after, line.reason) == ("bob@acme.example", {"title": "First invoice paid"}, NO_REASON)
+    assert row["OKR note"] == "Please say why you changed the wording: write it under “Reason”."
+    row.edit({"Reason": "an invoice that nobody pays is none"}, by="Bob")
+    scene.drain()
+    assert scene.audit("update")[-1].reason == "an invoice that nobody pays is none"
+    assert (row["Reason"], row["OKR note"]) == (None, None)
+
+
+def test_an_event_on_one_row_costs_one_read_and_at_most_one_write(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Reason": "because"}, by="Bob")  # a reason for nothing stays, and nothing is to be written
+    scene.drain()
+    assert scene.count() == (1, 0)
+    row.edit({"OKR progress": 0.9}, by="Bob")
+    scene.drain()
+    assert scene.count() == (1, 1)
+    scene.drain()
+    assert scene.count() == (0, 0), "the echo of our own write asks nothing"
+
+
+def test_owner_from_to_unit_and_objective_arrive_with_the_reason_that_stands_there(scene: OkrScene, row: NotionRow) -> None:
+    scene.objective("growth")
+    scene.drain()
+    other = scene.row("Objective growth", DatabaseKind.OBJECTIVES)
+    values = {"Reason": "a new plan", "Owner": "Bob", "From": 10, "To": 60.5, "Unit": "points", "Objective": other}
+    row.edit(values, by="Alice")
+    scene.drain()
+    here = scene.company.row("kr-setup")
+    assert (here.start, here.target, here.unit, here.objective_id) == (10.0, 60.5, "points", "growth")
+    assert here.owner_id == scene.person("Bob").id
+    assert {line.reason for line in scene.audit("update")} == {"a new plan"}
+    assert (row["Reason"], row["OKR note"]) == (None, None)
+
+
+def test_an_objective_is_edited_in_its_row(scene: OkrScene) -> None:
+    above = scene.row("Objective onboarding", DatabaseKind.OBJECTIVES)
+    offer(scene, "Team", "Growth", "Nobody's")
+    above.edit({"Objective": "Customers start by themselves", "Team": "Growth"}, by="Bob")
+    scene.drain()
+    with scene.runtime.store.read() as session:
+        found = session.get_one(Objective, "onboarding")
+    assert found.title == "Customers start by themselves"
+    assert found.team_id is not None
+    above.edit({"Team": "Nobody's"}, by="Bob")
+    scene.drain()
+    assert "no team is called “Nobody's”" in str(above["OKR note"])
+    assert above["Team"] == "Nobody's", "what somebody typed stays until they change it"
+
+
+# --- here to there -----------------------------------------------------------------------------------------------------
+
+
+def test_a_change_here_arrives_there_after_one_look(scene: OkrScene, row: NotionRow) -> None:
+    update(scene, title="First invoice paid", target=80)
+    scene.drain()
+    assert (row["Key result"], row["To"]) == ("First invoice paid", 80.0)
+    assert scene.company.row("kr-setup").title == "First invoice paid"
+    scene.count()
+    scene.drain()
+    assert scene.count() == (0, 0)
+
+
+def test_an_edit_that_nobody_told_us_of_is_not_written_over(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Unit": "points"}, by="Bob")
+    scene._told = len(scene.sandbox.events)  # its event is lost
+    update(scene, title="First invoice paid")
+    scene.drain()
+    assert (row["Key result"], row["Unit"]) == ("First invoice paid", "points")
+    assert scene.company.row("kr-setup").unit == "points"
+
+
+def test_computed_values_are_written_by_one_request(scene: OkrScene, row: NotionRow) -> None:
+    with scene.runtime.store.write() as session:
+        session.get_one(Person, scene.person("Alice").id).name = "Alice B."
+    update(scene, reason="", decimals=1)
+    scene.drain()
+    assert asked(scene, row) == [("PATCH", {"source"})]
+
+
+def test_computed_columns_are_put_back_and_what_was_typed_is_kept(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"OKR status": "On track", "OKR progress": 0.9}, by="Bob")
+    scene.drain()
+    assert (row["OKR status"], row["OKR progress"]) == ("No data", None)
+    assert row["OKR note"] == "“OKR progress” and “OKR status” were put back, because they are computed here."
+    lines = scene.audit("put_back")
+    assert {line.actor for line in lines} == {"bob@acme.example"}
+    assert {name: value for line in lines for name, value in (line.before or {}).items()} == {"progress": 0.9, "state": "On track"}
+    row.edit({"Unit": "points"}, by="Bob")
+    scene.drain()
+    assert "put back" not in str(row["OKR note"]), "the next edit is about something else"
+
+
+# --- both at once ------------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_edit_wins_and_the_other_text_is_kept(scene: OkrScene, row: NotionRow) -> None:
+    update(scene, title="Typed here first")
+    scene.company.clock.ahead += 70
+    row.edit({"Key result": "Typed there later"}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").title == row["Key result"] == "Typed there later"
+    (line,) = scene.audit("conflict")
+    assert (line.actor, line.before, line.after) == (
+        "bob@acme.example", {"title": "Typed here first"}, {"title": "Typed there later"},
+    )  # fmt: skip
+
+
+def test_an_earlier_edit_of_the_row_gives_way_and_is_kept_too(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Key result": "Typed there first"}, by="Bob")
+    scene.company.clock.ahead += 70
+    update(scene, title="Typed here later")
+    scene.drain()
+    assert scene.company.row("kr-setup").title == row["Key result"] == "Typed here later"
+    (line,) = scene.audit("conflict")
+    assert line.before == {"title": "Typed there first", "typed_by": "bob@acme.example"}
+    assert line.after == {"title": "Typed here later"}
+    assert "“Typed there first” is kept in the history" in str(row["OKR note"])
+
+
+def test_both_sides_typed_the_same(scene: OkrScene, row: NotionRow) -> None:
+    update(scene, title="The same")
+    row.edit({"Key result": "The same "}, by="Bob")
+    scene.drain()
+    assert not scene.audit("conflict")
+    assert scene.company.row("kr-setup").title == "The same"
+
+
+# --- what cannot be used -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"To": 0}, "“To”: start and target are equal"),
+        ({"To": None}, "“To”: enter the target"),
+        ({"Key result": ""}, "“Key result”: must not be empty"),
+        ({"Key result": "x" * 600}, "“Key result”: "),
+        ({"Owner": ["Alice", "Bob"]}, "“Owner”: a key result has exactly one owner, a person; leave one of the 2"),
+        ({"Owner": []}, "“Owner”: a key result has exactly one owner, a person; choose one"),
+        ({"Owner": ["Eve"]}, "“Owner”: this account is not known here yet; an admin gives it to a person under People"),
+        ({"Objective": []}, "“Objective”: a key result serves exactly one objective; choose one"),
+    ],
+)
+def test_what_cannot_be_used_stays_in_the_row_and_is_said(scene: OkrScene, row: NotionRow, values: dict[str, object], said: str) -> None:
+    (name,) = values
+    row.edit(values, by="Bob")
+    typed = row[name]
+    scene.drain()
+    assert str(row["OKR note"]).startswith(said)
+    assert row[name] == typed
+    here = scene.company.row("kr-setup")
+    assert (here.title, here.start, here.target, here.objective_id) == (TITLE, 0.0, 100.0, "onboarding")
+    assert not scene.audit("update")
+
+
+def test_other_fields_go_on_while_one_is_wrong_and_the_note_ends_when_it_is_mended(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"To": 0, "Unit": "points", "Reason": "a plan"}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").unit == "points"
+    assert "equal" in str(row["OKR note"])
+    row.edit({"To": 40}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").target == 40.0
+    assert "equal" not in str(row["OKR note"])
+
+
+def test_an_owner_who_becomes_known_by_their_address_is_taken_over(scene: OkrScene, row: NotionRow) -> None:
+    with scene.runtime.store.write() as session:
+        session.add(Person(email="eve@acme.example", name="Eve"))
+    row.edit({"Owner": ["Eve"]}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").owner_id == scene.person("Eve").id
+    assert row["OKR note"] == "Please say why you changed the owner: write it under “Reason”."
+    assert scene.audit("look_up")[-1].after == {"account": scene.account("Eve"), "connection": "acme-notion", "found": True}
+
+
+def test_a_stranger_may_edit_what_the_host_lets_them_and_is_named_by_account(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Unit": "points"}, by="Eve")
+    scene.drain()
+    assert scene.audit("update")[-1].actor == f"notion:{scene.account('Eve')}"
+    scene.count()
+    row.edit({"Unit": "shares"}, by="Eve")
+    scene.drain()
+    assert scene.count()[0] == 1, "a stranger is looked up once"
+
+
+@pytest.mark.parametrize("role", ["viewer", "champion"])
+def test_viewers_and_champions_change_no_definition(scene: OkrScene, row: NotionRow, role: str) -> None:
+    with scene.runtime.store.write() as session:
+        session.get_one(Person, scene.person("Bob").id).role = role
+    row.edit({"Key result": "Not mine to say"}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").title == row["Key result"] == TITLE
+    assert row["OKR note"] == f"“Key result” was put back: the role {role} does not change definitions here; ask a lead."
+    assert scene.audit("put_back")[-1].before == {"title": "Not mine to say"}
+
+
+def test_definitions_may_be_kept_to_leads(tmp_path: Path) -> None:
+    with okr_world(tmp_path, options={"definitions": "leads"}) as scene:
+        scene.objective("onboarding")
+        scene.key_result("kr-setup", title=TITLE)
+        scene.drain()
+        row = scene.row(TITLE)
+        row.edit({"To": 70}, by="Bob")
+        scene.drain()
+        assert (row["To"], scene.company.row("kr-setup").target) == (100.0, 100.0)
+        assert "“To” was put back: definitions are changed by admin or lead here" in str(row["OKR note"])
+        with scene.runtime.store.write() as session:
+            session.get_one(Person, scene.person("Bob").id).role = "lead"
+        row.edit({"To": 70}, by="Bob")
+        scene.drain()
+        assert (row["To"], scene.company.row("kr-setup").target) == (70.0, 70.0)
+
+
+# --- closed, retired, hidden -------------------------------------------------------------------------------------------
+
+
+def test_a_closed_cycle_keeps_its_rows_as_they_were(scene: OkrScene, row: NotionRow) -> None:
+    with scene.runtime.store.write() as session:
+        session.scalars(select(Objective).where(Objective.id == "onboarding")).one().closed_at = scene.runtime.now()
+    row.edit({"To": 50, "Confidence": 3}, by="Bob")
+    scene.drain()
+    assert (row["To"], row["Confidence"]) == (100.0, None)
+    assert scene.company.row("kr-setup").target == 100.0
+    assert "The cycle now is over: this stays as it was, and edits are put back." in str(row["OKR note"])
+
+
+def test_a_retired_key_result_keeps_its_row_and_says_so(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"OKR status": None}, by="Bob")
+    scene.drain()
+    key_results.retire(scene.runtime, SYSTEM, "kr-setup", reason="not any more")
+    scene.drain()
+    assert row["OKR status"] is None
+    assert str(row["OKR note"]).startswith("This key result is no longer shown here: it was retired.")
+    row.edit({"Key result": "Anything"}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").title == TITLE
+    assert row["Key result"] == "Anything"
+
+
+def test_what_becomes_restricted_is_told_no_more(scene: OkrScene, row: NotionRow) -> None:
+    objectives.update(scene.runtime, SYSTEM, "onboarding", {"restricted": True})
+    scene.drain()
+    assert row["OKR status"] is None
+    assert row["Source"] is None
+    assert "restricted, a draft, or its cycle was not started" in str(row["OKR note"])
+    update(scene, title="Secret")
+    scene.drain()
+    assert row["Key result"] == TITLE
+
+
+def test_a_cycle_that_is_not_started_has_no_rows(scene: OkrScene) -> None:
+    scene.objective("next", cycle="next one")
+    with scene.runtime.store.write() as session:
+        session.scalars(select(Cycle).where(Cycle.name == "next one")).one().started_at = None
+    scene.key_result("kr-next", "next", title="Later")
+    scene.drain()
+    assert [each["Key result"] for each in scene.rows()] == [TITLE]
+
+
+# --- rows and databases come and go ------------------------------------------------------------------------------------
+
+
+def test_a_trashed_row_is_left_alone_and_a_restored_one_is_kept_in_step_again(scene: OkrScene, row: NotionRow) -> None:
+    row.trash(by="Bob")
+    scene.drain()
+    assert scene.row_here(row.ref).gone_at is not None
+    assert scene.audit("row_gone")[-1].entity_id == "kr-setup"
+    update(scene, title="Meanwhile")
+    scene.drain()
+    assert not scene.rows(), "nothing is made in its place"
+    row.restore(by="Bob")
+    scene.drain()
+    assert scene.row_here(row.ref).gone_at is None
+    assert row["Key result"] == "Meanwhile"
+
+
+def test_a_row_moved_out_of_its_database_is_kept_in_step_no_more(scene: OkrScene, row: NotionRow) -> None:
+    scene.world.move_page(row.ref, parent=scene.page, author=scene.account("Bob"))
+    scene.drain()
+    here = scene.row_here(row.ref)
+    assert here.gone_at is not None
+    assert "moved out of its database" in here.note
+
+
+def test_a_renamed_column_is_followed(scene: OkrScene, row: NotionRow) -> None:
+    scene.world.rename_property(scene.source(), "To", "Ziel")
+    row.edit({"Ziel": 77}, by="Bob")
+    scene.drain()
+    assert scene.company.row("kr-setup").target == 77.0
+    with scene.runtime.store.read() as session:
+        database = session.scalars(select(OkrDatabase).where(OkrDatabase.kind == "key_results")).one()
+    assert (database.columns["to"]["name"], database.drift) == ("Ziel", [])
+
+
+def test_an_unshared_database_is_unknown_and_heals(scene: OkrScene, row: NotionRow) -> None:
+    scene.world.unshare(scene.databases[DatabaseKind.KEY_RESULTS].database)
+    update(scene, title="Nobody sees this yet")
+    scene.drain()
+    with scene.runtime.store.read() as session:
+        database = session.scalars(select(OkrDatabase).where(OkrDatabase.kind == "key_results")).one()
+    assert "cannot be read" in str(database.broken)
+    assert scene.row_here(row.ref).gone_at is None, "unknown, not gone"
+    asked(scene, row)
+    update(scene, target=90)
+    scene.drain()
+    assert not asked(scene, row), "nothing is tried while it is out of reach"
+    scene.world.share(scene.databases[DatabaseKind.KEY_RESULTS].database)
+    row.edit({"Unit": "points"}, by="Bob")
+    scene.drain()
+    with scene.runtime.store.read() as session:
+        database = session.scalars(select(OkrDatabase).where(OkrDatabase.kind == "key_results")).one()
+    assert database.broken is None
+    assert (row["Key result"], row["To"], scene.company.row("kr-setup").unit) == ("Nobody sees this yet", 90.0, "points")
+
+
+# --- trouble -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_write_that_was_done_although_the_host_failed_is_known_for_ours(scene: OkrScene, row: NotionRow) -> None:
+    update(scene, title="Written, and 503")
+    scene.sandbox.fail(method="PATCH", path=f"pages/{row.ref}", status=503, code="service_unavailable", commit=True)
+    scene.drain()
+    scene.company.clock.ahead += 60
+    update(scene, title="And changed again")
+    scene.drain(30.0)
+    scene.drain(30.0)
+    assert scene.company.row("kr-setup").title == row["Key result"] == "And changed again"
+    assert not scene.audit("conflict"), "what we wrote ourselves is nobody's edit"
+
+
+def test_a_row_that_was_made_although_the_host_failed_is_found_by_its_key(scene: OkrScene) -> None:
+    scene.sandbox.fail(method="POST", path="pages$", status=503, code="service_unavailable", commit=True)
+    scene.key_result("kr-second", title="Second")
+    scene.drain()
+    scene.drain(60.0)
+    scene.drain(60.0)
+    assert [each["Key result"] for each in scene.rows()].count("Second") == 1
+    assert next(each for each in scene.rows_here() if each.record == "kr-second").ref == scene.row("Second").ref
+
+
+def test_after_a_rate_limited_hour_everything_arrives(scene: OkrScene, row: NotionRow) -> None:
+    scene.sandbox.fail(times=3, status=429, code="rate_limited", headers={"Retry-After": "1200"})
+    row.edit({"Key result": "Typed in the dark"}, by="Bob")
+    for _ in range(4):
+        scene.drain(60.0)
+    with scene.runtime.store.read() as session:
+        until = session.get_one(Connection, scene.connection).paused_until
+    assert until > scene.runtime.epoch(), "the host's wish is a minimum"
+    row.edit({"Unit": "points"}, by="Alice")
+    for _ in range(8):
+        scene.drain(900.0)
+    here = scene.company.row("kr-setup")
+    assert (here.title, here.unit) == ("Typed in the dark", "points")
+
+
+def test_a_worker_that_dies_between_the_hosts_write_and_ours_leaves_nothing_stale(scene: OkrScene, row: NotionRow) -> None:
+    update(scene, title="Half written")
+    with scene.runtime.store.write() as session:
+        kept = session.scalars(select(OkrRow).where(OkrRow.ref == row.ref)).one()
+        kept.shown = {**kept.shown, "writing": {"title": "Half written"}}
+    scene.world.set_property(row.ref, "Key result", "Half written", author=scene.world.data["bot"])
+    update(scene, title=TITLE)  # and back to what was noted before
+    scene.drain()
+    assert scene.company.row("kr-setup").title == row["Key result"] == TITLE
+
+
+def test_two_peoples_edits_of_one_moment_all_arrive(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Unit": "points"}, by="Bob")
+    row.edit({"To": 90}, by="Charlie")
+    scene.drain()
+    here = scene.company.row("kr-setup")
+    assert (here.unit, here.target) == ("points", 90.0)
+
+
+def test_our_robots_events_alone_ask_nothing(scene: OkrScene, row: NotionRow) -> None:
+    scene.world.set_property(row.ref, "Source", "ours", author=scene.world.data["bot"])
+    scene.drain()
+    assert scene.count() == (0, 0)
+
+
+def test_what_is_computed_here_shows_in_the_row(scene: OkrScene, row: NotionRow) -> None:
+    with scene.runtime.store.write() as session:
+        want_all(session, scene.runtime.epoch())
+    roll_up_dirty(scene.runtime)
+    scene.drain()
+    assert row["Source"] == "Alice, no check-in yet · no source"

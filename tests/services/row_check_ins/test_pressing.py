@@ -1,0 +1,86 @@
+"""The row's button files what the row holds at once, for whoever pressed it, and pressed twice it is one check-in."""
+
+from __future__ import annotations
+
+from connector.services.check_ins import file_check_in
+from tests.services.row_check_ins.conftest import KEY_RESULT, Desk
+from tests.services.row_check_ins.test_typing import WHOLE, share_team
+
+
+def test_a_press_files_what_was_typed_at_once(desk: Desk) -> None:
+    desk.type(**WHOLE)
+    desk.press(after=2.0)
+    assert desk.settle(after=0.0) == 1
+    assert [(each["by"], each["confidence"]) for each in desk.filed()] == [("Alice", 7)]
+
+
+def test_a_press_files_cells_that_nobody_read_before(desk: Desk) -> None:
+    desk.press(**WHOLE)
+    desk.settle(after=0.0)
+    assert len(desk.filed()) == 1
+
+
+def test_a_press_files_what_stands_also_unchanged(desk: Desk) -> None:
+    desk.type(**WHOLE)
+    desk.settle()
+    desk.press(after=7 * 24 * 3600.0)
+    desk.settle(after=0.0)
+    first, second = desk.filed()
+    assert {**first, "comment": None} == second
+
+
+def test_twice_pressed_is_one_check_in(desk: Desk) -> None:
+    desk.press(**WHOLE)
+    desk.settle(after=0.0)
+    desk.press(after=20.0)
+    desk.settle(after=0.0)
+    desk.press(after=30.0)
+    desk.press(after=1.0)
+    desk.settle(after=0.0)
+    assert len(desk.filed()) == 1
+    assert desk.settles_at() is None
+
+
+def test_a_press_with_another_value_shortly_after_changes_the_check_in(desk: Desk) -> None:
+    desk.press(**WHOLE)
+    desk.settle(after=0.0)
+    desk.press(after=20.0, confidence=5.0)
+    desk.settle(after=0.0)
+    assert [each["confidence"] for each in desk.filed()] == [5]
+
+
+def test_whoever_pressed_is_the_author_else_who_is_named_else_who_edited_last(desk: Desk) -> None:
+    share_team(desk)
+    desk.press("Bob", **WHOLE)
+    desk.settle(after=0.0)
+    desk.press("", after=400.0, checked_in_by=("n-Alice",), editor="Bob")
+    desk.settle(after=0.0)
+    desk.press("", after=400.0, editor="Bob")
+    desk.settle(after=0.0)
+    assert [each["by"] for each in desk.filed()] == ["Bob", "Alice", "Bob"]
+
+
+def test_what_somebody_else_was_typing_is_filed_as_theirs(desk: Desk) -> None:
+    share_team(desk)
+    desk.type("Alice", **WHOLE)
+    desk.press("Bob", after=3.0)
+    desk.settle(after=0.0)
+    assert [each["by"] for each in desk.filed()] == ["Alice"]
+
+
+def test_nobody_known_pressed(desk: Desk) -> None:
+    desk.press("")
+    desk.settle(after=0.0)
+    assert desk.filed() == []
+    assert desk.note == ("Not filed yet: nobody can tell who pressed the button. Choose yourself in Checked in by and press it again.")
+    desk.press("", after=30.0, checked_in_by=("n-Alice",), **WHOLE)
+    desk.settle(after=0.0)
+    assert [each["by"] for each in desk.filed()] == ["Alice"]
+    assert desk.note == ""
+
+
+def test_a_press_after_somebody_filed_elsewhere_confirms_that(desk: Desk) -> None:
+    file_check_in(desk.company.runtime, KEY_RESULT, {**WHOLE, "confidence": 4}, author="alice@acme.example", source="page", source_id="p-1")
+    desk.press(after=60.0)
+    desk.settle(after=0.0)
+    assert [(each["confidence"], each["source"]) for each in desk.filed()] == [(4, "page"), (4, "row")]
