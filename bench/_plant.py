@@ -24,10 +24,12 @@ Sent = tuple[bytes, Mapping[str, str]]
 
 
 @contextmanager
-def plant(folder: Path) -> Iterator[str]:
-    """Web, worker and clock over ``folder``; gives the base URL once they are ready."""
+def plant(folder: Path, told: dict[str, str] | None = None) -> Iterator[str]:
+    """Web, worker and clock over ``folder``; gives the base URL once they are ready. ``told`` gets the address of their ``redis``."""
     port = free_port()
     with redis_server() as redis_url, (folder / "plant.log").open("wb") as output:
+        if told is not None:
+            told["redis"] = redis_url
         env = {
             **os.environ, "OKR_DATA_DIR": str(folder), "OKR_REDIS_URL": redis_url, "OKR_SECRET_KEY": KEY, "PORT": str(port),
             "OKR_ALLOW_PRIVATE_HOSTS": "1", "OKR_LOG_LEVEL": "warning",

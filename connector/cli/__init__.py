@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("connector.cli.doctor:doctor", "Check the installation and name the mend for each fault."),
     "webhook": Entry("connector.cli.webhook:webhook", "Set up a webhook whose secret comes from the host."),
     "forge": Entry("connector.cli.forge:forge", "The Forge app that shows panels inside Jira."),
+    "notion": Entry("connector.cli.notion:notion", "OKR databases and the leads' page in Notion."),
     "goals": Entry("connector.cli.goals:goals", "Show key results at goals of Atlassian."),
     "sign-in-link": Entry("connector.cli.link:sign_in_link", "Make a link that signs an admin in once."),
     "token": Entry("connector.cli.token:token", "Make API tokens."),

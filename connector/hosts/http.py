@@ -10,11 +10,13 @@ import ipaddress
 import math
 import random
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -287,12 +289,18 @@ class RequestsAdapter(HTTPAdapter):
 _FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that are trusted, read once: that takes longer than a call, and a client is made for each piece of work."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class HttpxTransport(httpx.BaseTransport):
     """Puts an ``httpx`` client behind a gateway: pass it as ``transport``."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._inner = httpx.HTTPTransport(retries=0, trust_env=False)
+        self._inner = httpx.HTTPTransport(verify=_trusted(), retries=0, trust_env=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send through the gateway. Raises ``HostError`` for every answer from 300 on."""

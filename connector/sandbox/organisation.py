@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from connector.sandbox.history import WEEKS, write_history
 from connector.sandbox.state import JIRA, NOTION, own_address, pages_at, state_file, webhook_secret, write_state
 from connector.services.declare.apply import apply_text
 from connector.services.drain import settle
+from connector.services.leads_page.setting import set_leads_page
 from connector.services.listing import list_dirty
 from connector.services.okr_databases import setting_up
 from connector.services.okr_databases.working import work_on_rows
@@ -42,6 +44,7 @@ from connector.store.tables import Connection, Item, Objective, OkrDatabase, Per
 log = structlog.get_logger(__name__)
 
 CYCLE_WEEKS = 13
+AHEAD = 2.0  # seconds
 DOCUMENT = Path(__file__).with_name("organisation.yml")
 PATHS = {JIRA: "/sandbox/jira", NOTION: "/sandbox/notion"}
 
@@ -161,9 +164,12 @@ def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]
         results = session.scalars(
             select(OkrDatabase.source).where(OkrDatabase.connection_id == connection.id, OkrDatabase.kind == DatabaseKind.KEY_RESULTS)
         ).one()
-    while work_on_rows(runtime, connection):
+    # Rows of key results wait a second for those of their objectives: here they come after them anyway.
+    later = replace(runtime, clock=lambda: runtime.clock() + AHEAD)
+    while work_on_rows(later, connection):
         pass
     notion.world.add_property(results, BUTTON, "button")
+    set_leads_page(runtime, SYSTEM, NOTION, page=ids["leads"])
 
 
 def _follow_address(runtime: Runtime, address: str, before: str | None = None) -> None:

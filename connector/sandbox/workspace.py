@@ -236,7 +236,8 @@ def _cell(known: _Known, found: Mapping[str, Any], prop: Mapping[str, Any]) -> C
         return replace(base, shown=shown, chosen=ids, choices=known.rows(str(prop[kind].get("data_source_id", ""))), links=links)
     if kind == "date":
         start = str(value["start"]) if value else ""
-        return replace(base, shown=start[:16].replace("T", " "), chosen=(start,) if start else ())
+        typed = start[:16]
+        return replace(base, shown=typed.replace("T", " "), chosen=(typed,) if typed else ())
     if kind == "checkbox":
         return replace(base, shown="yes" if value else "no", chosen=("1",) if value else ())
     if kind in ("created_time", "last_edited_time"):
@@ -249,8 +250,8 @@ def _cell(known: _Known, found: Mapping[str, Any], prop: Mapping[str, Any]) -> C
 def _number(base: Cell, value: Any, format: str) -> Cell:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return base
-    shown = f"{value * 100:.0f} %" if format == "percent" else f"{value:.12g}"
-    return replace(base, shown=shown, chosen=(f"{value:.12g}",))
+    shown = f"{value * 100:.0f} %" if format == "percent" else f"{value:.10g}"
+    return replace(base, shown=shown, chosen=(f"{value:.6g}" if format == "percent" else f"{value:.10g}",))
 
 
 # --- blocks and comments -------------------------------------------------------------------------------------------------------

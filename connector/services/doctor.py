@@ -20,8 +20,9 @@ from connector.runtime import Runtime
 from connector.services.doctor_connections import examine_connections
 from connector.services.findings import FAULT, OK, SKIPPED, WARNING, Finding
 from connector.services.forge.overseeing import findings as forge_findings
+from connector.services.okr_databases.examining import findings as okr_findings
 from connector.store.migrate import is_current
-from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, Panel, Task
+from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, OkrRow, Panel, Task
 
 LATE = timedelta(minutes=5)  # work that has waited longer means that nobody works it off
 MOST_SKEW = 30.0  # seconds
@@ -42,6 +43,7 @@ def examine(runtime: Runtime) -> list[Finding]:
         found += forge_findings(runtime, session)
         found += _mappings(session)
         found += _panels(session)
+        found += okr_findings(session)
         found += _waiting(session, runtime)
     return found
 
@@ -199,7 +201,7 @@ def _waiting(session: Session, runtime: Runtime) -> list[Finding]:
         .where(Delivery.state == "pending", Delivery.received_at < before, Delivery.connection_id.in_(served))
     )
     behind: dict[str, int] = {}
-    for table, name in ((Item, "items"), (Mapping, "mappings"), (Panel, "panels"), (KeyResult, "key results")):
+    for table, name in ((Item, "items"), (Mapping, "mappings"), (Panel, "panels"), (OkrRow, "rows"), (KeyResult, "key results")):
         query = select(func.count()).select_from(table).where(table.wanted > table.done, table.ready_at < late, table.lease_until < now)
         if table is not KeyResult:
             query = query.where(table.connection_id.in_(served))  # type: ignore[union-attr]  # key results have no connection

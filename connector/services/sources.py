@@ -64,6 +64,7 @@ def unreachable(host: Host, links: Sequence[Link]) -> dict[int, str]:
             selector.issues,
             selector.rows,
             selector.jql,
+            repr((selector.filter, link.rule.done)),  # two filters on one database may lose different options
             field_names(link.rule),
         )
         if key not in answers:

@@ -20,7 +20,7 @@ from connector.errors import StoreUnavailable
 from connector.runtime import Runtime
 from connector.store import work
 from connector.store.migrate import is_current
-from connector.store.tables import CheckIn, CommentCommand, Connection, Counter, Delivery, Item, KeyResult, Mapping, Panel, Run
+from connector.store.tables import CheckIn, CommentCommand, Connection, Counter, Delivery, Item, KeyResult, Mapping, OkrDatabase, Panel, Run
 
 blueprint = Blueprint("health", __name__)
 
@@ -136,6 +136,8 @@ def _work(session: Session, runtime: Runtime) -> Iterator[Metric]:
     yield GaugeMetricFamily("okr_panels_failing", f"Panels that could not be written {FAILING_FROM} times in a row.", value=failing or 0)
     broken = session.scalar(select(func.count()).select_from(Mapping).where(Mapping.broken.is_not(None), Mapping.retired_at.is_(None)))
     yield GaugeMetricFamily("okr_mappings_broken", "Mappings whose source cannot be read.", value=broken or 0)
+    unread = select(func.count()).select_from(OkrDatabase).where(OkrDatabase.broken.is_not(None), OkrDatabase.retired_at.is_(None))
+    yield GaugeMetricFamily("okr_databases_broken", "OKR databases at hosts that cannot be read.", value=session.scalar(unread) or 0)
 
 
 def _connections(session: Session, runtime: Runtime) -> Iterator[Metric]:

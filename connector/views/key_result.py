@@ -30,7 +30,14 @@ from connector.web.gate import viewer
 SHOWN = 12  # readings and check-ins on the page
 CHARTED = 60  # readings in the chart
 # Where a check-in was filed; a script's is the one that no person typed (R041).
-WHERE = {"jira": ", in Jira", "comment": ", in a comment", "cli": ", on the command line", "api": ", by a script", "import": ", imported"}
+WHERE = {
+    "jira": ", in Jira",
+    "comment": ", in a comment",
+    "row": ", in its row",
+    "cli": ", on the command line",
+    "api": ", by a script",
+    "import": ", imported",
+}
 LOOKED_AT = 60  # check-ins that say since when something is asked for
 
 

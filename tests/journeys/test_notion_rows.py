@@ -1,4 +1,4 @@
-"""Rows of OKR databases, both ways: real client, real HTTP to the stand-in, real database. What people edit arrives, what we compute stands."""
+"""Rows of OKR databases, both ways: real client, real HTTP to the stand-in, real database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from connector.domain.okr_columns import DatabaseKind
 from connector.domain.rights import SYSTEM
 from connector.services import drain as drains
 from connector.services.okr_databases.applying import NO_REASON
+from connector.services.people.accounts import NewPerson, add_people
 from connector.services.plan import key_results, objectives
 from connector.services.rollup import roll_up_dirty, want_all
 from connector.store.tables import Connection, Cycle, Objective, OkrDatabase, OkrRow, Person
@@ -303,6 +304,42 @@ def test_definitions_may_be_kept_to_leads(tmp_path: Path) -> None:
         assert (row["To"], scene.company.row("kr-setup").target) == (70.0, 70.0)
 
 
+def test_a_reason_is_asked_for_everything_that_lacks_one(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Key result": "First invoice paid"}, by="Bob")
+    scene.drain()
+    row.edit({"To": 90}, by="Charlie")
+    scene.drain()
+    assert row["OKR note"] == "Please say why you changed the wording and target: write it under “Reason”."
+    row.edit({"Reason": "?!"}, by="Charlie")
+    scene.drain()
+    assert row["Reason"] == "?!", "it says nothing, and stays until somebody writes a reason"
+    row.edit({"Reason": "the board asked for it"}, by="Charlie")
+    scene.drain()
+    assert [line.reason for line in scene.audit("update")] == ["the board asked for it"] * 2
+    line = scene.audit("reason")[-1]
+    assert (line.actor, line.reason) == ("charlie@acme.example", "the board asked for it")
+
+
+def test_an_owner_is_taken_over_once_an_admin_has_given_them_their_account(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Owner": ["Eve"]}, by="Bob")
+    scene.drain()
+    assert "not known here yet" in str(row["OKR note"])
+    add_people(scene.runtime, SYSTEM, "acme-notion", [NewPerson(scene.account("Eve"), "Eve", "eve.other@acme.example")])
+    scene.drain()
+    with scene.runtime.store.read() as session:
+        assert session.get_one(Person, scene.company.row("kr-setup").owner_id).name == "Eve"
+    assert "not known" not in str(row["OKR note"])
+
+
+def test_another_robot_that_writes_into_our_columns_is_left_alone_after_a_while(scene: OkrScene, row: NotionRow) -> None:
+    for number in range(8):
+        scene.world.set_property(row.ref, "OKR progress", 0.1 + number / 100, author="00000000-0000-4000-8000-00000000b0b0")
+        scene.drain()
+    assert len(scene.audit("put_back")) == 5
+    assert row["OKR progress"] == 0.17
+    assert "something writes into it again and again" in str(row["OKR note"])
+
+
 # --- closed, retired, hidden -------------------------------------------------------------------------------------------
 
 
@@ -371,7 +408,7 @@ def test_a_row_moved_out_of_its_database_is_kept_in_step_no_more(scene: OkrScene
     scene.drain()
     here = scene.row_here(row.ref)
     assert here.gone_at is not None
-    assert "moved out of its database" in here.note
+    assert here.note.startswith("Moved out of its database")
 
 
 def test_a_renamed_column_is_followed(scene: OkrScene, row: NotionRow) -> None:
@@ -403,6 +440,19 @@ def test_an_unshared_database_is_unknown_and_heals(scene: OkrScene, row: NotionR
         database = session.scalars(select(OkrDatabase).where(OkrDatabase.kind == "key_results")).one()
     assert database.broken is None
     assert (row["Key result"], row["To"], scene.company.row("kr-setup").unit) == ("Nobody sees this yet", 90.0, "points")
+
+
+def test_a_database_in_the_trash_is_unknown_until_it_is_put_back(scene: OkrScene, row: NotionRow) -> None:
+    scene.world.trash_database(scene.databases[DatabaseKind.KEY_RESULTS].database)
+    scene.drain()
+    with scene.runtime.store.read() as session:
+        assert session.scalars(select(OkrDatabase).where(OkrDatabase.kind == "key_results")).one().broken
+    assert scene.row_here(row.ref).gone_at is None
+    update(scene, title="Meanwhile")
+    scene.drain()
+    scene.world.trash_database(scene.databases[DatabaseKind.KEY_RESULTS].database, restore=True)
+    scene.drain()
+    assert row["Key result"] == "Meanwhile"
 
 
 # --- trouble -----------------------------------------------------------------------------------------------------------

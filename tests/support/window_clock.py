@@ -11,11 +11,19 @@ from limits.storage import memory, redis
 
 
 class WindowClock(ModuleType):
-    """Stands in for the module ``time`` of the counting library. ``sleep`` only moves it, as a pause of ours does."""
+    """Stands in for the module ``time`` of the counting library. ``sleep`` only moves it, as a pause of ours does.
 
-    def __init__(self) -> None:
+    ``running``: it also goes on by itself, so that work takes its time.
+    """
+
+    def __init__(self, running: bool) -> None:
         super().__init__("window_clock")
-        self.now = time.time()
+        self._running, self._at = running, 0.0 if running else time.time()
+
+    @property
+    def now(self) -> float:
+        """The moment that it shows, in seconds since 1970."""
+        return self._at + (time.time() if self._running else 0.0)
 
     def time(self) -> float:
         """The moment that it shows."""
@@ -23,15 +31,15 @@ class WindowClock(ModuleType):
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
-        self.now += seconds
+        self._at += seconds
 
     __call__ = time
 
 
 @contextmanager
-def window_clock() -> Iterator[WindowClock]:
+def window_clock(*, running: bool = False) -> Iterator[WindowClock]:
     """Let all budgets of this process, in memory and in Redis, go by one clock."""
-    clock = WindowClock()
+    clock = WindowClock(running)
     memory.time = redis.time = clock  # type: ignore[attr-defined]
     try:
         yield clock

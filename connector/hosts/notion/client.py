@@ -363,6 +363,6 @@ def _capability(method: str, path: str) -> str:
         return "Read user information"
     if path.startswith("comments"):
         return "Read comments" if method == "GET" else "Insert comments"
-    if method == "PATCH":
+    if method in ("PATCH", "DELETE"):
         return "Insert content" if path.endswith("/children") else "Update content"
-    return "Read content"
+    return "Insert content" if method == "POST" and path in ("pages", "databases", "views") else "Read content"

@@ -21,12 +21,13 @@ _LONGEST_RUN = 1000  # characters; the API takes 2,000
 _LONGEST = 50_000
 
 
-def fetch(client: NotionClient, comment: str) -> Comment | None:
-    """One comment, None when it is gone."""
+def fetch(client: NotionClient, comment: str, kept: dict[str, Any]) -> Comment | None:
+    """One comment, None when it is gone. ``kept``: what ``reply`` needs of it is kept there, so that it is not read twice."""
     try:
         answer = client.comment(normalise_id(comment))
     except Gone:
         return None
+    kept[normalise_id(comment)] = {name: answer.get(name) for name in ("id", "discussion_id", "parent", "created_time")}
     made, edited = reading.moment(answer.get("created_time")), reading.moment(answer.get("last_edited_time"))
     return Comment(
         id=known_id(answer.get("id")) or comment,
@@ -43,7 +44,15 @@ def notify(client: NotionClient, ref: str, account: str, text: str) -> Mapping[s
 
 
 def reply(
-    client: NotionClient, bot: Callable[[], str], comment: str, account: str, text: str, receipt: Mapping[str, JSON], *, again: bool = True
+    client: NotionClient,
+    bot: Callable[[], str],
+    comment: str,
+    account: str,
+    text: str,
+    receipt: Mapping[str, JSON],
+    *,
+    kept: dict[str, Any],
+    again: bool = True,
 ) -> Mapping[str, JSON]:
     """Answer ``comment`` in its discussion; see ``Host.reply``. Receipt: ``{"comment": id of the answer, "digest"}``.
 
@@ -60,7 +69,7 @@ def reply(
             return {"comment": present, "digest": wanted}
         except Gone:
             again = True  # nobody notes anew that an answer may have been written
-    asked = client.comment(normalise_id(comment))
+    asked = kept.pop(normalise_id(comment), None) or client.comment(normalise_id(comment))
     found = (_written_before(client, bot(), asked, _words(runs)) if again else "") or known_id(_answer(client, asked, runs).get("id")) or ""
     return {"comment": found, "digest": wanted}
 

@@ -60,6 +60,7 @@ class NotionHost:
         self._client = NotionClient(settings, budget=budget, allow_private=allow_private, patience=patience)
         self._resolver = Resolver(self._client)
         self._bot_id = ""
+        self._comments: dict[str, Any] = {}  # what an answer needs of a comment that was read a moment ago
         self._asked_again: set[tuple[str, str]] = set()
 
     @property
@@ -316,7 +317,7 @@ class NotionHost:
 
     def fetch_comment(self, ref: str, comment: str) -> Comment | None:
         """Read one comment, None when it is gone."""
-        return comments.fetch(self._client, comment)
+        return comments.fetch(self._client, comment, self._comments)
 
     def reply(
         self,
@@ -330,7 +331,7 @@ class NotionHost:
         again: bool = True,
     ) -> Mapping[str, JSON]:
         """Answer a comment in its discussion, once; see ``comments.reply``."""
-        return comments.reply(self._client, self._bot, comment, account, text, receipt, again=again)
+        return comments.reply(self._client, self._bot, comment, account, text, receipt, kept=self._comments, again=again)
 
     def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
         """A comment on the page that mentions the person; Notion then tells them."""

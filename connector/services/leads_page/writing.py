@@ -56,7 +56,7 @@ def write_pages(runtime: Runtime, connection: Connection) -> int:
         )
     if not claims:
         return 0
-    host = runtime.okr_databases(connection)
+    host = runtime.okr_databases(connection, background=True)
     try:
         for position, claim in enumerate(claims):
             try:

@@ -237,6 +237,9 @@ def _objectives_source(found: FoundDatabase, chosen: Chosen) -> str:
         column = _named(found, wanted)
     else:
         column = guess(DatabaseKind.KEY_RESULTS, found, {}, {}).columns.get(OBJECTIVE)
+    leads = {each.to for each in found.columns if each.to and each.to != found.source}
+    if column is None and len(leads) == 1:
+        return leads.pop()
     return column.to if column is not None and column.to != found.source else ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from connector.domain.changes import needs_reason
 from connector.domain.model import FieldValue, Kind
 from connector.domain.okr_columns import CYCLE, FROM, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind, column
 from connector.domain.rights import Viewer
@@ -231,6 +232,13 @@ def unreasoned(session: Session, kind: DatabaseKind, record: str) -> list[int]:
     """The changes of a record that nobody has given a reason for yet."""
     query = select(Audit.id).where(Audit.entity == entity_of(kind), Audit.entity_id == record, Audit.reason == NO_REASON)
     return list(session.scalars(query))
+
+
+def unreasoned_words(session: Session, kind: DatabaseKind, record: str) -> tuple[str, ...]:
+    """What was changed of a record without a reason, in words."""
+    query = select(Audit.before, Audit.after).where(Audit.id.in_(unreasoned(session, kind, record))).order_by(Audit.id)
+    words = [word for before, after in session.execute(query) for word in needs_reason(before or {}, after or {})]
+    return tuple(dict.fromkeys(words))
 
 
 def changed_at(session: Session, kind: DatabaseKind, record: str, name: str) -> Any:

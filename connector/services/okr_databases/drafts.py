@@ -24,9 +24,10 @@ from connector.services.declare.aftermath import WorkToDo
 from connector.services.okr_databases import matching, notes, row_reading
 from connector.services.okr_databases.bringing import bring_along
 from connector.services.okr_databases.editors import editor_of
+from connector.services.panels import place_rows
 from connector.services.plan import key_results, objectives, saving
 from connector.store import work
-from connector.store.tables import Connection, OkrDatabase, OkrRow, Person
+from connector.store.tables import Connection, KeyResult, OkrDatabase, OkrRow, Person
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,9 @@ def take_draft(runtime: Runtime, database_id: int, row: Row, account: str) -> st
             bound = _bind(session, database, kept, record, made=not found.record)
             again = _waiting_for(session, database) if kind is DatabaseKind.OBJECTIVES else []
             work.want(session, OkrRow, [bound.id, *again], runtime.epoch())
-            todo.want(session, runtime.epoch())
+            place_rows(session, [bound.id], runtime.epoch())
+            # Panels and rows follow from its value: nothing else shows a record that is new.
+            work.want(session, KeyResult, sorted(todo.key_results), runtime.epoch())
         else:
             _stays(session, kept, kind, (*([missing] if missing else []), *reading.missing), runtime.epoch())
     if record:

@@ -14,6 +14,7 @@ from connector.domain.rights import SYSTEM, Act, Viewer, roles_that_may
 from connector.errors import Forbidden, Refused
 from connector.runtime import Runtime
 from connector.services.changes import record
+from connector.services.okr_databases.waiting import want_waiting
 from connector.services.people.accounts import folded_address
 from connector.services.people.directory import view
 from connector.store.tables import Audit, Connection, Person, PersonAccount
@@ -180,6 +181,7 @@ def _link(runtime: Runtime, session: Session, connection: Connection, account: s
     before = view(session, person)
     session.add(PersonAccount(person_id=person.id, connection_id=connection.id, account=account))
     session.flush()
+    want_waiting(session, [connection.id], runtime.epoch())
     record(session, SYSTEM, runtime.now(), "update", "person", address, before=before, after=view(session, person))
     log.info("account_linked", connection=connection.name, person=address)
     return True

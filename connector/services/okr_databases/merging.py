@@ -50,7 +50,7 @@ class Plan:
     """What is to be done. ``sides`` is what both sides will have been, but for what is taken over: that is noted when it was.
 
     ``take``: definitions to take over · ``typed``: check-in fields that somebody typed · ``put_back``: field → what stood there and gives
-    way to ours · ``clashes``: told in the audit trail · ``reason``: what stands in the row's reason column.
+    way to ours · ``left``: those of them that are left as they are, because they come again and again · ``clashes``: told in the audit trail · ``reason``: what stands in the row's reason column.
     """
 
     sides: Sides
@@ -58,6 +58,7 @@ class Plan:
     take: dict[str, FieldValue] = field(default_factory=dict)
     typed: list[str] = field(default_factory=list)
     put_back: dict[str, Any] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
     clashes: list[Clash] = field(default_factory=list)
     reason: str = ""
 

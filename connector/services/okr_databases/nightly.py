@@ -11,9 +11,12 @@ from connector.errors import HostError, Refused
 from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.okr_databases.importing import read_all
+from connector.services.row_check_ins.rows import want_history
 from connector.store.tables import Connection
 
 log = structlog.get_logger(__name__)
+
+HISTORY = 2000  # older check-ins that get a row of their own in one night
 
 
 def nightly(runtime: Runtime, connection: Connection) -> int:
@@ -28,6 +31,8 @@ def nightly(runtime: Runtime, connection: Connection) -> int:
             raise
         log.warning("okr_databases_not_read", connection=connection.name, error=type(error).__name__, message=error.message)
         return 0
+    with runtime.store.write() as session:
+        want_history(session, connection.id, runtime.epoch(), limit=HISTORY)
     for each in done.databases:
         if each.changed or each.gone or each.broken:
             log.info("okr_database_read", connection=connection.name, **_counts(each))

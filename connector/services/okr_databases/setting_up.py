@@ -27,6 +27,7 @@ from connector.services.okr_databases.keeping import keep, kept_elsewhere
 from connector.services.okr_databases.options import checked, told
 from connector.services.okr_databases.records import databases_of
 from connector.services.okr_databases.wanted_views import VIEWS
+from connector.services.row_check_ins.rows import want_history
 from connector.store.tables import Connection, Cycle, OkrDatabase
 from mappings.selecting import notion_id
 
@@ -111,6 +112,7 @@ def set_up(
         databases = databases_of(session, connection.id)
         today = runtime.now().astimezone(runtime.settings.zone).date()
         rows = want_faces(session, databases, today, runtime.epoch(), runtime.now())
+        want_history(session, connection.id, runtime.epoch())
         after = {"page": ref, "databases": {each.kind.value: each.how for each in made}, "options": told(chosen)}
         if rows or any(each.how != "kept" or each.added for each in made):
             record(session, viewer, runtime.now(), "set_up", ENTITY, connection.name, after=after)

@@ -7,11 +7,11 @@ dies in between has the row read again, and finds both sides equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, TITLE, DatabaseKind
@@ -27,15 +27,17 @@ from connector.services.okr_databases.hearing import Heard, heard_of
 from connector.services.okr_databases.merging import Plan, plan_of
 from connector.services.okr_databases.records import columns_of
 from connector.services.okr_databases.sides import keep, sides_of
+from connector.services.okr_databases.waiting import AGAIN
+from connector.services.panels import place_rows
 from connector.services.row_check_ins.decisions import apply_decision, draft_decision
 from connector.services.row_check_ins.typing import held, note_pressed, note_typed
 from connector.store import work
-from connector.store.tables import Connection, OkrDatabase, OkrRow
+from connector.store.tables import Audit, Connection, OkrDatabase, OkrRow
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 100  # rows whose records are read together
-AGAIN = {"again": True}  # heard of nothing, and yet to be read
+OFTEN = (5, timedelta(hours=1))  # so many times within so long a row's columns are put back, then they are left alone
 
 
 def take_rows(
@@ -162,6 +164,7 @@ def _take(
         return None
     with runtime.store.read() as session:
         editor = editor_of(session, connection, who.account)
+        _give_up(session, runtime, kind, kept, plan, contents)
     applied = Applied()
     if plan.take:
         if kind is DatabaseKind.DECISIONS:
@@ -182,10 +185,28 @@ def _take(
         fresh.title, fresh.url, fresh.gone_at = _title(row, fresh), row.url or fresh.url, None
         fresh.read_at, fresh.edited_at = runtime.now(), row.edited_at or fresh.edited_at
         session.flush()
+        if kept.gone_at is not None:
+            place_rows(session, [fresh.id], runtime.epoch())  # its page is back, and its panel goes on there
         ours = {**contents.ours, NOTE: fresh.note}
         if plan.sides.to_write(ours, columns_of(database), held(fresh)):
             work.want(session, OkrRow, [fresh.id], runtime.epoch())
     return int(plan.by_people or who.pressed or kept.gone_at is not None)
+
+
+def _give_up(session: Session, runtime: Runtime, kind: DatabaseKind, row: OkrRow, plan: Plan, contents: Contents) -> None:
+    """Something else writes into our columns again and again: then we do not, until what we have to say changes."""
+    if not plan.put_back:
+        return
+    lately = select(func.count()).where(
+        Audit.entity == applying.entity_of(kind),
+        Audit.entity_id == row.record,
+        Audit.action == telling.PUT_BACK,
+        Audit.at > runtime.now() - OFTEN[1],
+    )
+    if (session.scalar(lately) or 0) >= OFTEN[0]:
+        for name in [each for each in plan.put_back if each in contents.computed and each != NOTE]:
+            plan.sides.told[name] = plain(contents.ours[name])
+            plan.left.add(name)
 
 
 def _settle_definitions(plan: Plan, applied: Applied, contents: Contents) -> None:

@@ -18,6 +18,7 @@ from connector.services.okr_databases.editors import Editor
 from connector.services.okr_databases.merging import Plan
 from connector.store.tables import Audit, OkrDatabase, OkrRow, Person, PersonAccount
 
+PUT_BACK = "put_back"  # the audit trail's word for what was typed and gave way
 _PEOPLE = (OWNER, CHECKED_IN_BY, AUTHOR)
 _LONGEST = 120  # characters of a lost text in a note; the audit trail has all of it
 
@@ -76,10 +77,10 @@ def _trail(session: Session, runtime: Runtime, kind: DatabaseKind, row: OkrRow, 
         if not clash.taken:
             before["typed_by"] = editor.actor
         lines.append((editor.actor if clash.taken else "system", "conflict", before, {clash.field: words.say(clash.field, clash.kept)}))
-    if plan.put_back:
-        typed = {name: words.say(name, value) for name, value in plan.put_back.items()}
-        ours = {name: words.say(name, contents.ours.get(name)) for name in plan.put_back}
-        lines.append((editor.actor, "put_back", typed, ours))
+    if set(plan.put_back) - plan.left:
+        typed = {name: words.say(name, value) for name, value in plan.put_back.items() if name not in plan.left}
+        ours = {name: words.say(name, contents.ours.get(name)) for name in typed}
+        lines.append((editor.actor, PUT_BACK, typed, ours))
     for actor, action, before, after in lines:
         session.add(
             Audit(at=runtime.now(), actor=actor, action=action, entity=entity_of(kind), entity_id=row.record, before=before, after=after)
@@ -133,7 +134,9 @@ def _put_back(database: OkrDatabase, plan: Plan, applied: Applied, contents: Con
     computed: list[str] = []
     for name in plan.put_back:
         label = f"“{called(database, name)}”"
-        if name in applied.refused:
+        if name in plan.left:
+            said.append(f"{label} is computed here, and something writes into it again and again; it is left alone until it changes here")
+        elif name in applied.refused:
             said.append(f"{label} was put back: {applied.refused[name]}")
         elif name in contents.computed and contents.value_from and name == "value":
             said.append(f"{label} {contents.value_from}; what was typed was put back")
@@ -166,9 +169,8 @@ def _reasons(session: Session, runtime: Runtime, database: OkrDatabase, row: Okr
         plan.sides.say_again(REASON)
         notes.tell(row, notes.REASON, "")
     elif applied.unreasoned and REASON in (database.columns or {}):
-        notes.tell(
-            row, notes.REASON, f"please say why you changed the {_listed(applied.unreasoned)}: write it under “{called(database, REASON)}”"
-        )
+        words = _listed(applying.unreasoned_words(session, kind, row.record) or applied.unreasoned)
+        notes.tell(row, notes.REASON, f"please say why you changed the {words}: write it under “{called(database, REASON)}”")
     elif notes.told(row, notes.REASON) and not applying.unreasoned(session, kind, row.record):
         notes.tell(row, notes.REASON, "")
 

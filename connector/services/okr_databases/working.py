@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.okr_columns import OWNER, DatabaseKind
-from connector.errors import Gone, HostError, InputError, Refused
+from connector.errors import BACKGROUND_BUDGET, Busy, Gone, HostError, InputError, Refused
 from connector.hosts.okr_databases import FoundDatabase, OkrDatabases, Row
 from connector.runtime import Runtime
 from connector.services import connections
@@ -53,7 +53,7 @@ def work_on_rows(runtime: Runtime, connection: Connection) -> int:
             _look(runtime, connection, host, ident)
         taken = _read_due(runtime, connection, host)
         taken += _write_due(runtime, connection, host, SLICE, made=True)
-        return taken + _write_due(runtime, connection, host, MAKE, made=False)
+    return taken + _make_due(runtime, connection)
 
 
 def _databases(session: Session, connection_id: int) -> list[OkrDatabase]:
@@ -205,6 +205,21 @@ def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, lim
         with runtime.store.write() as session:
             connections.succeeded(session, connection.id, runtime.now())
     return len(claims)
+
+
+def _make_due(runtime: Runtime, connection: Connection) -> int:
+    """Make some rows that are missing: nobody waits for these, so what people wait for has the request budget first."""
+    with runtime.store.read() as session:
+        due = work.next_due(session, OkrRow, OkrRow.connection_id == connection.id, OkrRow.ref.is_(None))
+    if due is None or due > runtime.epoch() or (host := runtime.okr_databases(connection, background=True)) is None:
+        return 0
+    with closing(host):
+        try:
+            return _write_due(runtime, connection, host, MAKE, made=False)
+        except Busy as error:
+            if error.code != BACKGROUND_BUDGET:
+                raise
+            return 0  # given back until the budget has room again
 
 
 def _gone(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: work.Claim, error: Gone, left: list[work.Claim]) -> None:

@@ -24,6 +24,7 @@ from connector.services.okr_databases.contents import Contents, Standing, conten
 from connector.services.okr_databases.records import columns_of, row_of
 from connector.services.okr_databases.sides import Sides, keep, sides_of
 from connector.services.okr_databases.taking import take_rows
+from connector.services.panels import place_rows
 from connector.services.row_check_ins.rows import want_children
 from connector.services.row_check_ins.typing import held
 from connector.store import work
@@ -193,7 +194,8 @@ def _take_ref(session: Session, ident: int, found: Row) -> OkrRow | None:
 
 
 def _want_others(session: Session, runtime: Runtime, scene: _Scene) -> None:
-    """Rows that point at this one can do so now."""
+    """Rows that point at this one can do so now, and its page can have its panel."""
+    place_rows(session, [scene.row.id], runtime.epoch())
     if scene.kind is DatabaseKind.KEY_RESULTS:
         want_children(session, scene.row.connection_id, scene.row.record, runtime.epoch())
     elif scene.kind is DatabaseKind.OBJECTIVES:

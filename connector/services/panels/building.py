@@ -23,7 +23,7 @@ from connector.services.facts import Facts, load_facts
 from connector.services.panels.placing import PROPERTIES
 from connector.services.sources import database_name
 from connector.services.stuck_work import stuck_work
-from connector.store.tables import Cycle, KeyResult, Objective, OkrDatabase, OkrRow
+from connector.store.tables import Connection, Cycle, KeyResult, Objective, OkrDatabase, OkrRow
 from connector.store.tables import Panel as PanelRow
 from connector.store.visibility import public
 from mappings.repository import Link, load_links
@@ -155,8 +155,8 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
     if row.state == State.DATA_LATE:
         broken = next((link.broken for link in feeding if link.broken), None)
         if parked:
-            problem = f"connection {parked[0].name} is parked: {parked[0].parked_reason}"
-            mend = "an admin enters valid credentials for the connection"
+            problem = f"connection {parked[0].name} is parked: {_refusal(parked[0])}"
+            mend = _mend(parked[0])
         elif broken:
             problem = broken
             mend = "an admin shares the source with the connector again, or changes the mapping"
@@ -196,6 +196,22 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
     )
 
 
+def _refusal(connection: Connection) -> str:
+    """Why a connection is parked, for people who read a page: the host's own words, with their paths and codes, are an admin's."""
+    reason = connection.parked_reason or ""
+    host = connection.host.capitalize()
+    if " 401" in reason:
+        return f"{host} no longer accepts the token"
+    return f"{host} no longer lets it in" if " 403" in reason else reason
+
+
+def _mend(connection: Connection) -> str:
+    reason = connection.parked_reason or ""
+    if "connect the workspace again" in reason:
+        return "an admin connects the workspace again"
+    return "an admin pastes a new token" if " 401" in reason else "an admin enters valid credentials for the connection"
+
+
 def _blocked_since(facts: Facts, zone: Any) -> str:
     """The picked item, and since when a blocker has been named without a break."""
     named = None
@@ -217,7 +233,7 @@ def _seen_in(stuck: Sequence[Any], zone: Any) -> str:
     name = first.title if first.key in ("", first.ref) else first.key
     touched = f", last touched {local_day_text(first.updated_at, zone)}" if first.updated_at else ""
     more = f" and {len(stuck) - 1} more" if len(stuck) > 1 else ""
-    return f"seen in {name}, “{first.status}”{touched}{more}"
+    return f"seen in {name}{more}, “{first.status}”{touched}"
 
 
 def _speaker(facts: Facts) -> str:

@@ -11,6 +11,7 @@ from connector.domain.rights import DEFAULT_ROLE, Act, Viewer
 from connector.errors import Faults, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record, require
+from connector.services.okr_databases.waiting import want_waiting
 from connector.services.people import directory
 from connector.services.people.fields import account_id, email_address, person_name
 from connector.store.tables import Connection, Person, PersonAccount
@@ -140,4 +141,7 @@ def add_people(runtime: Runtime, viewer: Viewer, connection: str, people: Sequen
             new, linked = new + (before is None), linked + (before is not None)
         if faults:
             raise Faults(faults)
+        waiting = want_waiting(session, [number], runtime.epoch()) if new or linked else set()
+    for connection_id in waiting:
+        runtime.queue.nudge("drain", connection_id)
     return Added(new, linked)

@@ -15,6 +15,7 @@ from connector.errors import Conflict, Faults, InputError
 from connector.runtime import Runtime
 from connector.services.changes import check_version, record, require
 from connector.services.declare.aftermath import WorkToDo
+from connector.services.okr_databases.waiting import want_waiting
 from connector.services.people import directory
 from connector.services.people.fields import account_id, email_address, person_name, role_name
 from connector.services.sign_in import sessions
@@ -58,7 +59,7 @@ def save_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[st
     require(viewer, Act.ADMINISTER)
     faults: list[InputError] = []
     told = _read(fields, faults)
-    work = WorkToDo()
+    work, waiting = WorkToDo(), set[int]()
     serial = runtime.instance  # read before the transaction: it may need one of its own
     try:
         with runtime.store.write() as session:
@@ -74,6 +75,7 @@ def save_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[st
             person.active = told.get("active", person.active)
             if accounts is not None and {each[0]: each[1] for each in accounts.values()} != before["accounts"]:
                 _write_accounts(session, person.id, accounts)
+                waiting = want_waiting(session, list(accounts), runtime.epoch())
             session.flush()
             changed = record(
                 session, viewer, runtime.now(), "update", "person", person.email, before=before, after=directory.view(session, person)
@@ -89,6 +91,8 @@ def save_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[st
         raise Conflict("somebody else took this account at the same moment; look again") from error
     if work.key_results:
         runtime.queue.nudge("settle")
+    for connection_id in sorted(waiting | work.connections):
+        runtime.queue.nudge("drain", connection_id)
     return changed
 
 

@@ -190,6 +190,8 @@ def test_the_oldest_of_two_rows_with_a_key_is_found_and_none_in_the_trash(goals:
     found = goals.okr.find_row(goals.source, goals.columns, "key", "kr-1")
     assert found is not None
     assert found.ref == refs[1]
+    goals.world.remove_property(goals.source, "Note")
+    assert goals.okr.find_row(goals.source, goals.columns, "key", "kr-1") is not None
     with pytest.raises(Refused, match="cannot be found by it"):
         goals.okr.find_row(goals.source, goals.columns, "value", "3")
 
@@ -287,6 +289,22 @@ def test_a_relation_to_a_row_that_is_gone_is_left_out_and_the_row_is_not(goals: 
     made = goals.okr.create_row(goals.source, goals.columns, {"objective": (above,), "title": "Made"})
     assert made.values["title"] == "Made"
     assert len(goals.world.rows(goals.source)) == 2
+
+
+def test_what_a_refusal_names_is_left_out_and_the_rest_arrives(goals: Goals) -> None:
+    ref, ben = goals.add(1), goals.world.add_person("Ben", "ben@acme.example")
+    values = {"note": "kept", "owner": (ben,), "team": "Growth"}
+    goals.box.fail(method="PATCH", path="/v1/pages", status=400, code="validation_error", message="Owner: the user does not exist.")
+    row = goals.okr.write_row(ref, goals.columns, values)
+    assert (row.values["note"], row.values["team"], set(row.left_out)) == ("kept", "Growth", {"owner"})
+    assert "the user does not exist" in row.left_out["owner"]
+    goals.box.fail(method="PATCH", path="/v1/pages", status=400, code="validation_error", message="Something is wrong.")
+    row = goals.okr.write_row(ref, goals.columns, values)
+    assert (row.values["note"], set(row.left_out)) == ("kept", {"owner", "team"})
+    goals.box.fail(method="PATCH", path="/v1/pages", status=400, code="validation_error", message="Something is wrong.", times=9)
+    with pytest.raises(Refused, match=r"Something is wrong\."):
+        goals.okr.write_row(ref, goals.columns, values)
+    assert len(goals.box.troubles) == 1  # it gave up by itself
 
 
 def test_a_row_in_the_trash_or_deleted_or_of_an_unshared_database_is_gone(goals: Goals) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from connector.domain.model import FieldValue, Unknown
 from connector.domain.okr_columns import COLUMNS
-from connector.hosts.notion.fields import moment
+from connector.hosts.notion.fields import moment, properties_of
 from connector.hosts.notion.okr_databases.values import encode_values, incomplete, number_in, read_values
 from connector.hosts.notion.sandbox_values import accepted, new_property, shown_value
 from connector.hosts.okr_databases import FoundColumn
@@ -55,7 +55,7 @@ def round_trip(field: str, kind: str, value: FieldValue, *names: str) -> FieldVa
     check("UpdatePageBodyParameters", {"properties": encoded.properties})
     inner = accepted(prop, encoded.properties[found.id])
     page = {"properties": {"Column": shown_value(prop, inner)}}
-    return read_values(page, {field: found}, {})[field]
+    return read_values(properties_of(page), {field: found}, {})[field]
 
 
 @given(text)
@@ -139,10 +139,10 @@ def test_progress_in_a_text_column_is_a_share_that_is_read_back() -> None:
 def test_types_of_tomorrow_and_missing_columns_are_unknown() -> None:
     columns = {"value": FoundColumn("a", "A", "number"), "note": FoundColumn("b", "B", "rich_text")}
     page = {"properties": {"A": {"id": "a", "type": "hologram", "hologram": {"depth": 3}}}}
-    values = read_values(page, columns, {})
+    values = read_values(properties_of(page), columns, {})
     assert all(isinstance(each, Unknown) for each in values.values())
-    assert incomplete(page, columns) == []
-    assert all(isinstance(each, Unknown) for each in read_values({"properties": None}, columns, {}).values())
+    assert incomplete(properties_of(page), columns) == []
+    assert all(isinstance(each, Unknown) for each in read_values(properties_of({"properties": None}), columns, {}).values())
 
 
 def test_a_unit_that_looks_like_a_number_stays_text() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from connector.domain.model import State
 from connector.domain.panel import KeyResultPanel, Panel
+from connector.hosts.notion import panel_table
 from connector.hosts.notion.panel import bar, callout, values
 from connector.hosts.notion.rich_text import digest, text_of
 from tests.hosts.notion import samples
@@ -151,3 +152,52 @@ def test_digests_change_with_content_only() -> None:
 def test_nothing_linked_any_more_is_said() -> None:
     assert text(Panel("okr", ())) == "No key result is linked here any more."
     assert values(Panel("okr", ())) == {"OKR status": None, "OKR current": None, "OKR progress": None}
+
+
+NASTY = "**Ship** [x](javascript:alert(1)) @everyone\n# heading\u2028- [ ] box \u202egnp.exe\u202c \u0000\ud800" + "z" + "\u0301" * 60
+
+
+def test_what_people_typed_arrives_as_plain_text_on_its_own_line() -> None:
+    result = samples.alone(title=NASTY, blocker=NASTY, reason=NASTY, source_text=NASTY, owner=NASTY)
+    usual = text(samples.alone(blocker="x")).count("\n")
+    shown = text(result)
+    assert shown.count("\n") == usual
+    assert "**Ship** [x](javascript:alert(1)) @everyone # heading - [ ] box gnp.exe z\u0301\u0301\u0301\u0301" in shown
+    for run in callout(result)["rich_text"]:
+        assert run["type"] == "text"  # neither a mention nor an equation
+        check("RichTextItemRequest", run)
+    links = {run["text"]["link"]["url"] for run in callout(result)["rich_text"] if "link" in run["text"]}
+    assert links == {samples.URL, f"{samples.URL}#update", f"{samples.URL}#explain"}
+
+
+def test_long_titles_are_cut_so_that_the_rest_is_still_read() -> None:
+    shown = text(samples.alone(title="long " * 800, blocker="b" * 3000))
+    lines = shown.splitlines()
+    assert lines[1].startswith("long long")
+    assert "…, from 38 % to 65 %, now 54 %" in lines[1]
+    assert len(lines[1]) < 260
+    assert len(max(lines, key=len)) < 450
+    assert lines[-1] == "Update · Open key result · Explain this number"
+
+
+def test_a_blocker_is_named_with_what_the_work_shows() -> None:
+    def line(**changes: object) -> str:
+        return next(each for each in text(samples.alone(**changes)).splitlines() if each.startswith("Blocker"))
+
+    assert line() == "Blocker: none"
+    assert line(blocker="Legal") == "Blocker: Legal"
+    assert line(blocker="Legal", blocker_note="HARB-151, since 12 Nov") == "Blocker: Legal · HARB-151, since 12 Nov"
+    assert line(blocker_note="seen in HARB-151, “Blocked”") == "Blocker: none named · seen in HARB-151, “Blocked”"
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=300))
+@settings(max_examples=60)
+def test_no_text_breaks_a_table(title: str, owner: str, now: str) -> None:
+    panel = samples.faced(samples.together(replace(samples.ON_TRACK, title=title, owner=owner, current_text=now)), table=True)
+    [(_, content)] = panel_table.rows(panel)
+    assert len(content["table_row"]["cells"]) == len(panel_table.HEAD)
+    for cell in content["table_row"]["cells"]:
+        assert "\n" not in text_of(cell)
+        for run in cell:
+            check("RichTextItemRequest", run)
+    check("BlockObjectRequest", panel_table.table(panel_table.rows(panel)))

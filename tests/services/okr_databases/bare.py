@@ -47,7 +47,10 @@ class Bare:
         with self.runtime.store.read() as session:
             return list(
                 session.scalars(
-                    select(OkrRow).join(OkrDatabase, OkrDatabase.id == OkrRow.database_id).where(OkrDatabase.kind == kind).order_by(OkrRow.id)
+                    select(OkrRow)
+                    .join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+                    .where(OkrDatabase.kind == kind)
+                    .order_by(OkrRow.id)
                 )
             )
 

@@ -68,7 +68,8 @@ def test_a_column_that_was_deleted_is_added_again_and_a_renamed_one_followed(bar
     again = _set_up(bare)
     assert [each.added for each in again.databases if each.kind is DatabaseKind.KEY_RESULTS] == [("Blocker",)]
     names = {each["name"] for each in bare.sandbox.world.data["sources"][source]["properties"].values()}
-    assert "Blocker" in names and "Responsible" in names and "Owner" not in names
+    assert {"Blocker", "Responsible"} <= names
+    assert "Owner" not in names
     assert bare.databases()[DatabaseKind.KEY_RESULTS].columns["owner"]["name"] == "Responsible"
 
 
@@ -152,7 +153,7 @@ def test_chosen_cycles_alone(bare: Bare) -> None:
 
 
 def test_a_look_writes_nothing(bare: Bare) -> None:
-    database, _ = bare.sandbox.world.add_database("Key Results", {"Owner": "people"}, page=bare.page)
+    bare.sandbox.world.add_database("Key Results", {"Owner": "people"}, page=bare.page)
     writes = bare.sandbox.writes
     seen = setting_up.look(bare.runtime, SYSTEM, "acme-notion", bare.page)
     assert [each.how for each in seen.databases] == ["to make"] * 4

@@ -114,9 +114,7 @@ class NotionOkrDatabases:
         try:
             page = self._client.create_page(above, {"title": {"title": plain_runs(title)}})
         except Uncertain as error:
-            if not error.committed:
-                raise
-            page = self._client.page(error.committed[0])
+            page = making.committed(self._client.page, error)
         return known_id(page.get("id")) or str(page.get("id")), str(page.get("url") or "")
 
     def write_sections(self, ref: str, sections: Sequence[Section], receipt: Mapping[str, JSON]) -> Mapping[str, JSON]:

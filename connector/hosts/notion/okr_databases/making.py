@@ -5,7 +5,7 @@ Reference: https://developers.notion.com/reference/create-a-database
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from connector.domain.okr_columns import TITLES, Column, ColumnType, DatabaseKind
@@ -73,15 +73,15 @@ def create(
     try:
         database = client.create_database(ident, plain_runs(title), properties)
     except Uncertain as error:
-        if not error.committed:
-            raise
-        database = client.database(error.committed[0])  # the host says that it is there after all
+        database = committed(client.database, error)
     return found_database(client.source(next(iter(_sources(database)))), database)
 
 
 def complete(client: NotionClient, found: FoundDatabase, columns: Sequence[Column], related: Mapping[DatabaseKind, str]) -> FoundDatabase:
     """See ``OkrDatabases.complete``. Relations lead one way: nothing is added to the database of somebody else."""
     source = client.source(found.source)
+    if is_gone(source):
+        raise Gone(f"the database {found.database} is in the trash", status=200, code="in_trash")
     now = found_database(source, {"id": found.database, "title": None}, title=found.title, url=found.url)
     present = {each.name.strip().casefold(): each for each in now.columns}
     changes: dict[str, Any] = {}
@@ -110,6 +110,16 @@ def found_database(source: Mapping[str, Any], database: Mapping[str, Any], *, ti
     ident = known_id(database.get("id")) or schema.database
     shown = title or plain_text(database.get("title")) or schema.name
     return FoundDatabase(ident, schema.source, shown, url or str(database.get("url") or source.get("url") or ""), columns, page or "")
+
+
+def committed(read: Callable[[str], dict[str, Any]], error: Uncertain) -> dict[str, Any]:
+    """What the host says that it wrote after all. Raises the error when it says nothing, or when it is not there."""
+    if not error.committed:
+        raise error
+    try:
+        return read(error.committed[0])
+    except Gone:
+        raise error from None
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------

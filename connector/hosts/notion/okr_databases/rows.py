@@ -5,10 +5,12 @@ Reference: https://developers.notion.com/reference/query-a-data-source
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from connector.domain.model import FieldValue
 from connector.errors import Gone, Refused, Uncertain
@@ -16,7 +18,7 @@ from connector.hosts.base import JSON
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.fields import container_of, is_gone, moment, properties_of
 from connector.hosts.notion.ids import known_id, normalise_id
-from connector.hosts.notion.okr_databases.making import found_database
+from connector.hosts.notion.okr_databases.making import committed, found_database
 from connector.hosts.notion.okr_databases.values import columns_now, encode_values, incomplete, read_values
 from connector.hosts.notion.query import Window, edited_from
 from connector.hosts.notion.rows import new_rows, query_rows
@@ -24,6 +26,7 @@ from connector.hosts.okr_databases import FoundColumn, ReadRows, Row, RowPage
 
 Columns = Mapping[str, FoundColumn]
 STRONG = 3  # so many rows are always read one by one
+_CHOOSING = ("people", "relation", "select", "status", "multi_select")  # what a refusal that names no column is most likely about
 _TEXTS = ("title", "rich_text", "url", "email", "phone_number", "select", "status")
 
 
@@ -74,7 +77,12 @@ class Rows:
             raise Refused(f'"{column.name}" is a {column.type} column: rows cannot be found by it', code="not_text")
         order = [{"timestamp": "created_time", "direction": "ascending"}]
         body = {"filter": {"property": column.id, column.type: {"equals": text}}, "sorts": order, "page_size": 10, "result_type": "page"}
-        answer = self._client.query(source, body, self._asked(columns))
+        try:
+            answer = self._client.query(source, body, self._asked(columns))
+        except Refused as error:
+            if error.status != 400:
+                raise
+            answer = self._client.query(source, body)  # one of the other columns may be gone
         for page in answer.get("results") or ():
             if isinstance(page, dict) and page.get("object") == "page" and not is_gone(page):
                 return self._row(page, columns, source)
@@ -99,12 +107,12 @@ class Rows:
     def _row(self, page: Mapping[str, Any], columns: Columns, source: str = "", *, whole: bool = True) -> Row:
         """``whole``: read relations and people beyond the first 25, with requests of their own."""
         ref = known_id(page.get("id")) or str(page.get("id"))
-        cut = incomplete(page, columns) if whole else []
-        complete = {ident: self._entries(ref, ident) for ident in cut}
+        present = properties_of(page)
+        complete = {ident: self._entries(ref, ident) for ident in incomplete(present, columns)} if whole else {}
         return Row(
             ref=ref,
             source=container_of(page) or source,
-            values=read_values(page, columns, complete),
+            values=read_values(present, columns, complete),
             url=str(page.get("url") or ""),
             edited_at=moment(page.get("last_edited_time")),
             edited_by=_account(page.get("last_edited_by")),
@@ -130,9 +138,7 @@ class Rows:
             try:
                 page = self._client.create_page(parent, sending.properties)
             except Uncertain as error:
-                if not error.committed:
-                    raise
-                page = self._client.page(error.committed[0])  # the host says that it is there after all
+                page = committed(self._client.page, error)
             except (Gone, Refused) as error:
                 self._adapt(sending, error, lambda: source)
                 continue
@@ -144,7 +150,7 @@ class Rows:
         sending = _Sending(self._as_learned(columns), values)
         while True:
             try:
-                page = self._client.update_page(ident, sending.properties)
+                page = self._client.update_page(ident, sending.properties) if sending.properties else self._client.page(ident)
             except (Gone, Refused) as error:
                 self._adapt(sending, error, lambda: self._source_of(ident))
                 continue
@@ -161,17 +167,21 @@ class Rows:
         return container_of(page)
 
     def _adapt(self, sending: _Sending, refusal: Gone | Refused, source_of: Callable[[], str]) -> None:
-        """Change what is sent after a refusal, once for each reason. Raises the refusal when nothing is left to change."""
+        """Change what is sent after a refusal: fewer values each time. Raises the refusal when nothing is left to change."""
         if isinstance(refusal, Refused) and refusal.status != 400:
             raise refusal
-        source = source_of()  # raises when the row itself is gone
+        if sending.source is None:
+            sending.source = source_of()  # raises when the row itself is gone
         if isinstance(refusal, Gone):  # a row that a relation leads to is in the trash, or not shared
-            if not sending.drop_relations():
+            if not sending.drop(("relation",), "leads to a row that Notion does not find"):
                 raise refusal
-        elif sending.adapted or not source or not sending.adapt(found_database(self._client.source(source), {}).columns):
-            raise refusal
-        else:
+            return
+        if not sending.adapted and sending.source and sending.adapt(found_database(self._client.source(sending.source), {}).columns):
             self._learned.update({each.id: each for each in sending.columns.values() if each.type != "title"})
+            return
+        why = f"was refused by Notion: {refusal.message[:160]}"
+        if not sending.drop_named(refusal.message, why) and not sending.drop(_CHOOSING, why):
+            raise refusal
 
     def _as_learned(self, columns: Columns) -> Columns:
         return {name: self._learned.get(each.id, each) for name, each in columns.items()}
@@ -182,6 +192,7 @@ class _Sending:
 
     def __init__(self, columns: Columns, values: Mapping[str, FieldValue]) -> None:
         self.columns, self.values = columns, dict(values)
+        self.source: str | None = None  # asked for after a refusal
         self.adapted = False
         self._told: dict[str, str] = {}
         self._encode()
@@ -190,11 +201,20 @@ class _Sending:
         encoded = encode_values(self.columns, self.values)
         self.properties, self.left_out = encoded.properties, {**encoded.left_out, **self._told}
 
-    def drop_relations(self) -> bool:
-        """Leave out the relations that lead somewhere. False when there are none."""
-        names = [name for name in self.values if self.values[name] and name in self.columns and self.columns[name].type == "relation"]
+    def drop(self, types: Collection[str], why: str) -> bool:
+        """Leave out the values of these types of column. False when there are none."""
+        return self._without([name for name, column in self._sent() if self.values[name] is not None and column.type in types], why)
+
+    def drop_named(self, message: str, why: str) -> bool:
+        """Leave out the values whose columns a refusal names. False when it names none."""
+        return self._without([name for name, column in self._sent() if _names(message, column)], why)
+
+    def _sent(self) -> list[tuple[str, FoundColumn]]:
+        return [(name, self.columns[name]) for name in self.values if name in self.columns and self.columns[name].id in self.properties]
+
+    def _without(self, names: Sequence[str], why: str) -> bool:
         for name in names:
-            self._told[name] = f'"{self.columns[name].name}" leads to a row that Notion does not find'
+            self._told[name] = f'"{self.columns[name].name}" {why}'
             del self.values[name]
         self._encode()
         return bool(names)
@@ -216,6 +236,12 @@ class _Sending:
             column = self.columns.get(name)
             if column is not None and column.id in self.properties and column.id not in arrived:
                 self.left_out[name] = f'"{column.name}" was not taken over by Notion'
+
+
+def _names(message: str, column: FoundColumn) -> bool:
+    """Whether a refusal speaks of a column: by its name as a word of its own, or by its id."""
+    words = {column.name, column.id, quote(column.id, safe="")} - {"title"}
+    return any(re.search(rf"(?<!\w){re.escape(each)}(?!\w)", message) for each in words)
 
 
 def _in_the_trash(ident: str) -> Gone:

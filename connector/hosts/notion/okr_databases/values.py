@@ -15,7 +15,7 @@ from typing import Any
 from connector.domain.leads_page import Piece
 from connector.domain.model import FieldValue, Unknown
 from connector.domain.okr_columns import COLUMNS, PROGRESS, ColumnType
-from connector.hosts.notion.fields import cut_short, field_value, moment, properties_of
+from connector.hosts.notion.fields import cut_short, field_value, moment
 from connector.hosts.notion.rich_text import MOST_RUNS
 from connector.hosts.notion.rich_text import runs as rich_text
 from connector.hosts.notion.writer import encode
@@ -29,6 +29,9 @@ _NUMERAL = re.compile(r"[+-]?\d+(\.\d+)?")
 _SHORT = {"url": 2000, "email": 200, "phone_number": 200}
 
 
+Present = Mapping[str, tuple[str, Mapping[str, Any]]]  # a page's properties; see ``fields.properties_of``
+
+
 @dataclass
 class Encoded:
     """A row's values as the API takes them: property id → value, and our field → why it was left out."""
@@ -37,11 +40,8 @@ class Encoded:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def read_values(
-    page: Mapping[str, Any], columns: Mapping[str, FoundColumn], complete: Mapping[str, tuple[str, ...]]
-) -> dict[str, FieldValue]:
+def read_values(present: Present, columns: Mapping[str, FoundColumn], complete: Mapping[str, tuple[str, ...]]) -> dict[str, FieldValue]:
     """Our field → value, for the columns asked for. ``complete``: relations and people by property id that were read in full."""
-    present = properties_of(page)
     values: dict[str, FieldValue] = {}
     for name, column in columns.items():
         if column.id not in present:
@@ -53,9 +53,8 @@ def read_values(
     return values
 
 
-def incomplete(page: Mapping[str, Any], columns: Mapping[str, FoundColumn]) -> list[str]:
+def incomplete(present: Present, columns: Mapping[str, FoundColumn]) -> list[str]:
     """Ids of the columns of which the page shows only the first entries."""
-    present = properties_of(page)
     return [column.id for column in columns.values() if column.id in present and cut_short(present[column.id][1])]
 
 
