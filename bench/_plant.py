@@ -19,7 +19,7 @@ from bench._company import KEY
 from connector.processes import program
 from tests.support.services import free_port, redis_server
 
-READY = 40.0  # seconds
+READY = 90.0  # seconds
 Sent = tuple[bytes, Mapping[str, str]]
 
 

@@ -89,7 +89,7 @@ def option_of(measure: str | Mapping[str, Any]) -> tuple[str, str]:
     """A measure as stored → (option of the form, its field or "")."""
     if isinstance(measure, str):
         return measure, ""
-    kind, field = next((name, value) for name, value in measure.items() if name != "of")
+    kind, field = next((name, value) for name, value in measure.items() if name not in ("of", "by"))
     return (kind if kind == MeasureKind.CHECKED_SHARE else f"{kind}:{measure.get('of', Of.ALL.value)}"), str(field)
 
 
@@ -135,6 +135,14 @@ def read_form(form: Fields, host: str, *, types: Mapping[str, str] | None = None
     if errors:
         raise errors[0] if len(errors) == 1 else Faults(errors)
     written.update(_kept(kept or {}, option, decided=how != "kept"))
+    before = (kept or {}).get("measure")
+    if (
+        option == MeasureKind.LATEST
+        and isinstance(before, Mapping)
+        and before.get("latest") == written["measure"]["latest"]
+        and "by" in before
+    ):
+        written["measure"]["by"] = before["by"]  # the form has no field for it
     return written
 
 

@@ -195,9 +195,14 @@ def _entry(rule: Draft, resolved: Resolves, item: Item) -> Counted:
         relevant = _relevant(rule.measure.of, done)
         known, counted = number is not None and relevant is not None, number is not None and relevant is True
         adds, base = (number if counted and number is not None else 0.0), float(counted)
+    at = item.updated_at
+    if rule.measure.by:
+        at = _when(resolved, item, rule.measure.by)
+        if at is None:  # a row without a day is neither the latest nor an earlier one
+            known, counted = False, False
     if excluded:
         adds, base, counted = 0.0, 0.0, False
-    return Counted(item.ref, counted, number, adds, base, known, done, wont_do, excluded, item.updated_at)
+    return Counted(item.ref, counted, number, adds, base, known, done, wont_do, excluded, at)
 
 
 def _relevant(of: Of, done: bool | None) -> bool | None:
@@ -236,6 +241,20 @@ def _number(resolved: Resolves, item: Item, names: Sequence[str]) -> float | Non
     return None
 
 
+def _when(resolved: Resolves, item: Item, name: str) -> datetime | None:
+    """The moment in a date property; a day is its beginning. None when it is empty or cannot be read."""
+    for each in resolved.fields.get(name, ()):
+        value = item.fields.get(each)
+        if not isinstance(value, str):
+            continue
+        try:
+            found = datetime.fromisoformat(value)
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+    return None
+
+
 def _why_unknown(rule: Draft, entries: Sequence[Counted], live: Sequence[Counted]) -> str:
     """The reason why there is no value, "" when there is one."""
     kind = rule.measure.kind
@@ -253,7 +272,9 @@ def _why_unknown(rule: Draft, entries: Sequence[Counted], live: Sequence[Counted
     if kind is MeasureKind.COUNT:
         return ""
     if kind in (MeasureKind.DONE_SHARE, MeasureKind.DONE_COUNT, MeasureKind.CREDIT_SHARE):
-        return "" if any(entry.known for entry in live) else f"{things(len(live))} without a known status"
+        decided = rule.on_jira or rule.done or rule.status or rule.checkbox
+        hint = "" if decided else "; name what says that a row is done: status, checkbox or done"
+        return "" if any(entry.known for entry in live) else f"{things(len(live))} without a known status{hint}"
     if kind is MeasureKind.CHECKED_SHARE:
         named = rule.measure.field or rule.checkbox
         hint = "" if named else "; name it: checked_share: NAME"
@@ -266,6 +287,8 @@ def _why_unknown(rule: Draft, entries: Sequence[Counted], live: Sequence[Counted
 
 def _why_no_number(rule: Draft, live: Sequence[Counted], what: str, adding: bool) -> str:
     of = Of.DONE if rule.measure.kind is MeasureKind.POINTS_DONE else rule.measure.of
+    if rule.measure.by and not any(entry.counted for entry in live) and of is Of.ALL:
+        return f"{things(len(live))} without {what} on a day in “{rule.measure.by}”"
     if rule.measure.kind is MeasureKind.POINTS_SHARE or of is Of.ALL:
         return "" if any(entry.known for entry in live) else f"{things(len(live))} without a known status"
     if all(entry.done is None for entry in live):

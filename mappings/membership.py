@@ -21,6 +21,8 @@ def field_names(rule: Draft) -> tuple[str, ...]:
     names: list[str] = []
     if rule.measure.field:
         names.append(rule.measure.field)
+    if rule.measure.by:
+        names.append(rule.measure.by)
     if rule.measure.kind in POINTS:
         names.extend(rule.points or (("",) if rule.on_jira else ()))
     names.extend(rule.selector.filter)

@@ -100,7 +100,7 @@ def parse_measure(data: Any, *, where: str) -> Measure:
     if not isinstance(data, Mapping):
         raise InputError("must be the name of a measure, such as done_share, or {sum: FIELD, of: done}", where=where)
     kinds = [kind.value for kind in MeasureKind]
-    only_keys(data, (*kinds, "of"), where)
+    only_keys(data, (*kinds, "of", "by"), where)
     named = [key for key in data if key in kinds]
     if len(named) != 1:
         what = f"names {' and '.join(named)}" if named else "names no measure"
@@ -111,7 +111,10 @@ def parse_measure(data: Any, *, where: str) -> Measure:
     field = as_text(data[named[0]], f"{where}.{named[0]}")
     if "of" in data and kind is MeasureKind.CHECKED_SHARE:
         raise InputError("checked_share looks at all items; leave out of", where=f"{where}.of")
-    return Measure(kind, field, choose(Of, data.get("of", Of.ALL), f"{where}.of"))
+    by = as_text(data["by"], f"{where}.by") if data.get("by") is not None else ""
+    if by and kind is not MeasureKind.LATEST:
+        raise InputError(f"only latest asks which row is the latest, {kind.value} does not; leave out by", where=f"{where}.by")
+    return Measure(kind, field, choose(Of, data.get("of", Of.ALL), f"{where}.of"), by)
 
 
 def dump_mapping(rule: Draft) -> dict[str, Any]:
@@ -122,6 +125,8 @@ def dump_mapping(rule: Draft) -> dict[str, Any]:
         measure = {kind.value: rule.measure.field}
         if rule.measure.of is not Of.ALL:
             measure["of"] = rule.measure.of.value
+        if rule.measure.by:
+            measure["by"] = rule.measure.by
     written: dict[str, Any] = {
         "connection": rule.connection,
         "select": dump_selector(rule.selector),
@@ -184,6 +189,8 @@ def _check_fit(draft: Draft, host: str, where: str) -> None:
     if host == "jira":
         if kind is MeasureKind.CHECKED_SHARE:
             raise InputError("Jira issues have no checkbox to measure; use done_share or done_count", where=f"{where}.measure")
+        if draft.measure.by:
+            raise InputError("only for Notion: in Jira, the latest number is the one that changed last", where=f"{where}.measure.by")
         for name in ("done", "status", "checkbox"):
             if getattr(draft, name):
                 raise InputError("only for Notion: in Jira, done is the status category done, never a name", where=f"{where}.{name}")

@@ -39,6 +39,8 @@ def rule_sentence(rule: Draft, answer: Measurement, names: Mapping[str, str] | N
     pieces: list[Piece] = [(title, False)]
     if rule.measure.field:
         pieces += [(" of ", False), (rule.measure.field, True)]
+    if rule.measure.by:
+        pieces += [(" by ", False), (rule.measure.by, True)]
     pieces.append((f" {link} ", False))
     if rule.measure.kind in FIELD_MEASURES and rule.measure.of is not Of.ALL:
         pieces += [(rule.measure.of.value, True), (" ", False)]

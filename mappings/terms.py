@@ -113,11 +113,15 @@ class Of(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is measured. ``field`` is the name of the number field or checkbox, where the kind needs one."""
+    """What is measured. ``field`` is the name of the number field or checkbox, where the kind needs one.
+
+    ``by``: the date property that says which row is the latest; "" = the last change.
+    """
 
     kind: MeasureKind
     field: str = ""
     of: Of = Of.ALL
+    by: str = ""
 
 
 class Mode(StrEnum):

@@ -32,7 +32,8 @@ def _what(rule: Draft, answer: Measurement) -> str:
     if kind in FIELD_MEASURES:
         which = "" if rule.measure.of is Of.ALL else rule.measure.of.value
         numbers = sum(entry.counted for entry in answer.counted)
-        return f"{_TITLES[kind]} of “{rule.measure.field}” over {things(numbers, which)} of {answer.total}"
+        by = f" by “{rule.measure.by}”" if rule.measure.by else ""
+        return f"{_TITLES[kind]} of “{rule.measure.field}”{by} over {things(numbers, which)} of {answer.total}"
     match kind:
         case MeasureKind.COUNT:
             return f"{things(answer.total)} {'matches' if answer.total == 1 else 'match'}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import check_in, dashboard, pages, panels, preview, recompute, sync
+from bench import check_in, dashboard, notion_edits, notion_event, notion_import, notion_night, pages, panels, preview, recompute, sync
 from bench.__main__ import main, names
 from bench.figures import Figure
 from bench.report import Row, at_most, table, times_fewer
@@ -15,6 +15,7 @@ from tests.support.forge import forge_world
 
 def test_every_benchmark_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"check_in", "dashboard", "door", "loop", "panels", "preview", "recompute", "sync"} <= set(names())
+    assert {"notion_edits", "notion_event", "notion_import", "notion_night"} <= set(names())
     assert main(["nothing"]) == 2
     assert f"there are: {', '.join(names())}" in capsys.readouterr().err
 
@@ -84,3 +85,29 @@ def test_every_view_of_the_dashboard_is_measured(tmp_path: Path) -> None:
 def test_a_check_in_is_measured_from_the_form_to_its_save(tmp_path: Path) -> None:
     rows = [row.name for row in check_in.measure("SQLite", tmp_path, "")]
     assert rows[:3] == ["SQLite, 12 key results over 36 items: the form, p95", "SQLite: a look while typing, p95", "SQLite: a save, p95"]
+
+
+def test_an_import_and_a_night_over_few_rows_stay_within_their_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SCALE", "0.002")
+    rows = {row.name: row for row in notion_import.measure("SQLite", tmp_path / "import", "")}
+    assert rows["SQLite, 10 rows: requests of the import"].value == 8
+    assert all(row.ok is not False for row in rows.values())
+    assert rows["SQLite, 10 rows: key results made of 8"].ok
+    night = {row.name.partition(", ")[2]: row for row in notion_night.measure(tmp_path / "night")}
+    assert night["a fiftieth changed: changes repaired"].value == 1
+    assert night["nothing new: writes"].ok
+
+
+def test_an_event_on_a_row_costs_two_requests_and_nothing_new_no_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SCALE", "0.1")
+    rows = {row.name: row for row in notion_event.measure(tmp_path)}
+    assert rows["the title is edited: taken over: requests for the row"].ok
+    assert rows["an edit that changes nothing: writes"].ok
+    assert rows["the same event once more: writes"].ok
+
+
+def test_edits_by_many_people_arrive_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SCALE", "0.03")
+    rows = {row.name.partition(": ")[2]: row for row in notion_edits.run()}
+    for name in ("edits that never showed", "last edits that arrived here", "requests in the fullest minute", "the night went through"):
+        assert rows[name].ok

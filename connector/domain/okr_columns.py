@@ -137,6 +137,7 @@ COLUMNS: Mapping[DatabaseKind, tuple[Column, ...]] = {
         Column(COMMENT, "Comment", _T.TEXT),
         Column(AUTHOR, "Author", _T.PEOPLE),
         Column(UPDATED_BY, "By", _T.TEXT),
+        _NOTE_COLUMN,
         _KEY_COLUMN,
     ),
     DatabaseKind.DECISIONS: (

@@ -61,13 +61,16 @@ def number_of(value: FieldValue, name: str) -> float | None:
         raise ValueError(sentence)
     if value is None or value in ("", ()):
         return None
+    number: float | None = None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ValueError(f"“{name}” must be a finite number")
-        return float(value)
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return float(value.strip().replace(",", ".").replace("−", "-"))
-    raise ValueError(f"“{name}” holds {str(value)[:40]!r} where a number belongs; write it without its unit, such as 42 or 4.1")
+        number = float(value)
+    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        number = float(value.strip().replace(",", ".").replace("−", "-"))
+    if number is None:
+        raise ValueError(f"“{name}” holds {str(value)[:40]!r} where a number belongs; write it without its unit, such as 42 or 4.1")
+    if not math.isfinite(number):
+        raise ValueError(f"“{name}” must be a finite number")
+    return number
 
 
 def read_title(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> str:

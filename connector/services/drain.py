@@ -22,12 +22,12 @@ from connector.services.events import Handled, handle_deliveries
 from connector.services.goals.exporting import export_due
 from connector.services.items import fetch_dirty, fetch_due_at
 from connector.services.leads_page import write_pages
-from connector.services.okr_databases.working import work_on_rows
+from connector.services.okr_databases.working import rows_due_at, work_on_rows
 from connector.services.panels import write_due
 from connector.services.rollup import roll_up_dirty
 from connector.services.row_check_ins.settling import settle_due, settles_at
 from connector.store import work
-from connector.store.tables import CommentCommand, Connection, Delivery, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
+from connector.store.tables import CommentCommand, Connection, Delivery, GoalTarget, Item, KeyResult, LeadsPage, Mapping, Panel
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def agenda(session: Session, connection_id: int, *, goals: bool = False) -> Agen
         work.next_due(session, Panel, Panel.connection_id == connection_id),
         work.next_due(session, CommentCommand, CommentCommand.connection_id == connection_id),
         work.next_due(session, GoalTarget, GoalTarget.connection_id == connection_id) if goals else None,
-        work.next_due(session, OkrRow, OkrRow.connection_id == connection_id),
+        rows_due_at(session, connection_id),
         settles_at(session, connection_id),
         work.next_due(session, LeadsPage, LeadsPage.connection_id == connection_id),
     )

@@ -13,7 +13,8 @@ from connector.app import create_app
 from connector.domain.okr_columns import DatabaseKind
 from connector.hosts.notion.sandbox_buttons import press
 from connector.services.check_ins import file_check_in
-from connector.store.tables import CheckIn, OkrRow, Person, PersonAccount
+from connector.services.drain import drain
+from connector.store.tables import CheckIn, Connection, OkrRow, Person, PersonAccount
 from tests.support.okr_notion import NotionRow, OkrScene, okr_world
 from tests.support.standin import running
 from tests.support.world import SECRET
@@ -198,6 +199,7 @@ def test_history_is_put_back_when_people_edit_it(scene: OkrScene) -> None:
     assert shown["Value"] == 42.0
     assert len(rows_of_check_ins(scene)) == 1
     assert any(each.actor == "bob@acme.example" for each in scene.audit("put_back"))
+    assert "“Value” was put back" in str(shown["OKR note"])
 
 
 # --- trouble -----------------------------------------------------------------------------------------------------------
@@ -354,6 +356,21 @@ def test_comments_without_a_command_elsewhere_and_by_strangers(scene: OkrScene) 
     settle(scene)
     assert "belongs to no person" in answers(scene)[-1]
     assert said(scene) == []
+
+
+def test_two_connections_to_one_workspace_answer_once(scene: OkrScene) -> None:
+    other = scene.company.connection("acme-notion-2", "notion", scene.url, {"token": scene.sandbox.token})
+    with scene.runtime.store.write() as session:
+        session.execute(update(Connection).values(site=scene.world.data["workspace"], bot_id=scene.world.data["bot"]))
+    scene.company.objective("elsewhere", pages=[{"connection": other, "ref": row(scene).ref}])
+    say(scene, "/okr 44 confidence 7 decision none")
+    told = scene.sandbox.events[-1]
+    scene.company.deliver(other, told)
+    drain(scene.runtime, other)
+    settle(scene)
+    drain(scene.runtime, other)
+    assert len(said(scene)) == 1
+    assert len(answers(scene)) == 1
 
 
 def test_a_command_costs_few_requests(scene: OkrScene) -> None:

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select, update
 
 from connector.domain.okr_columns import DatabaseKind
-from connector.domain.rights import SYSTEM
+from connector.domain.rights import SYSTEM, Viewer
+from connector.errors import Forbidden
 from connector.services import check_ins, drain, panels
-from connector.services.panels import embedding
+from connector.services.panels import choosing, embedding
 from connector.store import work
 from connector.store.tables import KeyResult, Objective, OkrDatabase, Panel
 from tests.support.okr_notion import OkrScene, okr_world
@@ -255,6 +256,12 @@ def test_deleted_once_it_returns_deleted_twice_it_stays_away(scene: OkrScene) ->
         tell(scene, "kr-a", number)
         settled(scene)
         assert sorted(kinds(scene, ref)) == expected
+    with pytest.raises(Forbidden):
+        choosing.show_again(scene.runtime, Viewer("bob", "member"), "acme-notion")
+    assert choosing.show_again(scene.runtime, SYSTEM, "acme-notion") == 1
+    settled(scene)
+    assert sorted(kinds(scene, ref)) == ["callout", "table"]
+    assert choosing.show_again(scene.runtime, SYSTEM, "acme-notion") == 0
 
 
 def test_a_page_moved_elsewhere_in_the_workspace_keeps_its_one_callout(scene: OkrScene) -> None:

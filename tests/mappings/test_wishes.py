@@ -15,7 +15,7 @@ from mappings.conditions import day_of, holds, window
 from mappings.rules import Op, Resolved, belongs, dump_mapping, explain, field_names, matches, measure, unknown_filter
 from mappings.terms import Condition
 from mappings.wishes import dump_wishes, parse_condition, values_by_name, wishes_text
-from tests.mappings.make import DATABASE, DONE, NEW, SOURCE, notion, row
+from tests.mappings.make import DATABASE, DONE, NEW, SOURCE, jira, notion, row
 
 CLOCK = {"zone": "Europe/Berlin", "today": "2026-11-22", "begin": "2026-10-01", "end": "2026-12-31"}
 
@@ -185,3 +185,24 @@ def test_a_doubt_goes_with_a_number_that_notion_computes() -> None:
     answer = measure(rule, resolved, [row(1, DONE, fields={"hr": 3.0}), row(2, NEW, fields={"hr": Unknown("rollup incomplete")})])
     assert "“Hours” is computed by Notion, which looks at no more than 25 related rows" in explain(rule, answer)
     assert measure(rule, Resolved(fields={"Hours": ("hr",)}), [row(1, fields={"hr": 3.0})]).doubt == ""
+
+
+def test_the_latest_number_by_a_date_property() -> None:
+    rule = notion({"latest": "Users", "by": "Measured on"})
+    assert field_names(rule) == ("Users", "Measured on")
+    assert dump_mapping(rule)["measure"] == {"latest": "Users", "by": "Measured on"}
+    resolved = Resolved(fields={"Users": ("us",), "Measured on": ("on",)})
+    rows = [
+        row(1, minutes=90, fields={"us": 10.0, "on": "2026-10-01"}),
+        row(2, fields={"us": 30.0, "on": "2026-11-01T09:00:00+02:00"}),
+        row(3, minutes=99, fields={"us": 99.0, "on": None}),
+    ]
+    answer = measure(rule, resolved, rows)
+    assert answer.value == 30.0
+    assert explain(rule, answer).startswith("latest of “Users” by “Measured on” over")
+    nothing = measure(rule, resolved, rows[2:])
+    assert (nothing.value, nothing.unknown) == (None, "1 item without a number in “Users” on a day in “Measured on”")
+    with pytest.raises(InputError, match="only latest"):
+        notion({"sum": "Users", "by": "Measured on"})
+    with pytest.raises(InputError, match="only for Notion"):
+        jira({"latest": "Users", "by": "Measured on"})

@@ -22,7 +22,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: where, after which steps, how large. ``frame``: of this panel alone, as high as it is."""
+    """One picture: where, after which steps, how large. ``frame``: of this panel alone, as high as it is; ``part``: of this element."""
 
     name: str
     path: str
@@ -30,6 +30,7 @@ class Picture:
     width: int = 1280
     height: int = 800
     frame: str = ""
+    part: str = ""
 
 
 def _epic(page: Page) -> None:
@@ -65,6 +66,18 @@ def _framed(name: str) -> Callable[[Page], None]:
     return lambda page: inside(page, name).get_by_role("heading", level=1).wait_for()
 
 
+def _row(database: str, title: str) -> Callable[[Page], None]:
+    """A page of the Notion stand-in with its callout written."""
+
+    def opened(page: Page) -> None:
+        if database:
+            page.get_by_role("link", name=database, exact=True).click()
+        page.get_by_role("link", name=title, exact=True).first.click()
+        page.locator(".callout").first.wait_for(timeout=90_000)
+
+    return opened
+
+
 PICTURES = (
     Picture("overview", "/"),
     Picture("sandbox", "/sandbox/board"),
@@ -84,12 +97,19 @@ PICTURES = (
     Picture("dashboard-panel", "/sandbox/dashboard", _board, height=1600, frame="gadget"),
     Picture("dashboard-settings", "/sandbox/dashboard", _settings, height=1600, frame="gadget"),
     Picture("project-page", "/sandbox/project/GROW", _framed("project"), height=1600, frame="project"),
+    Picture("notion-databases", "/connections/notion/okr-databases"),
+    Picture("notion-row", "/sandbox/workspace", _row("Key Results", "New customers who send an invoice within 7 days"), part="article"),
+    Picture("notion-objective", "/sandbox/workspace", _row("Objectives", "Paying is the easiest part of an invoice"), part="article"),
+    Picture("notion-leads", "/sandbox/workspace", _row("", "Where we stand"), part="article"),
     Picture("jira-admin-page", "/sandbox/jira-admin", _framed("admin"), height=1600, frame="admin"),
 )
 
 
 def _take(page: Page, picture: Picture) -> None:
     path = IMAGES / f"{picture.name}.png"
+    if picture.part:
+        page.locator(picture.part).first.screenshot(path=path)
+        return
     if not picture.frame:
         page.screenshot(path=path)
         return

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from connector.app import CONTENT_SECURITY_POLICY, create_app
 from connector.domain.rights import Viewer
 from connector.errors import Forbidden, InputError, NotFound
-from connector.services.panels import embedding
+from connector.services.panels import choosing, embedding
 from connector.store.tables import Audit, Connection, Cycle, Objective, Panel
 from connector.views.embed import FRAMES
 from tests.support.world import Company, company
@@ -228,15 +228,15 @@ def test_an_address_opens_only_what_it_was_made_for(scene: Scene) -> None:
 
 def test_without_the_choice_or_https_there_is_no_address(scene: Scene, tmp_path: Path) -> None:
     path = scene.path()
-    embedding.choose(scene.company.runtime, ADMIN, "acme-notion", PAGE, embed=False)
+    choosing.choose(scene.company.runtime, ADMIN, "acme-notion", PAGE, embed=False)
     assert scene.address() == ""
     assert scene.open(path).status_code == 403
-    embedding.choose(scene.company.runtime, ADMIN, "acme-notion", PAGE, embed=True, table=True)
+    choosing.choose(scene.company.runtime, ADMIN, "acme-notion", PAGE, embed=True, table=True)
     assert scene.row().options["table"] is True
     with pytest.raises(NotFound):
-        embedding.choose(scene.company.runtime, ADMIN, "acme-notion", ROW, embed=True)
+        choosing.choose(scene.company.runtime, ADMIN, "acme-notion", ROW, embed=True)
     for act in (
-        lambda who: embedding.choose(scene.company.runtime, who, "acme-notion", PAGE, embed=True),
+        lambda who: choosing.choose(scene.company.runtime, who, "acme-notion", PAGE, embed=True),
         lambda who: embedding.revoke(scene.company.runtime, who, "acme-notion"),
     ):
         with pytest.raises(Forbidden):
@@ -245,7 +245,7 @@ def test_without_the_choice_or_https_there_is_no_address(scene: Scene, tmp_path:
     scene.company.runtime.settings = plain
     assert scene.address() == ""
     with pytest.raises(InputError, match="OKR_PUBLIC_URL"):
-        embedding.choose(scene.company.runtime, ADMIN, "acme-notion", PAGE, embed=True)
+        choosing.choose(scene.company.runtime, ADMIN, "acme-notion", PAGE, embed=True)
 
 
 def test_a_new_secret_key_keeps_given_addresses_while_the_old_one_is_named(scene: Scene) -> None:

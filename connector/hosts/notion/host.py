@@ -37,7 +37,7 @@ from connector.hosts.notion.describing import describe, set_up_by_hand, workspac
 from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.query import Window, edited_from, source_filter
 from connector.hosts.notion.resolver import Resolver
-from connector.hosts.notion.rows import new_rows, query_rows
+from connector.hosts.notion.rows import all_entries, new_rows, query_rows
 from connector.hosts.notion.schema import Schema
 from connector.hosts.notion.writer import PanelWriter, encode
 from mappings.rules import Selector, SelectorKind, Wishes
@@ -258,7 +258,7 @@ class NotionHost:
         schema = self._schema_for(page, source or reading.container_of(page))
         ref = str(page.get("id"))
         complete = {
-            ident: self._all_entries(ref, ident)
+            ident: all_entries(self._client, ref, ident)
             for ident, (_, value) in reading.properties_of(page).items()
             if ident in measured and reading.cut_short(value)
         }
@@ -272,14 +272,6 @@ class NotionHost:
             self._asked_again.add((source, option))  # a status option younger than our copy of the schema; ask once
             return self._resolver.schema(source, fresh=True)
         return schema
-
-    def _all_entries(self, page: str, prop: str) -> tuple[str, ...]:
-        found = []
-        for entry in self._client.property_items(page, prop):
-            value = entry.get(str(entry.get("type")))
-            if isinstance(value, dict) and value.get("id"):
-                found.append(known_id(value["id"]) or str(value["id"]))
-        return tuple(found)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The blocks of one panel on one page: the callout, the table beneath and the embedded live page, each made once and kept by its id.
 
 A person's deletion is respected: each is made anew once, after the second time never again by itself. Unchanged content is not written.
-Receipt: ``block`` and ``digest`` of the callout, ``table`` and ``embed`` with the same inside (a table's ``rows`` are kept by
+A callout that a person takes out of the trash again is the panel once more, and the newer one goes: that is how one asks for it back.
+Receipt: ``block`` and ``digest`` of the callout, ``former`` (the one that was deleted last), ``table`` and ``embed`` with the same inside (a table's ``rows`` are kept by
 ``panel_rows``), ``deleted`` (times a person deleted it), ``dismissed``, ``property_only``, ``unsure``.
 """
 
@@ -22,6 +23,7 @@ from connector.hosts.notion.schema import plain_text
 
 CALLOUT, TABLE, EMBED = "callout", "table", "embed"  # in their order on the page
 USED_UP = "this workspace has used up its blocks: the panel is kept in the OKR properties only"
+LOOKS = 10  # changes after a deletion at which it is asked whether the deleted callout is back
 NO_EMBEDS = "Notion does not take our live page as an embed"
 
 Receipt = MutableMapping[str, Any]
@@ -40,6 +42,7 @@ class PanelBlocks:
         """Edit what is there, make what is missing, take away what is not wanted any more."""
         wanted = self._wanted(panel)
         rows = panel_table.rows(panel)
+        self._look_for_restored(digest(wanted[CALLOUT]))
         for _ in range(2):  # a second time when it shows late that a person has deleted the block that the others stand behind
             for name in (CALLOUT, TABLE, EMBED):
                 self._keep(name, wanted.get(name), rows)
@@ -86,10 +89,26 @@ class PanelBlocks:
             else:
                 self._lose(name)
 
+    def _look_for_restored(self, wanted: str) -> None:
+        """Before something new is written: whether the callout that was deleted last is back. Asked some times, not for ever."""
+        former = self._receipt.get("former")
+        if not isinstance(former, dict) or former["looks"] >= LOOKS or wanted in (former["seen"], self._receipt.get("digest")):
+            return
+        former["looks"], former["seen"] = former["looks"] + 1, wanted
+        if self._blocks.is_deleted(former["block"]):
+            return
+        if (newer := self._receipt.get("block")) and self._blocks.delete(str(newer)):
+            self._count()
+        self._receipt.update({"block": former["block"], "digest": "", "deleted": max(0, int(self._receipt.get("deleted") or 0) - 1)})
+        for name in ("former", "dismissed", "unsure"):
+            self._receipt.pop(name, None)
+
     def _lose(self, name: str) -> None:
         """A block was not found: a person deleted it, if the page itself is still there for us."""
         self._blocks.require_page()
         part = self._part(name)
+        if name == CALLOUT:
+            self._receipt["former"] = {"block": part["block"], "looks": 0, "seen": ""}
         part["deleted"] = int(part.get("deleted") or 0) + 1
         part["block"], part["digest"] = None, None
         if name == TABLE:

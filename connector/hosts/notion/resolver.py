@@ -311,7 +311,9 @@ def _options(prop: Property, named: Sequence[str], known: Mapping[str, str]) -> 
 def choose_source(sources: dict[str, str], wanted: str) -> str:
     """The data source (id → name) that is wanted by id or name, else the only one. Raises ``Refused`` with what there is."""
     """The data source that is meant: the one named by id or name, else the only one. Raises ``Refused`` with what there is."""
-    listed = ", ".join(f'"{name}" ({ident})' for ident, name in sources.items()) or "none"
+    if not sources:
+        raise Refused(f"this database shows no data source to the connection; {_SHARE}", code="no_data_source")
+    listed = ", ".join(f'"{name}" ({ident})' for ident, name in sources.items())
     if wanted:
         ident = known_id(wanted)
         if ident in sources:

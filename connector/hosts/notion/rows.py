@@ -52,6 +52,13 @@ def new_rows(answer: Mapping[str, Any], window: Window) -> list[Mapping[str, Any
     ]
 
 
+def all_entries(client: NotionClient, page: str, prop: str) -> tuple[str, ...]:
+    """The ids of all entries of a relation or people property, beyond the 25 that a page object shows."""
+    values = (entry.get(str(entry.get("type"))) for entry in client.property_items(page, prop))
+    ids = (value.get("id") for value in values if isinstance(value, dict))
+    return tuple(dict.fromkeys(known_id(ident) or str(ident) for ident in ids if ident))
+
+
 def _wants_smaller_pages(error: HostError) -> bool:
     extra = error.details.get("additional_data")
     guidance = str(extra.get("retry_guidance") or "") if isinstance(extra, dict) else ""

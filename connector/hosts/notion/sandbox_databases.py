@@ -82,6 +82,8 @@ def _patch_source(box: NotionSandbox, args: Args, body: Body, ident: str) -> Ans
             box.world.remove_property(source["id"], prop["name"], author=box.world.data["bot"])
         else:
             box.world.change_property(source["id"], prop, config, box.world.data["bot"])
+    if "in_trash" in body:
+        box.world.trash_database(source["database"], restore=not body["in_trash"], author=box.world.data["bot"])
     if "title" in body:
         source["name"] = shapes.plain(shapes.normalised(body["title"]))
     return show_source(box, source)

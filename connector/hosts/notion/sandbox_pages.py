@@ -55,7 +55,9 @@ def _get_page(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
 def _patch_page(box: NotionSandbox, args: Args, body: Body, ident: str) -> Answer:
     only(body, "properties", "icon", "cover", "in_trash", "is_locked")  # `archived` left with version 2026-03-11
     page = find_page(box, ident)
-    if page["in_trash"] and body.get("in_trash") is not False:
+    source = box.world.data["sources"].get(page["source"])
+    above = source is not None and box.world.data["databases"][source["database"]]["in_trash"]
+    if above or (page["in_trash"] and body.get("in_trash") is not False):
         raise invalid("Can't edit page on block with an archived ancestor. You must unarchive the ancestor before editing page.")
     values = accepted_values(properties_of(box, page), body.get("properties") or {})
     _check_targets(box, properties_of(box, page), values)

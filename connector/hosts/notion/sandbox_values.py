@@ -219,7 +219,9 @@ def empty(kind: str) -> Any:
         return []
     if kind == "checkbox":
         return False
-    return {} if kind == "button" else {"type": "number", "number": None} if kind in ("formula", "rollup") else None
+    if kind in ("formula", "rollup"):
+        return {"type": "number", "number": None, **({"function": "sum"} if kind == "rollup" else {})}
+    return {} if kind == "button" else {"prefix": None, "number": None} if kind == "unique_id" else None
 
 
 def shown_value(prop: Mapping[str, Any], inner: Any) -> dict[str, Any]:

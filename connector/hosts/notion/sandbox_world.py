@@ -114,12 +114,12 @@ class World(Tables):
             self.touch(page, author or self.data["person"])
             self.announce(event, "page", page, {"parent": self.parent_of(page)}, author or self.data["person"])
 
-    def trash_database(self, database: str, *, restore: bool = False) -> None:
-        """A person moves a database to the trash, with its rows, or takes it out again."""
+    def trash_database(self, database: str, *, restore: bool = False, author: str = "") -> None:
+        """A person (or ``author``) moves a database to the trash, with its rows, or takes it out again."""
         with self.lock:
             self.data["databases"][database]["in_trash"] = not restore
             event = "database.undeleted" if restore else "database.deleted"
-            self.announce(event, "database", database, {"parent": self._parent_of_database(database)}, self.data["person"])
+            self.announce(event, "database", database, {"parent": self._parent_of_database(database)}, author or self.data["person"])
 
     def unshare(self, ident: str) -> None:
         """A person takes the connection off a page or database: 404 from now on, and no event tells."""
@@ -186,7 +186,9 @@ class World(Tables):
             block = self.data["blocks"][ident]
             block["in_trash"] = True
             if block["type"] == "child_database":
-                self.trash_database(ident)
+                self.trash_database(ident, author=author)
+            elif block["type"] == "child_page":
+                self.trash(ident, author=author)
             children = self.beside(block)
             if ident in children:
                 children.remove(ident)

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.leads_page import Section
-from connector.errors import Gone, HostError, InputError, Refused
+from connector.errors import BACKGROUND_BUDGET, Busy, Gone, HostError, InputError, Refused
 from connector.hosts.okr_databases import OkrDatabases
 from connector.runtime import Runtime
 from connector.services import connections, receipts
@@ -70,6 +70,8 @@ def write_pages(runtime: Runtime, connection: Connection) -> int:
                     until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch()) if stops else 0.0
                     work.postpone(session, LeadsPage, [claim], ready_at=max(until, runtime.epoch() + 5.0), error=error.message)
                     work.postpone(session, LeadsPage, rest[1:], ready_at=until, error="", failed=False)
+                if isinstance(error, Busy) and error.code == BACKGROUND_BUDGET:
+                    return len(claims)  # others are not held up by it
                 if stops:
                     raise
     finally:

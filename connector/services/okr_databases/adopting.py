@@ -19,9 +19,9 @@ from connector.services.okr_databases import columns as fitting
 from connector.services.okr_databases.choices import with_options
 from connector.services.okr_databases.guessing import guess, shown
 from connector.services.okr_databases.keeping import keep, kept_elsewhere
-from connector.services.okr_databases.options import checked, told
+from connector.services.okr_databases.options import told
 from connector.services.okr_databases.records import databases_of
-from connector.services.okr_databases.setting_up import ENTITY, SHARE, callable_now, cycle_names, named, opened
+from connector.services.okr_databases.setting_up import ENTITY, SHARE, callable_now, chosen_options, named, opened
 from connector.services.okr_databases.wanted_views import VIEWS
 from connector.store.tables import Connection
 
@@ -135,7 +135,7 @@ def adopt(
     """
     connection, given = asked(runtime, viewer, connection_name, links)
     with runtime.store.read() as session:
-        chosen = checked(options or {}, cycle_names(session))
+        chosen = chosen_options(runtime, session, options or {})
     added: dict[DatabaseKind, tuple[str, ...]] = {}
     titles: dict[DatabaseKind, str] = {}
     with opened(runtime, connection) as host:
@@ -153,7 +153,7 @@ def adopt(
             kind = each.proposal.kind
             mapped, made = _completed(runtime, host, each, related) if complete else (dict(each.mapped), ())
             views = host.add_views(each.found, mapped, VIEWS[kind], {}) if complete else {}
-            by = {"adopted_by": {"name": viewer.name, "person": viewer.person_id}}
+            by = {"adopted_by": {"name": viewer.name, "person": viewer.person_id, "token": viewer.token_id}}
             with runtime.store.write() as session:
                 keep(session, connection.id, kind, each.found, mapped, runtime.now(), adopted=True, options={**chosen, **by}, views=views)
                 after = {

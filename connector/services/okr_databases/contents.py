@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain import buckets
-from connector.domain.model import FieldValue, Kind, Movement, State
+from connector.domain.model import FieldValue, Kind, Movement, State, Unknown
 from connector.domain.okr_columns import (
     BLOCKER,
     CHECKED_IN_BY,
@@ -59,6 +59,7 @@ from connector.store.tables import CheckIn, Cycle, Decision, KeyResult, Objectiv
 from connector.store.visibility import READY, public
 from mappings.rules import Mode
 
+_NO_ROW = Unknown("its objective has no row there")
 _WORDS = dict(zip(State, STATE_OPTIONS, strict=True))
 _UPDATE = (CONFIDENCE, BLOCKER, DECISION, COMMENT, CHECKED_IN_BY)
 DECIDED = frozenset(each.field for each in COLUMNS[DatabaseKind.DECISIONS] if each.human)  # what people say of a decision
@@ -84,7 +85,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one row shows. ``ours``: by field, where we have something to say · ``computed``: the fields that are ours alone.
+    """What one row shows. ``ours``: by field, unknown leaves what stands there · ``computed``: the fields that are ours alone.
 
     ``why``: a sentence for the row's note where it is not open · ``value_from``: where the value comes from when nobody types it.
     """
@@ -147,7 +148,7 @@ def _key_results(session: Session, runtime: Runtime, database: OkrDatabase, rows
             continue
         ours: dict[str, FieldValue] = {
             TITLE: each.row.title,
-            OBJECTIVE: _one(above.get(each.objective.id)),
+            OBJECTIVE: (above[each.objective.id],) if each.objective.id in above else _NO_ROW,
             OWNER: _one(accounts.get(each.owner.id) if each.owner else None),
             **_ends(each),
             UNIT: each.row.unit or None,

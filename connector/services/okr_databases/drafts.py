@@ -20,6 +20,7 @@ from connector.domain.row_drafts import Reading, draft_note
 from connector.errors import ConnectorError, Faults, Forbidden, InputError
 from connector.hosts.okr_databases import Row
 from connector.runtime import Runtime
+from connector.services import tokens
 from connector.services.declare.aftermath import WorkToDo
 from connector.services.okr_databases import matching, notes, row_reading
 from connector.services.okr_databases.bringing import bring_along
@@ -49,6 +50,8 @@ def take_draft(runtime: Runtime, database_id: int, row: Row, account: str) -> st
         kept = _kept(session, database, row, runtime.now())
         if kept.record:
             return kept.record
+        if ours := matching.awaited(session, database, row):  # made by us a moment ago; nobody noted where
+            return _bind(session, database, kept, ours, made=False).record
         if kind not in WHAT:
             return ""
         reading = row_reading.read(session, database, kind, row, runtime.now().astimezone(runtime.settings.zone).date())
@@ -87,6 +90,8 @@ def _kept(session: Session, database: OkrDatabase, row: Row, moment: datetime) -
     kept = session.scalars(
         select(OkrRow).where(OkrRow.connection_id == database.connection_id, OkrRow.ref == row.ref).with_for_update()
     ).one()
+    if kept.record:  # moved here out of another database: it stays what it was, and counts as gone there
+        return kept
     kept.database_id = database.id
     kept.url, kept.title = row.url or kept.url, str(row.values.get(TITLE) or "")[:500]
     kept.edited_at, kept.read_at, kept.gone_at = row.edited_at, moment, None
@@ -105,9 +110,13 @@ class _Author:
 def _author(session: Session, database: OkrDatabase, account: str) -> _Author:
     if database.adopted and database.read_at is None:
         by = (database.options or {}).get("adopted_by") or {}
-        if by.get("name") and by.get("person") is None:
+        if by.get("token") is not None:
+            holder = tokens.viewer_of(session, int(by["token"]))  # None once it was revoked
+            if holder is not None:
+                return _Author(holder)
+        elif by.get("name") and by.get("person") is None:
             return _Author(Viewer(str(by["name"]), "admin"))  # a command on the machine itself
-        person = session.get(Person, by["person"]) if by.get("person") is not None else None
+        person = session.get(Person, by["person"]) if by.get("person") is not None and by.get("token") is None else None
         if person is not None and person.active:
             return _Author(Viewer(person.email, person.role, person.id, person.email, person.name))
     editor = editor_of(session, session.get_one(Connection, database.connection_id), account)

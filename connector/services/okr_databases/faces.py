@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from connector.domain.okr_columns import DatabaseKind
 from connector.services.okr_databases.choices import chosen_cycles
+from connector.services.okr_databases.waiting_rows import want_new_rows
 from connector.store.tables import Cycle, KeyResult, Objective, OkrDatabase, OkrRow
 from connector.store.visibility import public
 
@@ -46,26 +47,8 @@ def want_faces(
         if only is not None:
             query = query.where(table.id.in_(only))
         ready = now if kind is DatabaseKind.OBJECTIVES else now + _LATER
-        rows = [
-            {
-                "connection_id": database.connection_id,
-                "database_id": database.id,
-                "record": row.id,
-                "title": row.title,
-                "created_at": moment,
-                "agreed": {},
-                "shown": {},
-                "heard": {},
-                "missing": [],
-                "wanted": 1,
-                "first_at": now,
-                "ready_at": ready,
-            }
-            for row in session.execute(query)
-        ]
-        if rows:
-            session.execute(insert(OkrRow.__table__), rows)  # type: ignore[arg-type]  # the table of a mapped class
-        made += len(rows)
+        records = [(row.id, row.title) for row in session.execute(query)]
+        made += want_new_rows(session, database, records, now=now, ready_at=ready, moment=moment)
     return made
 
 

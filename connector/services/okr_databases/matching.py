@@ -59,6 +59,15 @@ def match(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row,
     return Match(free[0]) if free else Match()
 
 
+def awaited(session: Session, database: OkrDatabase, row: Row) -> str:
+    """The record whose row was about to be made, when this row bears its key; "" for none."""
+    key = text_of(row.values.get(KEY))
+    if not key:
+        return ""
+    waiting = (OkrRow.database_id == database.id, OkrRow.record == key, OkrRow.ref.is_(None))
+    return key if session.scalar(select(OkrRow.id).where(*waiting).limit(1)) is not None else ""
+
+
 def _shown(table: Any) -> Any:
     query = select(table.id, table.title)
     if table is KeyResult:

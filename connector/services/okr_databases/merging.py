@@ -50,7 +50,8 @@ class Plan:
     """What is to be done. ``sides`` is what both sides will have been, but for what is taken over: that is noted when it was.
 
     ``take``: definitions to take over · ``typed``: check-in fields that somebody typed · ``put_back``: field → what stood there and gives
-    way to ours · ``left``: those of them that are left as they are, because they come again and again · ``clashes``: told in the audit trail · ``reason``: what stands in the row's reason column.
+    way to ours · ``left``: those of them that come again and again and are left · ``clashes``: told in the audit trail · ``reason``: what
+    stands in the row's reason column.
     """
 
     sides: Sides
@@ -61,6 +62,13 @@ class Plan:
     left: set[str] = field(default_factory=set)
     clashes: list[Clash] = field(default_factory=list)
     reason: str = ""
+
+    def replace_updates(self, contents: Contents) -> None:
+        """The row has just become the face of a record that has updates of its own: they stand, and what was in the row is kept."""
+        for name in [each for each in self.typed if plain(contents.ours[each]) is not None]:
+            self.typed.remove(name)
+            self.put_back[name] = self.values[name]
+            self.sides.say_again(name)
 
     @property
     def by_people(self) -> bool:
@@ -138,6 +146,8 @@ def _update(plan: Plan, name: str, theirs: FieldValue, ours: FieldValue) -> None
 def _definition(plan: Plan, name: str, theirs: FieldValue, ours: FieldValue, row_is_later: Callable[[str], bool]) -> None:
     sides = plan.sides
     seen, told = sides.seen_of(name), sides.told_of(name)
+    if isinstance(ours, Unknown):  # we have nothing to say about it: only an edit there counts
+        ours = theirs if told is MISSING else told
     merged = merge(theirs, ours, seen=seen, told=told)
     if merged.conflict:
         merged = merge(theirs, ours, seen=seen, told=told, row_is_later=row_is_later(name))

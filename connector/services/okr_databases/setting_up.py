@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from connector.domain.okr_columns import COLUMNS, IN_ORDER, TITLES, Column, DatabaseKind
 from connector.domain.rights import Act, Viewer
@@ -27,6 +28,7 @@ from connector.services.okr_databases.keeping import keep, kept_elsewhere
 from connector.services.okr_databases.options import checked, told
 from connector.services.okr_databases.records import databases_of
 from connector.services.okr_databases.wanted_views import VIEWS
+from connector.services.panels import embedding
 from connector.services.row_check_ins.rows import want_history
 from connector.store.tables import Connection, Cycle, OkrDatabase
 from mappings.selecting import notion_id
@@ -146,7 +148,7 @@ def change_options(runtime: Runtime, viewer: Viewer, connection_name: str, optio
         databases = databases_of(session, connection.id)
         if not databases:
             raise Conflict(f"{connection.name} keeps no OKR databases yet; set them up first")
-        given = checked(options, cycle_names(session))
+        given = chosen_options(runtime, session, options)
         first = next(iter(databases.values()))
         before = told(first.options)
         for row in databases.values():
@@ -159,7 +161,7 @@ def change_options(runtime: Runtime, viewer: Viewer, connection_name: str, optio
     return after
 
 
-def named(session: Any, name: str) -> Connection:
+def named(session: Session, name: str) -> Connection:
     """The connection of this name whose host can keep OKR databases. Raises ``NotFound``, ``InputError``."""
     row: Connection | None = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
     if row is None:
@@ -200,7 +202,7 @@ def standing_on(host: OkrDatabases, page: str) -> Sequence[FoundDatabase]:
         raise InputError(f"{error.message}; give the link of a page, not of a database or a row in one", where="page") from error
 
 
-def earlier(session: Any, there: Sequence[FoundDatabase], kind: DatabaseKind, connection_id: int) -> FoundDatabase | None:
+def earlier(session: Session, there: Sequence[FoundDatabase], kind: DatabaseKind, connection_id: int) -> FoundDatabase | None:
     """The database of an earlier set-up: with our title and our key column. Raises ``Conflict`` when another connection keeps it."""
     for found in there:
         if found.title.strip().casefold() == TITLES[kind].casefold() and fitting.has_key(found):
@@ -216,7 +218,7 @@ def _prepared(
     with runtime.store.read() as session:
         connection = named(session, connection_name)
         callable_now(connection)
-        chosen = checked(options or {}, cycle_names(session))
+        chosen = chosen_options(runtime, session, options or {})
         if not page.strip():
             raise InputError("paste the link of the page under which the databases shall stand", where="page")
         ref = notion_id(page, "page", row=True)
@@ -230,16 +232,24 @@ def _prepared(
         other = session.execute(
             select(Connection.name)
             .join(OkrDatabase, OkrDatabase.connection_id == Connection.id)
-            .where(OkrDatabase.page == ref, OkrDatabase.connection_id != connection.id, OkrDatabase.retired_at.is_(None))
+            .where(
+                OkrDatabase.page == ref,
+                OkrDatabase.connection_id != connection.id,
+                OkrDatabase.retired_at.is_(None),
+                Connection.retired_at.is_(None),
+            )
         ).first()
         if other is not None:
             raise Conflict(f"the connection {other.name} keeps the OKR databases of this page already; two must not")
     return connection, ref, chosen
 
 
-def cycle_names(session: Any) -> set[str]:
-    """The names of all cycles."""
-    return set(session.scalars(select(Cycle.name).where(Cycle.retired_at.is_(None))))
+def chosen_options(runtime: Runtime, session: Session, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that somebody gave, checked. Raises ``Faults``, and ``InputError`` at "embed" where our page cannot be embedded."""
+    chosen = checked(given, set(session.scalars(select(Cycle.name).where(Cycle.retired_at.is_(None)))))
+    if chosen.get("embed") and (why := embedding.problem(runtime)):
+        raise InputError(why, where="embed")
+    return chosen
 
 
 def _one(

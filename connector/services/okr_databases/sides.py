@@ -38,10 +38,10 @@ class Sides:
         return _loaded(self.told, field)
 
     def note(self, field: str, theirs: FieldValue, ours: FieldValue) -> None:
-        """Both sides are as they should be: the row says this, and we say that."""
+        """Both sides are as they should be: the row says this, and we say that, or leave it as it is."""
         if not isinstance(theirs, Unknown):
             self.seen[field] = plain(theirs)
-        self.told[field] = plain(ours)
+        self.told[field] = plain(theirs if isinstance(ours, Unknown) else ours)
 
     def note_seen(self, field: str, theirs: FieldValue) -> None:
         """The row says this; what we say about it stays as it was."""

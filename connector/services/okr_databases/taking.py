@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from connector.domain.model import Unknown
 from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, TITLE, DatabaseKind
 from connector.domain.row_merge import is_later, plain
 from connector.hosts.okr_databases import Row
@@ -79,6 +80,8 @@ def _take_some(
         if kept is None or not kept.record:
             changed += _take_new(runtime, connection, database, row, kept, (heard or {}).get(row.ref))
             continue
+        if kept.database_id != database.id:
+            continue  # moved here out of another database: it is gone there, and stands for nothing here
         outcome = _take(runtime, connection, database, row, kept, contents[kept.id], heard)
         if outcome is None:
             unchanged.append(kept.id)
@@ -155,6 +158,8 @@ def _take(
         return is_later(who.at, ours_at, exact=who.exact)
 
     plan = plan_of(kind, row.values, contents, sides_of(kept, kind), row_is_later)
+    if bound:
+        plan.replace_updates(contents)
     if heard is None and not bound and plan.by_people and _may_be_old(row, kept):
         # A list may lag behind what was written or read a moment ago: the row itself decides.
         _read_again(runtime, kept.id)
@@ -219,7 +224,8 @@ def _settle_definitions(plan: Plan, applied: Applied, contents: Contents) -> Non
         plan.sides.say_again(name)
     for name in applied.wrong:
         # What somebody typed stays in the row until they change it: ours does not go over it meanwhile.
-        plan.sides.told[name] = plain(contents.ours[name])
+        ours = contents.ours[name]
+        plan.sides.told[name] = plan.sides.told.get(name) if isinstance(ours, Unknown) else plain(ours)
     plan.clashes = [clash for clash in plan.clashes if not clash.taken or clash.field in applied.taken]
 
 

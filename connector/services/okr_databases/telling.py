@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.okr_columns import AUTHOR, CHECKED_IN_BY, OBJECTIVE, OWNER, REASON, DatabaseKind
+from connector.domain.okr_columns import AUTHOR, CHECKED_IN_BY, OBJECTIVE, OWNER, REASON, VALUE, DatabaseKind
 from connector.domain.row_merge import plain
 from connector.runtime import Runtime
 from connector.services.okr_databases import applying, notes
@@ -138,10 +138,12 @@ def _put_back(database: OkrDatabase, plan: Plan, applied: Applied, contents: Con
             said.append(f"{label} is computed here, and something writes into it again and again; it is left alone until it changes here")
         elif name in applied.refused:
             said.append(f"{label} was put back: {applied.refused[name]}")
-        elif name in contents.computed and contents.value_from and name == "value":
+        elif name == VALUE and contents.value_from:
             said.append(f"{label} {contents.value_from}; what was typed was put back")
-        else:
+        elif name in contents.computed or contents.standing is Standing.CLOSED:
             computed.append(label)
+        else:
+            said.append(f"{label} says what was last told here; what stood in the row is kept in the history")
     if computed:
         reason = (
             ""

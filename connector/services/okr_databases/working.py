@@ -5,7 +5,7 @@ The one place of these services that reads and writes rows for people who wait; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -32,17 +32,23 @@ from connector.store.tables import Connection, OkrDatabase, OkrRow
 log = structlog.get_logger(__name__)
 
 READ_AT_ONCE = 100  # rows that events told of
+PART = 25  # of these are read and taken over together: what is done is done when the host asks us to wait
 SLICE = 6  # rows written before new deliveries are looked at again
 MAKE = 3  # rows made before that: nobody waits for these
 LEASE = 90.0  # seconds
 
 
+def rows_due_at(session: Session, connection_id: int) -> float | None:
+    """When the next row, or a database itself, is to be read or written (epoch seconds); None when nothing waits."""
+    return 0.0 if _to_look_at(session, connection_id) else work.next_due(session, OkrRow, OkrRow.connection_id == connection_id)
+
+
 def work_on_rows(runtime: Runtime, connection: Connection) -> int:
     """Work on some rows that are due. Returns how many were taken. Raises ``HostError`` for the connection."""
     with runtime.store.read() as session:
-        due = work.next_due(session, OkrRow, OkrRow.connection_id == connection.id)
-        looks = [row.id for row in _databases(session, connection.id) if (row.options or {}).get(LOOK)]
-    if not looks and (due is None or due > runtime.epoch()):
+        due = rows_due_at(session, connection.id)
+        looks = _to_look_at(session, connection.id)
+    if due is None or due > runtime.epoch():
         return 0
     host = runtime.okr_databases(connection)
     if host is None:
@@ -59,6 +65,10 @@ def work_on_rows(runtime: Runtime, connection: Connection) -> int:
 def _databases(session: Session, connection_id: int) -> list[OkrDatabase]:
     query = select(OkrDatabase).where(OkrDatabase.connection_id == connection_id, OkrDatabase.retired_at.is_(None))
     return list(session.scalars(query.order_by(OkrDatabase.id)))
+
+
+def _to_look_at(session: Session, connection_id: int) -> list[int]:
+    return [row.id for row in _databases(session, connection_id) if (row.options or {}).get(LOOK)]
 
 
 def _know_ourselves(runtime: Runtime, connection: Connection, host: OkrDatabases) -> None:
@@ -134,8 +144,7 @@ def _read_due(runtime: Runtime, connection: Connection, host: OkrDatabases) -> i
         rows = {row.id: row for row in session.scalars(select(OkrRow).where(OkrRow.id.in_([claim.id for claim in claims])))}
         databases = {row.id: row for row in _databases(session, connection.id)}
     left = list(claims)
-    for ident in dict.fromkeys(row.database_id for row in rows.values()):
-        mine = [claim for claim in left if rows[claim.id].database_id == ident]
+    for ident, mine in _parts(claims, rows):
         database = databases.get(ident)
         try:
             if database is not None and database.broken is None:
@@ -152,6 +161,14 @@ def _read_due(runtime: Runtime, connection: Connection, host: OkrDatabases) -> i
                 connections.succeeded(session, connection.id, runtime.now())
         left = [claim for claim in left if claim not in mine]
     return len(claims)
+
+
+def _parts(claims: list[work.Claim], rows: Mapping[int, OkrRow]) -> Iterator[tuple[int, list[work.Claim]]]:
+    """The claims by database, some at a time."""
+    for ident in dict.fromkeys(row.database_id for row in rows.values()):
+        mine = [claim for claim in claims if claim.id in rows and rows[claim.id].database_id == ident]
+        for start in range(0, len(mine), PART):
+            yield ident, mine[start : start + PART]
 
 
 def _read_some(runtime: Runtime, connection: Connection, host: OkrDatabases, database: OkrDatabase, rows: Iterable[OkrRow]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Act, Viewer
-from connector.errors import Forbidden, InputError, NotFound
+from connector.errors import Forbidden, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record, require
 from connector.services.panels.building import home_of
@@ -117,7 +117,7 @@ def revoke(runtime: Runtime, viewer: Viewer, connection: str) -> int:
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.write() as session:
-        found = _connection(session, connection)
+        found = connection_called(session, connection)
         rows = [
             row
             for row in session.scalars(select(PanelRow).where(PanelRow.connection_id == found.id).order_by(PanelRow.id))
@@ -136,28 +136,8 @@ def revoke(runtime: Runtime, viewer: Viewer, connection: str) -> int:
     return len(rows)
 
 
-def choose(runtime: Runtime, viewer: Viewer, connection: str, ref: str, **given: bool) -> None:
-    """Choose what is shown on a page named for an objective: ``table``, ``embed``. Rows of OKR databases follow their database's options.
-
-    Raises ``Forbidden``, ``NotFound``, ``InputError`` for an embed without https.
-    """
-    require(viewer, Act.ADMINISTER)
-    if given.get("embed") and (why := problem(runtime)):
-        raise InputError(why, where="embed")
-    with runtime.store.write() as session:
-        found = _connection(session, connection)
-        row = session.scalar(select(PanelRow).where(PanelRow.connection_id == found.id, PanelRow.ref == ref))
-        if row is None:
-            raise NotFound(f"{connection} has no panel at {ref}")
-        before = {name: bool((row.options or {}).get(name)) for name in given}
-        row.options = {**(row.options or {}), **given}
-        record(session, viewer, runtime.now(), "update", "panel", f"{found.name} {ref}", before=before, after=dict(given))
-        work.want(session, PanelRow, [row.id], runtime.epoch())
-        ident = found.id
-    runtime.queue.nudge("drain", ident)
-
-
-def _connection(session: Session, name: str) -> Connection:
+def connection_called(session: Session, name: str) -> Connection:
+    """The connection of that name. Raises ``NotFound``."""
     found = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
     if found is None:
         raise NotFound(f"there is no connection {name}")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, insert, literal, select, true
+from sqlalchemy import ColumnElement, String, cast, literal, select, true
 from sqlalchemy.orm import Session
 
 from connector.domain import okr_columns as columns
@@ -19,6 +19,7 @@ from connector.domain.plain_text import TITLE, one_line
 from connector.domain.scoring import BOUND_KINDS, is_inside, raw_progress, shown_progress
 from connector.domain.wording import MOVEMENT_WORDS, moment_text
 from connector.services.facts import load_definition
+from connector.services.okr_databases.waiting_rows import want_new_rows
 from connector.services.provenance import author_text
 from connector.services.row_check_ins.updates import INCOMPLETE, keep, updates_of
 from connector.store import work
@@ -154,25 +155,8 @@ def _want_rows(session: Session, kind: DatabaseKind, record: str, places: Collec
 
 
 def _make(session: Session, database: OkrDatabase, records: Iterable[str], now: float, title: str = "") -> None:
-    rows = [
-        {
-            "connection_id": database.connection_id,
-            "database_id": database.id,
-            "record": record,
-            "title": title,
-            "created_at": datetime.fromtimestamp(now, UTC),
-            "agreed": {},
-            "shown": {},
-            "heard": {},
-            "missing": [],
-            "wanted": 1,
-            "first_at": now,
-            "ready_at": now,
-        }
-        for record in records
-    ]
-    if rows:
-        session.execute(insert(OkrRow), rows)
+    moment = datetime.fromtimestamp(now, UTC)
+    want_new_rows(session, database, [(record, title) for record in records], now=now, ready_at=now, moment=moment)
 
 
 # --- what they say -----------------------------------------------------------------------------------------------------

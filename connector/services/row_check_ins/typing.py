@@ -7,13 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import FieldValue, Unknown
-from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY
+from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, VALUE, DatabaseKind
+from connector.domain.row_merge import MISSING, plain, same
 from connector.services.mirror import dump_value
+from connector.services.okr_databases.sides import sides_of
+from connector.services.row_check_ins.standing import standing
 from connector.services.row_check_ins.updates import STRANGER, Update, held, keep, seconds_of, updates_of
-from connector.store.tables import Audit, OkrDatabase, OkrRow
+from connector.store.tables import Audit, KeyResult, OkrDatabase, OkrRow
 
 __all__ = ["held", "note_pressed", "note_typed"]
 
@@ -58,7 +62,7 @@ def note_pressed(
     ``account``: who pressed, "" where the host does not tell. Then it is who is named in the row's "Checked in by", else whose edit waits,
     else ``editor``, who edited the row last. Pressed again by the same author within the minutes of an amendment it is the same check-in.
     """
-    fresh = _stored(values, [name for name in CHECK_IN_FIELDS if _differs(row, values, name)])
+    fresh = _stored(values, _unfiled(session, row, values))
     last = next(iter(updates_of(row)[-1:]), None)
     waiting = last.account if last is not None and last.open else ""
     who = account or _named(values) or waiting or editor
@@ -131,10 +135,25 @@ def _stored(values: Mapping[str, FieldValue], changed: Collection[str]) -> dict[
     }
 
 
-def _differs(row: OkrRow, values: Mapping[str, FieldValue], name: str) -> bool:
-    if name not in values or isinstance(values[name], Unknown):
-        return False
-    return (dump_value(values[name]) or None) != ((row.agreed or {}).get(name) or None)
+def _unfiled(session: Session, row: OkrRow, values: Mapping[str, FieldValue]) -> list[str]:
+    """The fields of a row that hold what no update says: just typed, or there since before the row was a key result's face.
+
+    Where the row differs because it does not show our last word yet, that word counts.
+    """
+    sides = sides_of(row, DatabaseKind.KEY_RESULTS)
+    ours = {
+        **standing(session, row.connection_id, [row.record])[row.record],
+        VALUE: session.scalar(select(KeyResult.current).where(KeyResult.id == row.record)),
+    }
+    found = []
+    for name in CHECK_IN_FIELDS:
+        if name not in values or isinstance(values[name], Unknown):
+            continue
+        seen, told = sides.seen_of(name), sides.told_of(name)
+        typed = plain(values[name]) is not None if seen is MISSING else not same(values[name], seen)
+        if typed or (told is not MISSING and same(told, ours[name]) and not same(values[name], ours[name])):
+            found.append(name)
+    return found
 
 
 def _named(values: Mapping[str, FieldValue]) -> str:

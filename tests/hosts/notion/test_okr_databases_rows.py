@@ -314,6 +314,14 @@ def test_a_row_in_the_trash_or_deleted_or_of_an_unshared_database_is_gone(goals:
         goals.okr.write_row(first, goals.columns, {"note": "x"})
     with pytest.raises(Gone):
         goals.okr.write_row("00000000-0000-4000-8000-000000000000", goals.columns, {"note": "x"})
+    goals.world.trash_database(goals.database)
+    for call in (
+        lambda: goals.okr.write_row(second, goals.columns, {"note": "x"}),
+        lambda: goals.okr.create_row(goals.source, goals.columns, {}),
+    ):
+        with pytest.raises(Gone, match="database of"):
+            call()
+    goals.world.trash_database(goals.database, restore=True)
     goals.world.unshare(goals.database)
     with pytest.raises(Gone):
         goals.okr.write_row(second, goals.columns, {"objective": (first,)})

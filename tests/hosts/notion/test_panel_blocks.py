@@ -274,3 +274,54 @@ def test_a_refusal_for_another_reason_is_one(box: NotionSandbox, host: NotionHos
     box.fail(path="/children", method="PATCH", status=403)
     with pytest.raises(Refused):
         host.write_panel(page, tabled(), {})
+
+
+def saying(number: int) -> Panel:
+    return samples.alone(current=number, current_text=f"{number} %", sentence=f"from 38 % to 65 %, now {number} %")
+
+
+def test_a_callout_taken_out_of_the_trash_is_the_panel_again_and_stays_the_only_one(
+    box: NotionSandbox, host: NotionHost, page: str
+) -> None:
+    receipt = host.write_panel(page, saying(1), {})
+    first = str(receipt["block"])
+    box.world.delete_block(first)
+    receipt = host.write_panel(page, saying(2), receipt)
+    second = str(receipt["block"])
+    assert second != first
+    box.world.restore_block(first)
+    receipt = host.write_panel(page, saying(3), receipt)
+    assert kinds(box, page) == ["callout"]
+    assert receipt["block"] == first
+    assert "now 3 %" in "".join(run["plain_text"] for run in blocks(box, page)[0]["content"]["rich_text"])
+    assert "former" not in receipt
+
+
+def test_undoing_the_second_deletion_asks_for_the_panel_again(box: NotionSandbox, host: NotionHost, page: str) -> None:
+    receipt: Mapping[str, Any] = host.write_panel(page, saying(0), {})
+    for number in (1, 2):
+        box.world.delete_block(str(receipt["block"]))
+        last = str(receipt["block"])
+        receipt = host.write_panel(page, saying(number), receipt)
+    assert receipt["dismissed"]
+    assert kinds(box, page) == []
+    before = host.requests
+    receipt = host.write_panel(page, saying(2), receipt)
+    assert host.requests - before <= 1
+    before = host.requests
+    receipt = host.write_panel(page, saying(2), receipt)
+    assert host.requests == before  # nothing new to show: nothing is asked
+    box.world.restore_block(last)
+    receipt = host.write_panel(page, saying(3), receipt)
+    assert kinds(box, page) == ["callout"]
+    assert not receipt.get("dismissed")
+
+
+def test_a_deleted_callout_is_not_looked_for_for_ever(box: NotionSandbox, host: NotionHost, page: str) -> None:
+    receipt: Mapping[str, Any] = host.write_panel(page, saying(0), {})
+    box.world.delete_block(str(receipt["block"]))
+    for number in range(1, 13):
+        receipt = host.write_panel(page, saying(number), receipt)
+    before = host.requests
+    host.write_panel(page, saying(13), receipt)
+    assert host.requests - before == 1

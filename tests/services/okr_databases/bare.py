@@ -75,8 +75,8 @@ class Bare:
 
 
 @contextmanager
-def bare_world(folder: Path, **settings: Any) -> Iterator[Bare]:
-    with company(folder, **settings) as people:
+def bare_world(folder: Path, database_url: str = "", **settings: Any) -> Iterator[Bare]:
+    with company(folder, database_url, **settings) as people:
         sandbox = NotionSandbox(clock=people.clock)
         with running(sandbox) as url:
             accounts = {name: sandbox.world.add_person(name, f"{name.lower()}@acme.example") for name in ("Alice", "Bob", "Charlie", "Eve")}

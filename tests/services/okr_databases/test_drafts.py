@@ -13,6 +13,7 @@ from connector.domain.okr_columns import DatabaseKind
 from connector.domain.rights import SYSTEM
 from connector.services.okr_databases import setting_up
 from connector.services.okr_databases.importing import read_all
+from connector.services.okr_databases.overview import Overview, overview
 from connector.store.tables import Audit, CheckIn, Cycle, KeyResult, Objective, OkrRow, Person, Reading, Team
 from tests.services.okr_databases.bare import Bare, bare_world
 
@@ -273,3 +274,53 @@ def test_rows_of_check_ins_are_only_kept(bare: Bare) -> None:
     ref = _add(bare, DatabaseKind.CHECK_INS, {"Check-in": "Typed by hand"})
     _read(bare)
     assert (_row(bare, ref).record, _row(bare, ref).missing) == ("", [])
+
+
+def test_a_row_of_ours_whose_place_nobody_noted_is_bound_by_its_key(bare: Bare) -> None:
+    """The process that made it died before it could say where."""
+    kept = bare.databases()[DatabaseKind.CHECK_INS]
+    with bare.runtime.store.write() as session:
+        session.add(
+            OkrRow(connection_id=bare.connection, database_id=kept.id, record="77", unsure=True, created_at=bare.runtime.now(), wanted=1)
+        )
+    ref = _add(bare, DatabaseKind.CHECK_INS, {"Check-in": "Ours", "OKR key": "77"})
+    _read(bare)
+    assert [(row.ref, row.record, row.unsure) for row in bare.rows(DatabaseKind.CHECK_INS)] == [(ref, "77", False)]
+
+
+def test_a_row_that_was_moved_into_another_database_stands_for_nothing_there(bare: Bare) -> None:
+    above = _objective(bare)
+    ref = _add(bare, KEY_RESULTS, {**WHOLE, "Objective": [above], "Owner": [bare.accounts["Bob"]]})
+    _read(bare)
+    bare.sandbox.world.move_page(ref, source=bare.databases()[OBJECTIVES].source)
+    _read(bare)
+    assert _row(bare, ref).gone_at is not None
+    assert len(bare.objectives()) == 2
+    bare.sandbox.world.move_page(ref, source=bare.databases()[KEY_RESULTS].source)
+    _read(bare)
+    bare.company.work(bare.connection)
+    assert _row(bare, ref).gone_at is None
+    assert _row(bare, ref).record == "kr-first-invoice-sent"
+    assert len(bare.key_results()) == 1
+
+
+def test_on_both_databases(tmp_path: Path, database_url: str) -> None:
+    with bare_world(tmp_path, database_url) as scene:
+        scene.company.objective("onboarding", cycle="Q4")
+        scene.company.key_result("kr-setup", title="Set up in a day")
+        setting_up.set_up(scene.runtime, SYSTEM, "acme-notion", scene.page)
+        above = _objective(scene, "Objective onboarding")
+        whole = {"Objective": [above], "Owner": [scene.accounts["Bob"]]}
+        _add(scene, KEY_RESULTS, {**WHOLE, **whole, "Value": 3, "Confidence": 5})
+        _add(scene, KEY_RESULTS, {**WHOLE, **whole, "Key result": "Set up in a day"})
+        _add(scene, KEY_RESULTS, {"Key result": "Half"})
+        for _ in range(2):
+            _read(scene)
+        assert [each.record for each in scene.rows(OBJECTIVES)] == ["onboarding"]
+        assert sorted(each.record for each in scene.rows()) == ["", "kr-first-invoice-sent", "kr-setup"]
+        assert [each.title for each in overviews(scene).drafts] == ["Half"]
+
+
+def overviews(scene: Bare) -> Overview:
+    with scene.runtime.store.read() as session:
+        return overview(session, SYSTEM, scene.row(), scene.runtime.epoch())

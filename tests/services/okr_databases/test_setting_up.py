@@ -277,3 +277,26 @@ def test_the_overview(bare: Bare) -> None:
         seen = overview(session, SYSTEM, bare.row(), bare.runtime.epoch())
     assert [(each.title, each.missing) for each in seen.drafts] == [("half", ("needs an owner",))]
     assert seen.drafts_total == 1
+
+
+def test_our_page_is_embedded_from_https_alone(bare: Bare) -> None:
+    with pytest.raises(InputError, match="set OKR_PUBLIC_URL") as caught:
+        _set_up(bare, embed=True)
+    assert caught.value.where == "embed"
+    _set_up(bare, embed=False)
+    with pytest.raises(InputError):
+        setting_up.change_options(bare.runtime, SYSTEM, "acme-notion", {"embed": True})
+
+
+def test_a_database_that_was_unshared_is_named_with_the_mend(bare: Bare) -> None:
+    _set_up(bare)
+    bare.sandbox.world.unshare(bare.databases()[DatabaseKind.DECISIONS].database)
+    with pytest.raises(InputError, match="Decisions: .*share it with the connection again or take it out of the trash"):
+        _set_up(bare)
+
+
+def test_no_views_are_no_trouble(bare: Bare) -> None:
+    bare.sandbox.fail(path="/v1/views", status=403, code="restricted_resource", times=99)
+    made = _set_up(bare)
+    assert {each.how for each in made.databases} == {"made"}
+    assert all(not row.views for row in bare.databases().values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.services.check_ins import file_check_in
+from connector.store.tables import OkrRow
 from tests.services.row_check_ins.conftest import KEY_RESULT, Desk
 from tests.services.row_check_ins.test_typing import WHOLE, share_team
 
@@ -84,3 +85,23 @@ def test_a_press_after_somebody_filed_elsewhere_confirms_that(desk: Desk) -> Non
     desk.press(after=60.0)
     desk.settle(after=0.0)
     assert [(each["confidence"], each["source"]) for each in desk.filed()] == [(4, "page"), (4, "row")]
+
+
+def test_a_press_files_what_the_row_held_before_it_was_a_key_result_s(desk: Desk) -> None:
+    desk.cells |= WHOLE
+    with desk.company.runtime.store.write() as session:
+        row = session.get_one(OkrRow, desk.row_id)
+        row.agreed, row.shown = dict(WHOLE), {"told": dict.fromkeys(WHOLE)}  # noted when the row was bound: we said nothing of it
+    desk.press()
+    desk.settle(after=0.0)
+    assert [(each["by"], each["confidence"], each["value"]) for each in desk.filed()] == [("Alice", 7, 42.0)]
+
+
+def test_a_press_on_a_row_that_lags_behind_does_not_bring_old_words_back(desk: Desk) -> None:
+    desk.type(**WHOLE)
+    desk.settle()
+    desk.pass_(400.0)
+    file_check_in(desk.company.runtime, KEY_RESULT, {**WHOLE, "confidence": 4}, author="alice@acme.example", source="page", source_id="p-1")
+    desk.press(after=1.0)  # the row still says 7
+    desk.settle(after=0.0)
+    assert [each["confidence"] for each in desk.filed()] == [7, 4, 4]

@@ -21,7 +21,7 @@ from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.okr_databases.making import committed, found_database
 from connector.hosts.notion.okr_databases.values import columns_now, encode_values, incomplete, read_values
 from connector.hosts.notion.query import Window, edited_from
-from connector.hosts.notion.rows import new_rows, query_rows
+from connector.hosts.notion.rows import all_entries, new_rows, query_rows
 from connector.hosts.okr_databases import FoundColumn, ReadRows, Row, RowPage
 
 Columns = Mapping[str, FoundColumn]
@@ -108,7 +108,7 @@ class Rows:
         """``whole``: read relations and people beyond the first 25, with requests of their own."""
         ref = known_id(page.get("id")) or str(page.get("id"))
         present = properties_of(page)
-        complete = {ident: self._entries(ref, ident) for ident in incomplete(present, columns)} if whole else {}
+        complete = {ident: all_entries(self._client, ref, ident) for ident in incomplete(present, columns)} if whole else {}
         return Row(
             ref=ref,
             source=container_of(page) or source,
@@ -119,14 +119,6 @@ class Rows:
             created_at=moment(page.get("created_time")),
             created_by=_account(page.get("created_by")),
         )
-
-    def _entries(self, page: str, prop: str) -> tuple[str, ...]:
-        found = []
-        for entry in self._client.property_items(page, prop):
-            value = entry.get(str(entry.get("type")))
-            if isinstance(value, dict) and value.get("id"):
-                found.append(known_id(value["id"]) or str(value["id"]))
-        return tuple(dict.fromkeys(found))
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -176,9 +168,13 @@ class Rows:
             if not sending.drop(("relation",), "leads to a row that Notion does not find"):
                 raise refusal
             return
-        if not sending.adapted and sending.source and sending.adapt(found_database(self._client.source(sending.source), {}).columns):
-            self._learned.update({each.id: each for each in sending.columns.values() if each.type != "title"})
-            return
+        if not sending.adapted and sending.source:
+            schema = self._client.source(sending.source)
+            if is_gone(schema):
+                raise Gone(f"the database of {sending.source} is in the trash", status=200, code="in_trash")
+            if sending.adapt(found_database(schema, {}).columns):
+                self._learned.update({each.id: each for each in sending.columns.values() if each.type != "title"})
+                return
         why = f"was refused by Notion: {refusal.message[:160]}"
         if not sending.drop_named(refusal.message, why) and not sending.drop(_CHOOSING, why):
             raise refusal
