@@ -117,7 +117,7 @@ def adopt(
     with opened() as runtime:
         chosen = _columns(columns)
         if dry_run:
-            tried = try_out(runtime, SYSTEM, name, links, chosen)
+            tried = try_out(runtime, SYSTEM, name, links, chosen, options=_options(given))
             _tell_proposals(tried.proposals)
             _tell_rows(tried)
             if any(each.faults for each in tried.proposals):
@@ -158,6 +158,17 @@ def leave(name: str) -> None:
     with opened() as runtime:
         count = setting_up.leave(runtime, SYSTEM, name)
     click.echo(f"{count} databases are not kept in step any more; their rows stay as they are")
+
+
+@notion.command("make-again")
+@_connection
+@click.argument("record", metavar="ID")
+def make_again(name: str, record: str) -> None:
+    """Make a new row for the objective or key result ID, whose row was put into the trash."""
+    with opened() as runtime:
+        setting_up.make_again(runtime, SYSTEM, name, record)
+        _follow(runtime, name)
+    click.echo(f"{record} has a row again")
 
 
 @notion.command("leads-page")

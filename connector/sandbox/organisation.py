@@ -39,7 +39,7 @@ from connector.services.listing import list_dirty
 from connector.services.okr_databases import setting_up
 from connector.services.okr_databases.working import work_on_rows
 from connector.settings import Settings
-from connector.store.tables import Connection, Item, Objective, OkrDatabase, Person
+from connector.store.tables import Connection, Item, Objective, OkrDatabase, OkrRow, Person
 
 log = structlog.get_logger(__name__)
 
@@ -164,12 +164,21 @@ def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]
         results = session.scalars(
             select(OkrDatabase.source).where(OkrDatabase.connection_id == connection.id, OkrDatabase.kind == DatabaseKind.KEY_RESULTS)
         ).one()
-    # Rows of key results wait a second for those of their objectives: here they come after them anyway.
+    # Rows of key results wait a second for those of their objectives: here they come after them anyway. Those of updates and decisions
+    # are left to the worker.
     later = replace(runtime, clock=lambda: runtime.clock() + AHEAD)
-    while work_on_rows(later, connection):
+    while _faces_to_make(runtime) and work_on_rows(later, connection):
         pass
     notion.world.add_property(results, BUTTON, "button")
     set_leads_page(runtime, SYSTEM, NOTION, page=ids["leads"])
+
+
+def _faces_to_make(runtime: Runtime) -> int:
+    """How many objectives and key results have no row yet."""
+    kinds = (DatabaseKind.OBJECTIVES, DatabaseKind.KEY_RESULTS)
+    with runtime.store.read() as session:
+        query = select(func.count()).select_from(OkrRow).join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+        return session.scalar(query.where(OkrDatabase.kind.in_(kinds), OkrRow.ref.is_(None))) or 0
 
 
 def _follow_address(runtime: Runtime, address: str, before: str | None = None) -> None:

@@ -289,7 +289,7 @@ def _block(world: World, block: Mapping[str, Any]) -> Block:
 
 def _inside_deleted(world: World, block: Mapping[str, Any]) -> bool:
     """Whether it went with the block around it, and comes back with that."""
-    above = world.data["blocks"].get(str(block.get("parent") or block.get("above") or ""))
+    above = world.data["blocks"].get(str(block.get("inside") or ""))
     return above is not None and above["in_trash"]
 
 

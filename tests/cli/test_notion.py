@@ -88,6 +88,7 @@ def test_set_up_makes_databases_and_rows(run: Run, bare: Bare) -> None:
         (("adopt", "--connection", "acme-notion", "--key-results", "x"), 2, "error: links.key_results: 'x' is not a Notion id or link"),
         (("adopt", "--connection", "acme-notion", "--key-results", "x", "--column", "owner"), 2, "error: --column: write FIELD=NAME"),
         (("adopt", "--connection", "acme-notion", "--key-results", "x", "--column", "goals.a=b"), 2, "'goals' is no database"),
+        (("make-again", "--connection", "acme-notion", "kr-x"), 1, "error: acme-notion keeps no row of 'kr-x'"),
         (("leads-page", "--connection", "acme-notion", "--page", "x", "--team", "Nobody"), 1, "--team: nothing is called 'Nobody'"),
     ],
 )

@@ -98,6 +98,7 @@ def test_every_host_names_the_same_things(place: Place) -> None:
     module = HOSTS[place.kind]
     assert place.kind == module.NAME
     assert module.TITLE
+    assert isinstance(module.ONE_ADDRESS, bool)
     settings = ConnectionSettings("acme", place.kind, place.url, place.auth)
     assert module.complete_auth(settings, budget=Budget("acme"), allow_private=True) == place.auth
     assert module.is_renewed(place.auth) is False

@@ -47,8 +47,8 @@ def asked(scene: OkrScene, row: NotionRow) -> list[tuple[str, set[str]]]:
     names = {each["id"]: name for name, each in columns.items()}
     found = [
         (method, {names[ident] for ident in (body or {}).get("properties", {})})
-        for method, path, _, body in scene.sandbox.log
-        if path.endswith(f"pages/{row.ref}")
+        for method, path, query, body in scene.sandbox.log
+        if path.endswith(f"pages/{row.ref}") and (body or "filter_properties" in str(query))  # panels look whether the page is there
     ]
     scene.sandbox.log.clear()
     return found

@@ -9,6 +9,7 @@ import pytest
 
 from connector.domain.okr_columns import DatabaseKind
 from connector.domain.rights import SYSTEM
+from connector.errors import Conflict, NotFound
 from connector.services.drain import settle
 from connector.services.okr_databases import nightly, setting_up
 from connector.services.okr_databases.adopting import adopt
@@ -102,3 +103,27 @@ def test_databases_that_a_team_has(bare: Bare) -> None:
     _work(scene)
     with scene.runtime.store.read() as session:
         assert session.get_one(KeyResult, "kr-revenue").target == 100.0
+
+
+def test_a_row_in_the_trash_is_made_again_when_asked(bare: Bare) -> None:
+    setting_up.set_up(bare.runtime, SYSTEM, "acme-notion", bare.page)
+    scene = _scene(bare)
+    _work(scene)
+    old = scene.row("Set up in a day")
+    with pytest.raises(Conflict, match="this row is there"):
+        setting_up.make_again(bare.runtime, SYSTEM, "acme-notion", "kr-setup")
+    with pytest.raises(NotFound, match="keeps no row of 'kr-nothing'"):
+        setting_up.make_again(bare.runtime, SYSTEM, "acme-notion", "kr-nothing")
+    old.trash()
+    _work(scene)
+    nightly.nightly(bare.runtime, bare.row())
+    assert not scene.rows()
+    setting_up.make_again(bare.runtime, SYSTEM, "acme-notion", "kr-setup")
+    _work(scene)
+    new = scene.row("Set up in a day")
+    assert new.ref != old.ref
+    assert new["OKR key"] == "kr-setup"
+    old.restore()
+    _work(scene)
+    assert old["OKR note"] == "Not a key result yet: is a copy of “Set up in a day”: give it a title of its own, or delete it."
+    assert len(bare.key_results()) == 1

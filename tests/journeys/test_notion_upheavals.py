@@ -1,92 +1,24 @@
-"""What people and platforms do to a workspace that feeds key results: move, trash, unshare, split, block, slow down, answer twice."""
+"""What people do to a workspace that feeds key results: move, trash, unshare, split; and two connections to one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from connector.domain.rights import SYSTEM
-from connector.errors import HostError, Refused
-from connector.hosts.base import Host
+from connector.errors import Refused
 from connector.hosts.notion.sandbox import NotionSandbox
-from connector.services import connections
 from connector.services import drain as drains
-from connector.services import sync as syncs
 from connector.services.connecting import checks
 from connector.services.sites import connections_of_site, site_of
-from connector.store.tables import Connection, Delivery, Item, Mapping, Objective, Run
+from connector.store.tables import Connection, Delivery, Item, Mapping
+from tests.support.notion_place import Workspace
 from tests.support.standin import running
-from tests.support.world import Company, company
-
-
-class Workspace:
-    """A database of deals, a key result that sums their seats, and an objective's page that shows it; events come as Notion sends them."""
-
-    def __init__(self, people: Company, box: NotionSandbox, url: str, **options: Any) -> None:
-        self.company, self.box, self.world, self.url = people, box, box.world, url
-        self.connection = people.connection("acme-notion", "notion", url, {"token": box.token}, **options)
-        self.connections = [self.connection]
-        self.database, self.source = self.world.add_database("Deals", {"Name": "title", "Seats": "number"})
-        self.page = self.world.add_page("Objective")
-        people.objective(pages=[{"connection": self.connection, "ref": self.page}])
-        people.key_result("kr-seats", unit="", start=0.0, target=100.0)
-        self._told = len(box.events)
-
-    def map(self, connection: int = 0, key_result: str = "kr-seats", **select_: Any) -> int:
-        wanted = select_ or {"database": self.database}
-        return self.company.mapping(key_result, connection or self.connection, select=wanted, measure={"sum": "Seats"})
-
-    def row(self, seats: float) -> str:
-        return self.world.add_row(self.source, {"Name": f"Deal of {seats}", "Seats": seats})
-
-    def tell(self) -> None:
-        """Every event since the last time, to every connection's own subscription."""
-        news, self._told = self.box.events[self._told :], len(self.box.events)
-        for event in news:
-            for connection in self.connections:
-                self.company.deliver(connection, json.dumps(event).encode())
-
-    def forget(self) -> None:
-        """What happened so far is told to nobody."""
-        self._told = len(self.box.events)
-
-    def work(self, ahead: float = 3.0) -> None:
-        self.company.work(*self.connections)
-        self.company.clock.ahead += ahead
-        self.company.work(*self.connections)
-
-    def night(self, *, full: bool = True) -> Run:
-        run = syncs.sync_connection(self.company.runtime, self.connection, trigger="test", full=full)
-        self.work()
-        return run
-
-    @property
-    def current(self) -> float | None:
-        return self.company.row("kr-seats").current
-
-    @property
-    def state(self) -> str:
-        return self.company.row("kr-seats").state
-
-    def broken(self, mapping: int) -> str:
-        with self.company.runtime.store.read() as session:
-            return session.get_one(Mapping, mapping).broken or ""
-
-    def stored(self, connection: int = 0) -> Connection:
-        with self.company.runtime.store.read() as session:
-            return session.get_one(Connection, connection or self.connection)
-
-    def callouts(self) -> list[str]:
-        return [
-            "".join(run["text"]["content"] for run in block["content"]["rich_text"])
-            for block in self.world.data["blocks"].values()
-            if block.get("type") == "callout" and not block.get("in_trash") and block["page"] == self.page
-        ]
+from tests.support.world import company
 
 
 @pytest.fixture(autouse=True)
@@ -261,114 +193,6 @@ def test_more_rows_in_one_minute_than_one_query_gives_are_told_and_not_cut(tmp_p
         assert "minute" in told
 
 
-# --- limits and outages ----------------------------------------------------------------------------------------------------
-
-
-def test_a_connection_that_notion_blocked_is_stopped_with_the_words_until_an_admin_resumes(place: Workspace) -> None:
-    place.row(10)
-    place.map()
-    place.work()
-    place.box.fail(status=429, headers={"Retry-After": "60"}, additional={"rate_limit_reason": "public_api_request_blocked"}, times=100)
-    row = place.row(5)
-    place.tell()
-    place.work()
-    parked = place.stored()
-    assert parked.parked_at is not None
-    assert "Notion's support" in (parked.parked_reason or "")
-    asked = len(place.box.log)
-    place.world.set_property(row, "Seats", 6)
-    place.tell()
-    for _ in range(3):
-        place.work(ahead=4000.0)
-    assert len(place.box.log) == asked  # not even to see whether it has ended
-    assert place.state == "data_late"
-    assert not checks.run_checks(place.company.runtime, SYSTEM, "acme-notion")["ok"]
-    assert len(place.box.log) == asked + 1
-    place.box.troubles.clear()
-    assert checks.run_checks(place.company.runtime, SYSTEM, "acme-notion")["ok"]
-    place.work()
-    place.night()
-    assert (place.stored().parked_at, place.current) == (None, 16.0)
-
-
-def test_a_wish_to_wait_for_minutes_is_obeyed_and_nothing_is_lost(place: Workspace) -> None:
-    row = place.row(10)
-    place.map()
-    place.work()
-    place.box.fail(status=429, headers={"Retry-After": "300"}, additional={"rate_limit_reason": "public_api_request_rate_limit"})
-    asked = len(place.box.log)
-    for number in (20, 30, 40):
-        place.world.set_property(row, "Seats", number)
-        place.tell()
-        place.work(ahead=60.0)
-    assert len(place.box.log) == asked + 1
-    place.company.clock.ahead += 400.0
-    place.work()
-    assert place.current == 40.0
-    assert "40" in place.callouts()[0]
-
-
-@pytest.mark.parametrize(
-    ("path", "trouble"),
-    [
-        ("", {"status": 529}),
-        ("", {"status": 502, "html": True}),
-        ("", {"status": 403, "html": True}),
-        ("", {"drop": True}),
-        ("", {"status": 409}),
-        ("/pages/", {"status": 409}),
-        ("/pages/", {"status": 522, "html": True}),
-        ("/blocks/", {"status": 409}),
-        ("/blocks/", {"status": 503}),
-        ("/blocks/", {"drop": True}),
-    ],
-    ids=str,
-)
-def test_a_bad_hour_parks_nothing_and_loses_nothing(place: Workspace, path: str, trouble: dict[str, Any]) -> None:
-    row = place.row(10)
-    place.map()
-    place.work()
-    place.box.fail(path=path, times=3, **trouble)
-    place.world.set_property(row, "Seats", 33)
-    place.tell()
-    for _ in range(4):
-        place.work(ahead=300.0)
-    assert place.box.troubles == []
-    assert (place.stored().parked_at, place.current) == (None, 33.0)
-    [text] = place.callouts()
-    assert "33" in text
-
-
-@pytest.mark.parametrize("tell", [True, False], ids=["with what was written", "without a word"])
-@pytest.mark.parametrize("write", ["create the callout", "change the callout", "set the properties"])
-def test_a_write_that_was_carried_out_and_answered_503_is_not_made_twice(place: Workspace, write: str, tell: bool) -> None:
-    row = place.row(10)
-    paths = {"create the callout": "/children", "change the callout": "/blocks/", "set the properties": "/pages/"}
-    if write == "set the properties":
-        place.world.add_property(place.source, "OKR current", "number")
-        page = place.row(0)
-        with place.company.runtime.store.write() as session:
-            session.get_one(Objective, "onboarding").pages = [{"connection": place.connection, "ref": page}]
-        place.page = page
-    place.map()
-    if write != "create the callout":
-        place.work()
-        place.world.set_property(row, "Seats", 20)
-        place.tell()
-    for _ in range(2):
-        place.box.fail(method="PATCH", path=paths[write], status=503, commit=True, tell=tell)
-    for _ in range(4):
-        place.work(ahead=60.0)
-    place.box.troubles.clear()
-    place.work(ahead=400.0)
-    place.work()
-    [text] = place.callouts()
-    assert ("10" if write == "create the callout" else "20") in text
-    writes = place.box.writes
-    place.night()
-    assert place.box.writes == writes
-
-
 # --- two connections to one workspace --------------------------------------------------------------------------------------
 
 
@@ -441,35 +265,3 @@ def test_a_limit_of_the_workspace_lets_all_its_connections_wait(place: Workspace
     assert place.stored().paused_until - now > 290.0
     assert (place.stored(other).paused_until - now > 290.0) is both
     assert place.stored(stranger).paused_until == 0.0
-
-
-def _stopped(host: Host) -> HostError | None:
-    try:
-        host.identify()
-    except HostError as error:
-        return error
-    return None
-
-
-def test_work_that_nobody_waits_for_does_not_hold_up_what_people_wait_for(tmp_path: Path) -> None:
-    """A night whose share of the budget is used up stops for a while; the connection itself goes on."""
-    box = NotionSandbox()
-    with running(box) as url, company(tmp_path) as people:
-        place = Workspace(people, box, url, requests_per_minute=60)
-        for number in range(30):
-            place.row(number)
-        place.map()
-        place.work()
-        host = people.runtime.connect(place.stored(), patience=0.0, background=True)
-        while (stopped := _stopped(host)) is None:
-            pass
-        host.close()
-        assert stopped.code == "background_budget"
-        with people.runtime.store.write() as session:
-            connections.failed(session, place.connection, stopped, people.runtime.now(), people.runtime.epoch())
-        assert place.stored().paused_until <= people.runtime.epoch()
-        row = place.row(100)
-        place.tell()
-        place.work()
-        assert place.current == sum(range(30)) + 100
-        assert row

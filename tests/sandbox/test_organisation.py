@@ -71,7 +71,7 @@ def test_the_site_has_three_projects_sixty_epics_and_nine_hundred_issues() -> No
 
 def test_the_workspace_has_its_databases_and_one_page_per_objective() -> None:
     data, ids = notion_world(TODAY, START)
-    assert {each["title"] for each in data["databases"].values()} == {"Deals", "Activation cohorts", "Onboarding interviews", "Objectives"}
+    assert {each["title"] for each in data["databases"].values()} == {"Deals", "Activation cohorts", "Onboarding interviews", "Objective pages"}
     assert all(ids[name] in data["pages"] for name in ("onboarding", "payments", "platform", "mobile"))
     assert ids == notion_world(TODAY, START)[1]
 

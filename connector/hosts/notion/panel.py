@@ -47,7 +47,9 @@ COLOURS = {
 _BY_URGENCY = (State.AT_RISK, State.STALLED, State.OVERDUE, State.DATA_LATE, State.NO_DATA, State.ON_TRACK, State.CLOSED)
 _CELLS = 20
 _SINCE = re.compile(r"since (\d{1,2}\s\w{3})\b")
-_TYPED = frozenset({"title", "reason", "sentence", "start_text", "target_text", "current_text", "blocker", "blocker_note", "owner", "source_text", "mend"})
+# What people typed, or is made of what they typed.
+_TYPED = {"title", "reason", "sentence", "start_text", "target_text", "current_text"}
+_TYPED |= {"blocker", "blocker_note", "owner", "source_text", "mend"}
 
 
 def callout(panel: Panel) -> dict[str, Any]:

@@ -112,8 +112,10 @@ def _take(session: Session, facts: Facts, row: CheckIn, after: Mapping[str, Any]
     """Store what it says now. The moment of filing stays; a number that was not dated is of now when it changes."""
     moved = not _is_same(row.value, after["value"])
     dated = row.as_of < row.created_at
+    cleared = "" if row.comment else row.comment  # a comment that is taken away does not give way to an older one, where these stand
     for name in FIELDS:
-        setattr(row, name, after[name] or None if name in ("blocker", "comment") else after[name])
+        setattr(row, name, after[name] or None if name == "blocker" else after[name])
+    row.comment = after["comment"] or cleared
     row.blocker_link = link_of(session, [link.id for link in facts.links], row.blocker or "")
     if not moved:
         return

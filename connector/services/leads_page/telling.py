@@ -1,7 +1,7 @@
 """What a leads' page says: where things stand, the pre-read, decisions due, blockers by age. Reads only.
 
-The same facts as the Jira dashboard's. Only what hosts may show to everybody; times instead of ages, so that a section changes only when something in it has. What does not fit is
-counted, with the way to our pages.
+The same facts as the Jira dashboard's. Only what hosts may show to everybody; times instead of ages, so that a section changes only when
+something in it has. What does not fit is counted, with the way to our pages.
 """
 
 from __future__ import annotations

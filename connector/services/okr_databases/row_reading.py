@@ -29,7 +29,7 @@ def read(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row, 
     reading = Reading()
     read_title(reading, row.values, names)
     if kind is DatabaseKind.OBJECTIVES:
-        _cycle(session, reading, row.values, names, today)
+        _cycle(session, reading, database, row.values, names, today)
         _team(session, reading, row.values, names)
     else:
         _objective(reading, above or (lambda value: objective_of(session, database, value)), row.values, names)
@@ -131,12 +131,16 @@ def person_of(session: Session, connection_id: int, account: str, name: str) -> 
     return person.email, ""
 
 
-def _cycle(session: Session, reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str], today: date) -> None:
+def _cycle(
+    session: Session, reading: Reading, database: OkrDatabase, values: Mapping[str, FieldValue], names: Mapping[str, str], today: date
+) -> None:
     name = names.get(CYCLE, "Cycle")
     if sentence := unreadable(values.get(CYCLE), name):
         reading.wrong.append(sentence)
         return
-    text = text_of(values.get(CYCLE))
+    chosen = (database.options or {}).get("cycles") or []
+    # Where rows of one cycle alone are kept, a row that names none belongs to it.
+    text = text_of(values.get(CYCLE)) or (chosen[0] if len(chosen) == 1 else "")
     known = choices.cycles(session)
     if not text:
         reading.needs.append("a cycle")

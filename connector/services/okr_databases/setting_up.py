@@ -30,7 +30,8 @@ from connector.services.okr_databases.records import databases_of
 from connector.services.okr_databases.wanted_views import VIEWS
 from connector.services.panels import embedding
 from connector.services.row_check_ins.rows import want_history
-from connector.store.tables import Connection, Cycle, OkrDatabase
+from connector.store import work
+from connector.store.tables import Connection, Cycle, OkrDatabase, OkrRow
 from mappings.selecting import notion_id
 
 SHARE = "in Notion, open the page, then ••• → Connections, and add the connection"
@@ -159,6 +160,30 @@ def change_options(runtime: Runtime, viewer: Viewer, connection_name: str, optio
         want_faces(session, databases, today, runtime.epoch(), runtime.now())
     runtime.queue.nudge("drain", connection.id)
     return after
+
+
+def make_again(runtime: Runtime, viewer: Viewer, connection_name: str, ident: str) -> None:
+    """Make a new row for the record ``ident``, whose row is in the trash or was deleted. Restored later, the old one is a copy.
+
+    Raises ``NotFound``, ``Conflict`` when the row is not gone, ``Forbidden``.
+    """
+    require(viewer, Act.ADMINISTER)
+    with runtime.store.write() as session:
+        connection = named(session, connection_name)
+        kept = [row.id for row in databases_of(session, connection.id).values()]
+        found = select(OkrRow).where(OkrRow.record == ident, OkrRow.database_id.in_(kept), OkrRow.record != "")
+        row = session.scalar(found.order_by(OkrRow.id).limit(1).with_for_update())
+        if row is None:
+            raise NotFound(f"{connection.name} keeps no row of {ident[:80]!r}")
+        if row.gone_at is None:
+            raise Conflict("this row is there; nothing has to be made")
+        before = {"row": row.ref, "url": row.url}
+        row.ref, row.url, row.gone_at, row.edited_at, row.read_at = None, "", None, None, None
+        row.agreed, row.shown, row.heard, row.note, row.unsure = {}, {}, {}, "", False
+        record(session, viewer, runtime.now(), "make_row", ENTITY, row.record, before=before)
+        session.flush()
+        work.want(session, OkrRow, [row.id], runtime.epoch())
+    runtime.queue.nudge("drain", connection.id)
 
 
 def named(session: Session, name: str) -> Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ from connector.services.okr_databases import matching, row_reading
 from connector.services.okr_databases.adopting import Chosen, Prepared, Proposal, asked, prepare
 from connector.services.okr_databases.columns import as_stored
 from connector.services.okr_databases.records import databases_of
-from connector.services.okr_databases.setting_up import opened
+from connector.services.okr_databases.setting_up import chosen_options, opened
 from connector.services.patience import patiently
 from connector.store.tables import Connection, OkrDatabase
 
@@ -82,13 +83,17 @@ def try_out(
     links: Mapping[str, str],
     columns: Chosen | None = None,
     *,
+    options: Mapping[str, Any] | None = None,
     most_rows: int | None = None,
 ) -> DryRun:
     """Read the rows and say what an adoption would make of each. ``most_rows``: stop after so many of each database (a page has 100).
+    ``options``: those of the adoption.
 
     Raises as ``adopting.propose``; faults of the mapping are told in the proposals, and rows are tried with the columns that are left.
     """
     connection, given = asked(runtime, viewer, connection_name, links)
+    with runtime.store.read() as session:
+        wanted = chosen_options(runtime, session, options or {})
     with opened(runtime, connection) as host:
         prepared = prepare(runtime, host, connection, given, columns or {})
         read = {each.proposal.kind: _rows(host, each, most_rows) for each in prepared}
@@ -103,7 +108,7 @@ def try_out(
             if kind not in _TRIED:
                 continue
             rows, whole = read[kind]
-            trial = _Trial(session, connection, each, above)
+            trial = _Trial(session, connection, each, above, wanted)
             told = [trial.fate(row, today) for row in rows]
             counts = {name: sum(fate.fate == name for fate in told) for name in (MADE, MATCHED, BOUND, DRAFT)}
             tallies.append(Tally(kind, len(told), counts[MADE], counts[MATCHED], counts[BOUND], counts[DRAFT], whole))
@@ -130,7 +135,9 @@ def _rows(host: OkrDatabases, prepared: Prepared, most: int | None) -> tuple[lis
 class _Trial:
     """One database on trial. ``above``: ref of an objective's row → its id, or why it is none; filled by the objectives' trial."""
 
-    def __init__(self, session: Session, connection: Connection, prepared: Prepared, above: dict[str, tuple[str, str]]) -> None:
+    def __init__(
+        self, session: Session, connection: Connection, prepared: Prepared, above: dict[str, tuple[str, str]], options: dict[str, Any]
+    ) -> None:
         self._session, self._above = session, above
         self._kind = prepared.proposal.kind
         kept = databases_of(session, connection.id).get(self._kind)
@@ -140,7 +147,7 @@ class _Trial:
             connection_id=connection.id,
             kind=self._kind.value,
             columns=as_stored(prepared.mapped),
-            options={},
+            options=options,
         )
         self._taken: set[str] = set()
 

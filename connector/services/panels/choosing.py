@@ -68,5 +68,5 @@ def forgiven(receipt: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: forgiven(value) if isinstance(value, dict) and name in ("table", "embed") else value
         for name, value in receipt.items()
-        if name not in _GIVEN_UP
+        if not (value and name in _GIVEN_UP)
     }

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.domain.checkin import check_in_faults
-from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, CONFIDENCE, DECISION, VALUE, DatabaseKind, column
+from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, COMMENT, CONFIDENCE, DECISION, VALUE, DatabaseKind, column
 from connector.domain.row_merge import MISSING, same
 from connector.errors import Conflict, Forbidden, HostError, InputError, NotFound
 from connector.runtime import Runtime
@@ -35,14 +35,14 @@ from connector.services.rollup import describe
 from connector.services.row_check_ins.standing import standing
 from connector.services.row_check_ins.updates import FAULTY, INCOMPLETE, STRANGER, Update, held, keep, updates_of
 from connector.store import work
-from connector.store.tables import Audit, Connection, KeyResult, OkrDatabase, OkrRow
+from connector.store.tables import Audit, CheckIn, Connection, KeyResult, OkrDatabase, OkrRow
 from mappings.repository import Link
 from mappings.rules import Mode
 
 log = structlog.get_logger(__name__)
 
 SOURCE = "row"  # of check-ins that were typed into a row
-SLICE = 20  # rows settled before others are looked at again
+SLICE = 10  # rows settled before others are looked at again
 STRANGERS_AGAIN = 600.0  # seconds after which an update of somebody unknown is tried again: an admin may have said who that is
 
 
@@ -261,6 +261,8 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
                 kept.append(outcome.after)
         keep(row, kept)
         notes.tell(row, notes.CHECK_IN, outcome.note)
+        if outcome.after is not None and outcome.after.filed is not None and COMMENT in update.values and not update.values[COMMENT]:
+            _note_cleared(session, outcome.after.filed)
         _note_sides(session, row)
         if outcome.lost and update.values:
             session.add(
@@ -275,6 +277,14 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
                 )
             )
         work.want(session, OkrRow, [row.id], runtime.epoch())
+
+
+def _note_cleared(session: Session, check_in: int) -> None:
+    """Its author took the comment away that stood in the row: no older one takes its place."""
+    filed = session.get(CheckIn, check_in)
+    if filed is not None and filed.comment is None:
+        filed.comment = ""
+        session.flush()
 
 
 def _note_sides(session: Session, row: OkrRow) -> None:

@@ -55,11 +55,14 @@ def standing(session: Session, connection_id: int, key_results: Collection[str])
 
 
 def standing_comment(check_ins: Sequence[CheckIn]) -> str:
-    """The comment that stands after these updates (oldest first): the last author's latest, until somebody else's update replaces it."""
+    """The comment that stands after these updates (oldest first): the last author's latest, until somebody else's update replaces it.
+
+    An empty text, other than None, says that its author took it away.
+    """
     last = check_ins[-1] if check_ins else None
     for row in reversed(check_ins):
         if last is None or row.author_id != last.author_id:
             break
-        if row.comment:
+        if row.comment is not None:
             return row.comment
     return ""

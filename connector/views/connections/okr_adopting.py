@@ -61,8 +61,7 @@ def try_okr_rows(name: str) -> tuple[str, int]:
     """What the first rows would become; nothing is kept in step yet."""
     form = submitted()
     try:
-        options_of(form)
-        trial = try_out(runtime(), viewer(), name, _links(form), _columns(form), most_rows=TRIED)
+        trial = try_out(runtime(), viewer(), name, _links(form), _columns(form), options=options_of(form), most_rows=TRIED)
     except (InputError, Conflict, HostError) as error:
         return okr_page(name, form, opened="adopt", status=note(form, error, "links.key_results"))
     return _columns_page(name, form, trial.proposals, trial=trial)

@@ -280,9 +280,7 @@ def saying(number: int) -> Panel:
     return samples.alone(current=number, current_text=f"{number} %", sentence=f"from 38 % to 65 %, now {number} %")
 
 
-def test_a_callout_taken_out_of_the_trash_is_the_panel_again_and_stays_the_only_one(
-    box: NotionSandbox, host: NotionHost, page: str
-) -> None:
+def test_a_callout_taken_out_of_the_trash_is_the_panel_again_and_the_only_one(box: NotionSandbox, host: NotionHost, page: str) -> None:
     receipt = host.write_panel(page, saying(1), {})
     first = str(receipt["block"])
     box.world.delete_block(first)

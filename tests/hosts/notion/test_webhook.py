@@ -109,6 +109,25 @@ def test_a_send_webhook_action_has_a_key_and_a_page() -> None:
     assert dialect.delivery({}, body(source={"type": "automation"}, data=page)).key.startswith("sha256:")
 
 
+@pytest.mark.parametrize("kind", ["automation", "button", "database_button"])
+def test_a_press_tells_the_page_and_who_where_notion_does(kind: str) -> None:
+    source = {"type": kind, "automation_id": "x", "action_id": "y", "event_id": "ev-1", "attempt": 1}
+    in_a_database = {"object": "page", "id": "a" * 32, "parent": {"type": "data_source_id", "data_source_id": "d" * 32}, "properties": {}}
+    on_a_page = {"object": "page", "id": "a" * 32, "parent": {"type": "page_id", "page_id": "b" * 32}}
+    for data, container in ((in_a_database, "d" * 8), (on_a_page, ""), ({"page": on_a_page}, "")):
+        event = one({"source": source, "data": data})
+        assert (event.ref[:8], event.container[:8], event.author, event.pressed) == ("a" * 8, container, "", True)
+    assert one({"source": {**source, "user_id": "c" * 32}, "data": on_a_page}).author == "cccccccc-cccc-cccc-cccc-cccccccccccc"
+    assert one({"source": {**source, "user": {"id": "c" * 32}}, "data": on_a_page}).author == "cccccccc-cccc-cccc-cccc-cccccccccccc"
+
+
+@pytest.mark.parametrize("data", [None, {}, {"id": "../../users"}, {"id": 7}, {"object": "page", "properties": {}}, []])
+def test_a_press_without_a_page_is_left_alone_since_a_refusal_would_pause_the_button(data: Any) -> None:
+    raw = body(source={"type": "automation", "event_id": "ev-1"}, data=data)
+    assert dialect.delivery({}, raw).key == "automation:ev-1"
+    assert dialect.parse({}, raw) == Ignored("no page")
+
+
 def test_handshakes_and_signatures() -> None:
     assert dialect.handshake({}, b'{"verification_token":"secret_abc"}') == "secret_abc"
     for raw in (b"", b"{}", b'{"verification_token":1}', b'{"verification_token":"s","type":"page.created","entity":{}}', b"\xff"):

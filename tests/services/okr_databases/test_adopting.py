@@ -155,6 +155,16 @@ def test_adopting_does_what_the_dry_run_said(bare: Bare) -> None:
     assert [each.bound for each in again.tallies] == [2, 3]
 
 
+def test_rows_without_a_cycle_belong_to_the_one_that_was_chosen(bare: Bare) -> None:
+    objectives, results = _theirs(bare)
+    bare.sandbox.world.add_row(objectives, {"Goal": "Grow"}, author=bare.accounts["Alice"])
+    assert _try(bare, results).tallies[0].draft == 1
+    assert try_out(bare.runtime, SYSTEM, "acme-notion", {"key_results": results}, options={"cycles": ["Q4"]}).tallies[0].make == 1
+    _adopt(bare, results, cycles=["Q4"])
+    nightly.read_rows(bare.runtime, bare.connection)
+    assert "Grow" in {each.title for each in bare.objectives()}
+
+
 def test_the_value_and_the_words_that_stand_there_come_along(bare: Bare) -> None:
     _, results = _rows(bare)
     _adopt(bare, results)

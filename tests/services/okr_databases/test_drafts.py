@@ -304,6 +304,7 @@ def test_a_row_that_was_moved_into_another_database_stands_for_nothing_there(bar
     assert len(bare.key_results()) == 1
 
 
+@pytest.mark.databases("sqlite", "postgres")
 def test_on_both_databases(tmp_path: Path, database_url: str) -> None:
     with bare_world(tmp_path, database_url) as scene:
         scene.company.objective("onboarding", cycle="Q4")

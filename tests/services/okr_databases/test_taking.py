@@ -18,6 +18,7 @@ from connector.domain.okr_columns import COMMENT, CONFIDENCE, NOTE, OWNER, PROGR
 from connector.domain.rights import SYSTEM
 from connector.domain.row_merge import MISSING
 from connector.hosts.okr_databases import Row
+from connector.services.check_ins import filing
 from connector.services.okr_databases import notes
 from connector.services.okr_databases.records import columns_of
 from connector.services.okr_databases.sides import Sides, keep, sides_of
@@ -184,3 +185,24 @@ def test_notes_are_one_text_of_several_parts() -> None:
     assert notes.tell(row, notes.FIELDS, "")
     assert notes.tell(row, notes.PUT_BACK, "")
     assert row.note == ""
+
+
+def test_updates_that_stand_here_replace_what_a_matched_row_held(scene: OkrScene) -> None:
+    filing.file_check_in(
+        scene.runtime,
+        "kr-setup",
+        {"value": 40, "confidence": 7, "decision": "none", "blocker": "", "comment": "as planned"},
+        author="alice@acme.example",
+    )
+    face = scene.rows_here()[-1]
+    with scene.runtime.store.write() as session:
+        session.delete(session.get_one(OkrRow, face.id))
+    scene.row(NAME).edit({"Confidence": 3, "Comment": "Old words", "OKR key": None}, by="Bob")
+    scene.drain()
+    row = scene.row(NAME)
+    assert scene.row_here(row.ref).record == "kr-setup"
+    assert (row["Confidence"], row["Comment"], row["Value"]) == (7.0, "as planned", 40.0)
+    assert len(scene.check_ins()) == 1, "nobody made an update"
+    kept = {name: value for line in scene.audit("put_back") for name, value in (line.before or {}).items()}
+    assert kept.items() >= {"confidence": 3.0, "comment": "Old words"}.items()
+    assert "say what was last told here" in str(row["OKR note"]) or "says what was last told here" in str(row["OKR note"])

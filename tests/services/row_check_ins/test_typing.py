@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from connector.services.check_ins import file_check_in
+from connector.services.row_check_ins.standing import standing
 from connector.store.tables import Objective, OkrRow, Person, Team, TeamMember
 from tests.services.row_check_ins.conftest import KEY_RESULT, Desk, minute
 from tests.support.world import company
@@ -92,6 +93,32 @@ def test_after_the_minutes_an_edit_is_an_update_of_its_own_that_carries_the_rest
         "none",
         None,
     )
+
+
+def test_a_comment_stands_until_its_author_takes_it_away(desk: Desk) -> None:
+    def stands() -> object:
+        with desk.company.runtime.store.read() as session:
+            return standing(session, desk.connection, [KEY_RESULT])[KEY_RESULT]["comment"]
+
+    desk.type(**WHOLE, comment="First")
+    desk.settle()
+    desk.type(after=400.0, confidence=6.0)
+    desk.settle()
+    assert stands() == "First"
+    desk.type(after=30.0, comment=None)  # in an amendment
+    desk.settle()
+    assert stands() is None
+    desk.type(after=400.0, comment="Second")
+    desk.settle()
+    assert stands() == "Second"
+    desk.type(after=30.0, comment=None)
+    desk.settle()
+    assert stands() is None
+    desk.type(after=400.0, comment="Third")
+    desk.settle()
+    desk.type(after=400.0, comment="")  # in an update of its own
+    desk.settle()
+    assert (stands(), len(desk.filed())) == (None, 5)
 
 
 def test_two_authors_are_two_check_ins(desk: Desk) -> None:

@@ -171,8 +171,9 @@ def adopt_okr_databases(call: Call, name: str) -> Answer:
     body: AdoptBody = call.body
     links = body.links.model_dump(exclude_none=True)
     columns: Mapping[str, Mapping[str, str]] = {str(kind): chosen for kind, chosen in (body.columns or {}).items()}
+    options = body.options.model_dump(exclude_none=True) if body.options else {}
     if body.dry_run:
-        trial = try_out(call.runtime, call.viewer, name, links, columns)
+        trial = try_out(call.runtime, call.viewer, name, links, columns, options=options)
         rows = [
             {"kind": each.kind.value, "title": each.title, "url": each.url, "fate": each.fate, "record": each.record}
             | {"missing": list(each.missing)}
@@ -180,7 +181,6 @@ def adopt_okr_databases(call: Call, name: str) -> Answer:
         ]
         told = {"databases": [_adoption(each) for each in trial.proposals], "summary": [each.sentence for each in trial.tallies]}
         return Answer({"adopted": False, **told, "rows": rows})
-    options = body.options.model_dump(exclude_none=True) if body.options else {}
     adopted = adopting.adopt(call.runtime, call.viewer, name, links, columns, options=options, complete=body.complete)
     said = [
         f"{title}: adopted{f', added {names}' if (names := ', '.join(adopted.added[kind])) else ''}"
