@@ -39,7 +39,7 @@ from connector.services.listing import list_dirty
 from connector.services.okr_databases import setting_up
 from connector.services.okr_databases.working import work_on_rows
 from connector.settings import Settings
-from connector.store.tables import Connection, Item, Objective, OkrDatabase, OkrRow, Person
+from connector.store.tables import Connection, Item, LeadsPage, Objective, OkrDatabase, OkrRow, Person
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +182,7 @@ def _faces_to_make(runtime: Runtime) -> int:
 
 
 def _follow_address(runtime: Runtime, address: str, before: str | None = None) -> None:
-    """Point the connections and the links of their items to ``address``, where the web process answers from now on."""
+    """Point the connections and the links of what is theirs to ``address``, where the web process answers from now on."""
     with runtime.store.write() as session:
         for row in session.scalars(select(Connection)):
             path = next((path for path in PATHS.values() if row.url.endswith(path)), None)
@@ -190,12 +190,14 @@ def _follow_address(runtime: Runtime, address: str, before: str | None = None) -
                 continue
             old = before or row.url.removesuffix(path)
             row.url = address + path
-            session.execute(
-                update(Item)
-                .where(Item.connection_id == row.id)
-                .values(url=func.replace(Item.url, old, address))
-                .execution_options(synchronize_session=False)
-            )
+            linked: tuple[Any, ...] = (Item, OkrDatabase, OkrRow, LeadsPage)
+            for table in linked:
+                session.execute(
+                    update(table)
+                    .where(table.connection_id == row.id)
+                    .values(url=func.replace(table.url, old, address))
+                    .execution_options(synchronize_session=False)
+                )
 
 
 class _Quiet(WSGIRequestHandler):

@@ -42,6 +42,8 @@ def test_they_are_tested_made_changed_and_left(api: Api, notion: NotionSandbox) 
     wrong = call(api, "PATCH", ALL, {"cycles": ["1999-Q1"]})
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "cycles")
     assert api.get(f"{ALL}/drafts").json == {"items": [], "total": 0}
+    assert api.post(f"{ALL}/rows", {"record": "kr-nothing"}).status_code == 404
+    assert api.post(f"{ALL}/rows", {"record": "kr-setup"}).status_code == 409
     assert call(api, "DELETE", ALL).json == {"databases": 4}
     assert call(api, "DELETE", ALL).status_code == 409
 

@@ -63,8 +63,9 @@ def goals(notion: NotionSandbox) -> tuple[str, str, str]:
     world = notion.world
     deals = next(iter(world.data["sources"]))
     kinds: dict[str, Any] = {
-        "Goal": "title", "Note": "rich_text", "Share": {"type": "number", "format": "percent"}, "Team": {"type": "select", "options": ["A", "B"]},
-        "Stage": "status", "Tags": {"type": "multi_select", "options": ["x", "y"]}, "Owner": "people", "Due": "date", "Done": "checkbox",
+        "Goal": "title", "Note": "rich_text", "Share": {"type": "number", "format": "percent"}, "Stage": "status",
+        "Team": {"type": "select", "options": ["A", "B"]}, "Tags": {"type": "multi_select", "options": ["x", "y"]},
+        "Owner": "people", "Due": "date", "Done": "checkbox",
         "Deal": {"type": "relation", **world.relation_to(deals), "single_property": {}}, "Made": "created_time", "Check in": "button",
     }  # fmt: skip
     database, source = world.add_database("Goals", kinds)
@@ -91,12 +92,11 @@ def test_every_kind_of_cell_is_edited_as_the_chosen_person(client: FlaskClient, 
         "Due": "2026-12-01", "Done": "1", "Deal": [deal],
     }  # fmt: skip
     answer = client.post("/sandbox/workspace/set", data={"page": row, "from": "page", "as": "ben", **sent})
-    assert answer.status_code == 302 or answer.status_code == 303
+    assert answer.status_code == 303
     assert "as=ben" in answer.headers["Location"]
     cells = shown(notion, row)
-    assert {name: cell.shown for name, cell in cells.items() if name in ("Goal", "Note", "Share", "Team", "Stage", "Tags", "Due", "Done")} == {
-        "Goal": "Ship it well", "Note": "almost", "Share": "42 %", "Team": "B", "Stage": "Done", "Tags": "x, y", "Due": "2026-12-01", "Done": "yes",
-    }  # fmt: skip
+    words = ("Goal", "Note", "Share", "Team", "Stage", "Tags", "Due", "Done")
+    assert [cells[name].shown for name in words] == ["Ship it well", "almost", "42 %", "B", "Done", "x, y", "2026-12-01", "yes"]
     assert cells["Owner"].shown == "Ben Okafor"
     assert cells["Deal"].links[0][0] == deal
     edits = [each for each in notion.events if each["entity"]["id"] == row and each["type"] != "page.created"]

@@ -15,8 +15,10 @@ from sqlalchemy import delete, func, select, update
 from connector.app import create_app
 from connector.domain.rights import VISITOR
 from connector.errors import InputError
+from connector.hosts.notion.sandbox_world import World
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
+from connector.sandbox import workspace
 from connector.sandbox.organisation import prepare
 from connector.sandbox.state import Saver, read_state, state_file, webhook_secret, write_state
 from connector.sandbox.worlds import jira_world, notion_world
@@ -25,7 +27,7 @@ from connector.services.facts import load_facts
 from connector.services.rollup import compute
 from connector.settings import Settings
 from connector.store.migrate import upgrade
-from connector.store.tables import CheckIn, Connection, KeyResult, Objective, Reading, Team
+from connector.store.tables import CheckIn, Connection, KeyResult, LeadsPage, Objective, OkrRow, Reading, Team
 from connector.views import live
 from connector.views.figures import bar, trail
 from tests.support.signed_in import Visit
@@ -71,7 +73,12 @@ def test_the_site_has_three_projects_sixty_epics_and_nine_hundred_issues() -> No
 
 def test_the_workspace_has_its_databases_and_one_page_per_objective() -> None:
     data, ids = notion_world(TODAY, START)
-    assert {each["title"] for each in data["databases"].values()} == {"Deals", "Activation cohorts", "Onboarding interviews", "Objective pages"}
+    assert {each["title"] for each in data["databases"].values()} == {
+        "Deals",
+        "Activation cohorts",
+        "Onboarding interviews",
+        "Objective pages",
+    }
     assert all(ids[name] in data["pages"] for name in ("onboarding", "payments", "platform", "mobile"))
     assert ids == notion_world(TODAY, START)[1]
 
@@ -113,6 +120,24 @@ def test_a_second_start_changes_nothing_but_a_changed_port(prepared: Settings, r
             "http://127.0.0.1:8098/sandbox/notion",
         }
     prepare(prepared)
+
+
+def test_the_workspace_keeps_the_okrs_in_databases_with_a_button_and_a_page_for_leads(prepared: Settings, runtime: Runtime) -> None:
+    world = World(read_state(state_file(prepared, "notion")))
+    tables = {title: workspace.table(world, ident) for ident, title in workspace.databases(world)}
+    assert {"Objectives", "Key Results", "Check-ins", "Decisions"} <= set(tables)
+    results = tables["Key Results"]
+    assert results is not None
+    assert len(results.rows) == 12
+    assert "Check in" in results.columns
+    shown = {cell.name: cell.shown for row in results.rows if row.title == "Seats on paid plans" for cell in row.cells}
+    assert (shown["Owner"], shown["From"], shown["To"], shown["Value"]) == ("Daniel Reyes", "400", "900", "750")
+    assert shown["OKR status"] == "On track"
+    with runtime.store.read() as session:
+        rows = list(session.scalars(select(OkrRow).where(OkrRow.ref.is_not(None))))
+        assert session.scalar(select(func.count()).select_from(LeadsPage)) == 1
+    assert len(rows) == 16
+    assert all(row.url.startswith("http://127.0.0.1:8099/sandbox/workspace/pages/") for row in rows)
 
 
 def test_state_is_saved_once_after_a_burst(tmp_path: Path) -> None:

@@ -83,18 +83,20 @@ def write_one(runtime: Runtime, connection: Connection, host: OkrDatabases, clai
 
 
 def _scene(runtime: Runtime, ident: int) -> _Scene | None:
-    with runtime.store.write() as session:
+    with runtime.store.read() as session:
         row = session.get(OkrRow, ident)
         database = session.get(OkrDatabase, row.database_id) if row is not None else None
         if row is None or database is None or database.retired_at is not None:
             return None
         contents = contents_of(session, runtime, database, [row])[row.id]
-        if row.record and notes.told(row, notes.STATE) != contents.why:
+    if row.record and notes.told(row, notes.STATE) != contents.why:
+        with runtime.store.write() as session:
+            row = session.scalars(select(OkrRow).where(OkrRow.id == ident).with_for_update()).one()
             notes.tell(row, notes.STATE, contents.why)
             if contents.standing is Standing.HIDDEN:
                 for topic in (notes.FIELDS, notes.REASON, notes.PUT_BACK):
                     notes.tell(row, topic, "")
-        return _Scene(row, database, contents, sides_of(row, DatabaseKind(database.kind)))
+    return _Scene(row, database, contents, sides_of(row, DatabaseKind(database.kind)))
 
 
 def _needs_look(runtime: Runtime, scene: _Scene) -> bool:

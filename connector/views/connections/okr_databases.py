@@ -81,8 +81,14 @@ def okr_page(name: str, form: Form | None = None, *, opened: str = "", status: i
 def _scopes() -> dict[str, Any]:
     """What a leads' page can be narrowed to, and how it says so."""
     with runtime().store.read() as session:
-        forums = [(str(row.id), row.name) for row in session.execute(select(Forum.id, Forum.name).where(Forum.retired_at.is_(None)).order_by(Forum.name))]
-        teams = [(str(row.id), row.name) for row in session.execute(select(Team.id, Team.name).where(Team.retired_at.is_(None)).order_by(Team.name))]
+        forums = [
+            (str(row.id), row.name)
+            for row in session.execute(select(Forum.id, Forum.name).where(Forum.retired_at.is_(None)).order_by(Forum.name))
+        ]
+        teams = [
+            (str(row.id), row.name)
+            for row in session.execute(select(Team.id, Team.name).where(Team.retired_at.is_(None)).order_by(Team.name))
+        ]
     names = {"forum": dict(forums), "team": dict(teams)}
 
     def words(options: Mapping[str, Any]) -> str:
@@ -244,6 +250,18 @@ def leave_okr_databases(name: str) -> AnyResponse | tuple[str, int]:
     except Conflict as error:
         return okr_page(name, form, opened="leave", status=note(form, error, "confirm"))
     flash(f"Stopped. {count} databases stay in Notion as they are; edits there change nothing here any more.")
+    return redirect(url_for("connections.show_okr_databases", name=name), 303)
+
+
+@blueprint.post("/connections/<name>/okr-databases/make-again")
+@need(Act.ADMINISTER)
+def make_okr_row_again(name: str) -> AnyResponse:
+    """A new row in place of one in the trash."""
+    try:
+        setting_up.make_again(runtime(), viewer(), name, submitted()["record"])
+        flash("A new row is made in a minute. The old one, restored later, would be a copy.")
+    except Conflict as error:
+        flash(f"{_sentence(str(error))}.")
     return redirect(url_for("connections.show_okr_databases", name=name), 303)
 
 

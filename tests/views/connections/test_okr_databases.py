@@ -127,6 +127,21 @@ def test_drafts_and_rows_in_the_trash_are_listed_with_what_to_do(acme: Company, 
         assert words in page, words
 
 
+def test_a_row_in_the_trash_is_made_again_only_when_asked_for(acme: Company, admin: Visit, shared: str) -> None:
+    admin.post(f"{PAGE}/set-up", {"page": shared, **CHOICES})
+    with acme.runtime.store.write() as session:
+        [row] = session.scalars(select(OkrRow).where(OkrRow.record == "kr-setup"))
+        row.ref, row.gone_at = "gone", acme.runtime.now()
+    assert "make a new row" in admin.get(PAGE).text
+    assert admin.post(f"{PAGE}/make-again", {"record": "kr-setup"}).status_code == 303
+    with acme.runtime.store.read() as session:
+        [row] = session.scalars(select(OkrRow).where(OkrRow.record == "kr-setup"))
+        assert (row.ref, row.gone_at) == (None, None)
+    assert admin.post(f"{PAGE}/make-again", {"record": "kr-setup"}).status_code == 303
+    assert "this row is there".lower() in admin.get(PAGE).text.lower()
+    assert admin.post(f"{PAGE}/make-again", {"record": "kr-nothing"}).status_code == 404
+
+
 def test_who_sees_it_and_who_may_act(acme: Company, app: Flask, admin: Visit, shared: str) -> None:
     member = Visit(app, acme.runtime, "mia@acme.example", "member")
     assert member.get(PAGE).status_code == 403

@@ -17,6 +17,7 @@ from connector.api.routes.okr_databases.shapes import (
     LeadsPages,
     Left,
     OkrDatabasesState,
+    RowBody,
     SetUpBody,
     SetUpDone,
 )
@@ -218,6 +219,12 @@ def drop_leads_page(call: Call, name: str, number: str) -> Answer:
     return Answer({"items": [_leads_page(each) for each in _found(call, name).leads_pages]})
 
 
+def make_row_again(call: Call, name: str) -> Answer:
+    """A new row for a record whose row is in the trash or was deleted."""
+    setting_up.make_again(call.runtime, call.viewer, name, call.body.record)
+    return get_okr_databases(call, name)
+
+
 def change_okr_databases(call: Call, name: str) -> Answer:
     """Other choices than those of the set-up."""
     setting_up.change_options(call.runtime, call.viewer, name, call.body.model_dump(exclude_none=True))
@@ -284,6 +291,16 @@ TABLE: tuple[Endpoint, ...] = (
         "Stop writing a leads' page",
         LeadsPages,
         act=_ADMIN,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        "POST",
+        f"{_ALL}/rows",
+        make_row_again,
+        "Make a new row in place of one in the trash",
+        OkrDatabasesState,
+        act=_ADMIN,
+        body=RowBody,
         problems=(404, 409),
     ),
     Endpoint("DELETE", _ALL, leave_okr_databases, "Stop keeping them in step", Left, act=_ADMIN, problems=(404, 409)),

@@ -63,6 +63,12 @@ class AdoptBody(Given):
     dry_run: bool = True
 
 
+class RowBody(Given):
+    """The id of the objective, key result or decision whose row is gone."""
+
+    record: Text
+
+
 class LeadsPageBody(Given):
     """``page``: one that is there; ``parent``: a new one is made below it; one of the two. ``forum``, ``team``: names, none for all."""
 
