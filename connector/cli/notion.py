@@ -30,7 +30,24 @@ MADE_WITHIN = 60.0  # seconds for which the end waits for rows that are made
 _HOW = {"to make": "to be made", "made": "made", "found": "found again", "kept": "there already"}
 _SHOWN = 20  # rows that are told one by one
 
-_connection = click.option("--connection", "name", metavar="NAME", required=True, help="The Notion connection.")
+
+def _only_one(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """The connection that is meant when none is named: the only one to Notion."""
+    if value or context.resilient_parsing:
+        return value or ""
+    with opened() as runtime, runtime.store.read() as session:
+        query = select(Connection.name).where(Connection.host == "notion", Connection.retired_at.is_(None)).order_by(Connection.name)
+        names = session.scalars(query).all()
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise InputError("there is no connection to Notion yet: make one on the page Connections, or with apply", where="--connection")
+    raise InputError(f"several connections lead to Notion; name one of {', '.join(names)}", where="--connection")
+
+
+_connection = click.option(
+    "--connection", "name", metavar="NAME", callback=_only_one, help="The Notion connection; may be left out where there is only one."
+)
 _definitions = click.option("--definitions", type=click.Choice(DEFINITIONS), help="Who may change title, owner, from and to in rows.")
 _panel = click.option("--panel", type=click.Choice(PANELS), help="What a row's page shows: a callout, or its properties alone.")
 _table = click.option("--table/--no-table", default=None, help="A small table beneath the callout of an objective.")

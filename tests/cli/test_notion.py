@@ -10,12 +10,12 @@ import pytest
 import structlog
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connector.cli import main
 from connector.domain.okr_columns import IN_ORDER, TITLES, DatabaseKind
 from connector.store import migrate
-from connector.store.tables import LeadsPage
+from connector.store.tables import Connection, LeadsPage
 from tests.services.okr_databases.bare import Bare, bare_world, database
 
 Run = Callable[..., tuple[int, str, str]]
@@ -75,6 +75,22 @@ def test_set_up_makes_databases_and_rows(run: Run, bare: Bare) -> None:
     assert [line.partition("  ")[0] for line in out.splitlines()] == [f"{TITLES[kind]}: there already" for kind in IN_ORDER]
     assert len([page for page in bare.sandbox.world.data["pages"].values() if page["source"]]) == 2
     assert bare.databases()[DatabaseKind.OBJECTIVES].options["table"] is True
+
+
+def test_the_only_connection_need_not_be_named(run: Run, bare: Bare) -> None:
+    code, out, err = run("setup", "--page", _link(bare.page), "--dry-run")
+    assert (code, out.splitlines()[-1]) == (0, "Dry run: nothing was made"), err
+    with bare.runtime.store.write() as session:
+        first = session.get_one(Connection, bare.connection)
+        columns = {name: getattr(first, name) for name in ("host", "url", "auth", "options", "created_at")}
+        session.add(Connection(name="other-notion", **columns))
+    code, _, err = run("leave")
+    assert (code, err.strip()) == (2, "error: --connection: several connections lead to Notion; name one of acme-notion, other-notion")
+    with bare.runtime.store.write() as session:
+        session.execute(update(Connection).values(retired_at=bare.runtime.now()))
+    code, _, err = run("leave")
+    assert code == 2
+    assert "there is no connection to Notion yet" in err
 
 
 @pytest.mark.parametrize(
