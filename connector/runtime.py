@@ -70,19 +70,24 @@ class Runtime:
         dialect: Dialect = HOSTS[host].dialect
         return dialect
 
-    def connect(self, connection: Connection, *, patience: float = 2.0, background: bool = False) -> Host:
+    def connect(self, connection: Connection, *, patience: float = 2.0, background: bool = False, spread: bool = False) -> Host:
         """A host object for one connection; close it after use. ``patience``: seconds it may sleep for request budget.
 
-        ``background``: nobody waits for what it does, so calls that somebody waits for come first (see ``hosts.limits``).
+        ``background``: nobody waits for what it does, so calls that somebody waits for come first. ``spread``: what it does follows from
+        edits, of which there may be many at once (see ``hosts.limits``).
         """
-        return self.connect_with(self._settings_of(connection), budget_key=connection.id, patience=patience, background=background)
+        return self.connect_with(
+            self._settings_of(connection), budget_key=connection.id, patience=patience, background=background, spread=spread
+        )
 
-    def okr_databases(self, connection: Connection, *, patience: float = 2.0, background: bool = False) -> OkrDatabases | None:
-        """The OKR databases that a connection's host can keep, None for a host that keeps none; close it after use."""
+    def okr_databases(
+        self, connection: Connection, *, patience: float = 2.0, background: bool = False, spread: bool = False
+    ) -> OkrDatabases | None:
+        """The OKR databases that a connection's host can keep, None for a host that keeps none; close it after use. See ``connect``."""
         build = getattr(HOSTS[connection.host], "build_okr_databases", None)
         if build is None:
             return None
-        budget = self._budget(connection.id, connection.name, background=background)
+        budget = self._budget(connection.id, connection.name, background=background, spread=spread)
         found: OkrDatabases = build(
             self._settings_of(connection), budget=budget, allow_private=self._allows_private, instance=self.instance, patience=patience
         )
@@ -118,11 +123,19 @@ class Runtime:
             "environment": found.environment,
         }
 
-    def connect_with(self, settings: ConnectionSettings, *, budget_key: int = 0, patience: float = 2.0, background: bool = False) -> Host:
+    def connect_with(
+        self,
+        settings: ConnectionSettings,
+        *,
+        budget_key: int = 0,
+        patience: float = 2.0,
+        background: bool = False,
+        spread: bool = False,
+    ) -> Host:
         """A host object for settings that need not be stored yet (connection test, ``apply``)."""
         host: Host = HOSTS[settings.host].build(
             settings,
-            budget=self._budget(budget_key, settings.name, background=background),
+            budget=self._budget(budget_key, settings.name, background=background, spread=spread),
             allow_private=self._allows_private,
             instance=self.instance,
             patience=patience,
@@ -144,11 +157,13 @@ class Runtime:
     def _allows_private(self) -> bool:
         return self.settings.allow_private_hosts or self.settings.sandbox
 
-    def _budget(self, key: int, name: str, *, background: bool = False) -> Budget:
+    def _budget(self, key: int, name: str, *, background: bool = False, spread: bool = False) -> Budget:
         budget = self._budgets.get(key)
         if budget is None:
             budget = self._budgets[key] = Budget(f"{key}-{name}", self.redis_url)
-        return budget.for_background() if background else budget
+        if background:
+            return budget.for_background()
+        return budget.for_storms() if spread else budget
 
     def close(self) -> None:
         """Give back what is held."""

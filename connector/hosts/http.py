@@ -130,6 +130,8 @@ class Gateway:
 
     def _wait_for_budget(self, method: str, path: str) -> None:
         waited = 0.0
+        if pause := min(self.budget.pause_for(self.policy.allowances(method, path)), self.patience):
+            self.sleep(pause)
         while wait := self.budget.wait_for(self.policy.allowances(method, path)):
             if waited + wait > self.patience:
                 code = BACKGROUND_BUDGET if self.budget.background else OWN_BUDGET

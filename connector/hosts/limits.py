@@ -3,7 +3,9 @@
 The counting itself is the ``limits`` library's moving window. This module must not know what a host's limits are.
 
 Of a *ranked* allowance the calls that people wait for come first. Background work (nightly runs, listings, imports) spreads its calls
-evenly over the window, leaves a little of it free always and a quarter while people use it, and gets a tenth whatever people do.
+evenly over the window, leaves a little of it free always and a quarter while people use it, and gets a tenth whatever people do. Work that
+follows from many edits at once pauses a little between its calls (``pause_for``) once a third of the window is used: or a storm would
+use all of it within seconds, and whoever comes next would wait for the rest of the window.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ log = structlog.get_logger(__name__)
 BACKGROUND_ALONE = 0.95  # of the window for background work while nobody waits; the rest is there for who comes first
 BACKGROUND_BESIDE = 0.75  # the same while calls that people wait for were made within the window
 BACKGROUND_LEAST = 0.1  # of the window for background work that asks for it, however much people do
+SPREAD_FROM = 1 / 3  # of the window: so much may be used at once, then calls that can be spread are
+SPREAD_PACE = 0.9  # of the window's even pace is kept for the rest of the window then; background work has the tenth beside it
+LONGEST_PAUSE = 1.0  # seconds between two calls that are spread
 STRIDE = 6  # background work spends at most one part in so many of the window at once, so that room comes free all the time
 
 
@@ -50,6 +55,7 @@ class Budget:
         self._connection = connection
         self._clock = clock
         self.background = False
+        self.spread = False
         self._local = _Limiters(MemoryStorage())
         self._shared: _Limiters | None = None
         self._retry_shared_at = 0.0
@@ -64,6 +70,22 @@ class Budget:
         other = copy(self)
         other.background = True
         return other
+
+    def for_storms(self) -> Budget:
+        """The same budget, spent by work that follows from edits: it pauses between its calls while there are many."""
+        other = copy(self)
+        other.spread = True
+        return other
+
+    def pause_for(self, allowances: Sequence[Allowance]) -> float:
+        """Seconds to pause before a call, so that what is left of the window lasts; 0.0 while there is plenty. Takes nothing."""
+        ranked = [each for each in allowances if each.ranked] if self.spread and not self.background else []
+        limiters = self._shared if self._shared is not None and self._clock() >= self._retry_shared_at else self._local
+        try:
+            found = [self._too_early(limiters, rate, self._bucket(each)) for each in ranked for rate in self._rates(each.rates)]
+        except RedisError:
+            return 0.0  # ``wait_for`` tells of it
+        return min(max(found, default=0.0), LONGEST_PAUSE)
 
     def wait_for(self, allowances: Sequence[Allowance]) -> float:
         """Take one request from every budget and return 0.0, or take nothing lasting and return the seconds to wait."""
@@ -121,13 +143,30 @@ class Budget:
             owed = own < least and people >= rate.amount - least and limiters.used(rate, bucket, ASKING) > 0
             return rate.get_expiry() / 60 if owed else 0.0
         part = -(-rate.get_expiry() // STRIDE)
-        if limiters.used(rate, bucket, BACKGROUND, part) >= -(-rate.amount // STRIDE):
+        lately = limiters.used(rate, bucket, BACKGROUND, part)
+        if lately >= -(-rate.amount // STRIDE):
             return max(SHORTEST, limiters.since(rate, bucket, BACKGROUND, part) + part - self._clock())
-        share = BACKGROUND_BESIDE if people else BACKGROUND_ALONE
         limiters.note(rate, bucket, ASKING)
-        if own < least or limiters.used(rate, bucket) < max(1, int(rate.amount * share)):
+        early = bool(people) and self._too_early(limiters, rate, bucket) > 0.0
+        if own < least and (not early or lately < max(1, least // STRIDE)):
+            return 0.0
+        share = BACKGROUND_BESIDE if people else BACKGROUND_ALONE
+        if not early and limiters.used(rate, bucket) < max(1, int(rate.amount * share)):
             return 0.0
         return rate.get_expiry() / 60
+
+    def _too_early(self, limiters: _Limiters, rate: RateLimitItem, bucket: tuple[str, str]) -> float:
+        """Seconds that a call has to wait so that the calls after it need not wait for the window's end; 0.0 while there is room.
+
+        What is left has to last, at an even pace, until the oldest use leaves the window.
+        """
+        since, used = limiters.oldest(rate, bucket)
+        left = rate.amount - used - 1
+        if used < rate.amount * SPREAD_FROM or left < 0:
+            return 0.0  # there is plenty; or nothing at all, and the window itself decides
+        pace = rate.amount / rate.get_expiry() * SPREAD_PACE
+        lasting = max(0.0, since + rate.get_expiry() - self._clock()) * pace
+        return 0.0 if left >= lasting else max(SHORTEST, (lasting - left) / pace)
 
     def _bucket(self, allowance: Allowance) -> tuple[str, str]:
         return allowance.owner or self._connection, allowance.scope
@@ -159,6 +198,10 @@ class _Limiters:
     def since(self, rate: RateLimitItem, bucket: tuple[str, str], rank: str, seconds: int) -> float:
         """When the oldest of these uses was, in epoch seconds."""
         return self._window(rate, bucket, rank, seconds)[0]
+
+    def oldest(self, rate: RateLimitItem, bucket: tuple[str, str]) -> tuple[float, int]:
+        """When the oldest use within the window was (epoch seconds), and how many there are."""
+        return self._window(rate, bucket, "", 0)
 
     def note(self, rate: RateLimitItem, bucket: tuple[str, str], rank: str) -> None:
         """Note a use of one rank."""

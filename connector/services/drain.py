@@ -129,7 +129,7 @@ def _loop(runtime: Runtime, connection_id: int, pulse: heartbeat.Pulse, ends: fl
                 waiting = agenda(session, connection_id, goals=runtime.settings.atlassian_goals)
             now = runtime.epoch()
             if waiting.due_at is not None and waiting.due_at <= now:
-                host = host or runtime.connect(connection)
+                host = host or runtime.connect(connection, spread=True)
                 _work(runtime, connection, host, waiting, now)
                 waited_since = None
                 continue

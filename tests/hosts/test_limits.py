@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.errors import BACKGROUND_BUDGET, OWN_BUDGET, Busy
 from connector.hosts.http import Answer, Gateway, Policy
-from connector.hosts.limits import BACKGROUND_ALONE, BACKGROUND_BESIDE, BACKGROUND_LEAST, STRIDE, Allowance, Budget
+from connector.hosts.limits import BACKGROUND_ALONE, BACKGROUND_BESIDE, BACKGROUND_LEAST, LONGEST_PAUSE, STRIDE, Allowance, Budget
 from tests.support.window_clock import WindowClock, window_clock
 
 LIMIT = 180
@@ -155,3 +155,43 @@ def test_a_call_that_cannot_wait_says_whose_budget_is_used_up(clock: WindowClock
             gateway.exchange("GET", "http://127.0.0.1/", lambda: Answer(200, {}, b""))
         assert caught.value.code == code
         assert caught.value.retry_after
+
+
+def test_a_storm_of_edits_never_waits_for_a_whole_window(clock: WindowClock) -> None:
+    people = Budget("acme", clock=clock)
+    storm, night = people.for_storms(), people.for_background()
+    assert spread(storm, clock, 0.0, most=LIMIT // 3) == LIMIT // 3  # what a few edits need is free at once
+    longest, calls, ends = 0.0, 0, clock.now + 300.0
+    while clock.now < ends:
+        before = clock.now
+        clock.sleep(storm.pause_for([MINUTE]))
+        while wait := storm.wait_for([MINUTE]):
+            clock.sleep(wait)
+        longest, calls = max(longest, clock.now - before), calls + 1
+        spend(night, LIMIT)
+        clock.sleep(0.1)  # the call itself
+    assert longest <= 3.0
+    assert calls >= 0.7 * LIMIT * 5
+
+
+def spread(budget: Budget, clock: WindowClock, pause: float, most: int) -> int:
+    """Call as one who can be asked to pause, until a pause is longer than this; how often."""
+    number = 0
+    while number < most and budget.pause_for([MINUTE]) <= pause and not budget.wait_for([MINUTE]):
+        number += 1
+    return number
+
+
+def test_nobody_else_is_asked_to_pause(clock: WindowClock) -> None:
+    people = Budget("acme", clock=clock)
+    spend(people, LIMIT // 2)
+    assert people.pause_for([MINUTE]) == people.for_background().pause_for([MINUTE]) == 0.0
+    assert 0.0 < people.for_storms().pause_for([MINUTE]) <= LONGEST_PAUSE
+    assert people.for_storms().pause_for([Allowance("other", f"{LIMIT}/60 second")]) == 0.0  # a budget without ranks
+
+
+def test_pauses_go_by_what_all_processes_used(redis_url: str, clock: WindowClock) -> None:
+    spend(Budget("stormy", redis_url, clock=clock), LIMIT // 2)
+    assert Budget("stormy", redis_url, clock=clock).for_storms().pause_for([MINUTE]) > 0.0
+    away = Budget("stormy", "redis://127.0.0.1:1/0", clock=clock).for_storms()
+    assert away.pause_for([MINUTE]) == 0.0  # nobody can tell

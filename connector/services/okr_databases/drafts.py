@@ -1,17 +1,18 @@
 """Rows that stand for nothing yet: kept as drafts with what they need, matched with a record that is here, or made into one.
 
-Calls no host. One transaction for each row; whatever cannot be used is a sentence in the row, never an error.
+Calls no host. Rows are taken over some at a time, in the caller's transaction; whatever cannot be used is a sentence in the row, never an
+error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from connector.domain.okr_columns import CYCLE, FROM, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind
@@ -22,11 +23,12 @@ from connector.hosts.okr_databases import Row
 from connector.runtime import Runtime
 from connector.services import tokens
 from connector.services.declare.aftermath import WorkToDo
+from connector.services.mirror import upsert
 from connector.services.okr_databases import matching, notes, row_reading
 from connector.services.okr_databases.bringing import bring_along
 from connector.services.okr_databases.editors import editor_of
 from connector.services.panels import place_rows
-from connector.services.plan import key_results, objectives, saving
+from connector.services.plan import key_results, objectives
 from connector.store import work
 from connector.store.tables import Connection, KeyResult, OkrDatabase, OkrRow, Person
 
@@ -36,66 +38,80 @@ WHAT = {DatabaseKind.OBJECTIVES: "an objective", DatabaseKind.KEY_RESULTS: "a ke
 _FIELDS = {"title": TITLE, "objective": OBJECTIVE, "owner": OWNER, "start": FROM, "target": TO, "unit": UNIT, "cycle": CYCLE, "team": TEAM}
 
 
-def take_draft(runtime: Runtime, database_id: int, row: Row, account: str) -> str:
-    """Take over a row without a record: bind it to one that is here, make one when nothing is missing, else keep it as a draft.
+def take_drafts(
+    session: Session, runtime: Runtime, database: OkrDatabase, rows: Sequence[tuple[Row, str]], todo: WorkToDo
+) -> dict[str, str]:
+    """Take over rows without a record: bind each to one that is here, make one when nothing is missing, else keep it as a draft.
 
-    ``account``: who edited it. The first reading of an adopted database is on the word of whoever adopted it instead. What a row says of
-    its value and its last update comes with it. Returns the record's id, "" for a draft. Rows of other kinds than objectives and key
-    results are kept only.
+    ``rows``: each with who edited it. The first reading of an adopted database is on the word of whoever adopted it instead. What a row
+    says of its value and its last update comes with it. Returns ref → id of the record, "" for a draft. Rows of other kinds than objectives
+    and key results are kept only. Whoever calls this announces ``todo`` after the commit, if there is anything in it.
     """
-    todo = WorkToDo()
-    with runtime.store.write() as session:
-        database = session.get_one(OkrDatabase, database_id)
-        kind = DatabaseKind(database.kind)
-        kept = _kept(session, database, row, runtime.now())
-        if kept.record:
-            return kept.record
-        if ours := matching.awaited(session, database, row):  # made by us a moment ago; nobody noted where
-            return _bind(session, database, kept, ours, made=False).record
-        if kind not in WHAT:
-            return ""
-        reading = row_reading.read(session, database, kind, row, runtime.now().astimezone(runtime.settings.zone).date())
-        found = matching.match(session, database, kind, row, reading)
-        record, missing = found.record, found.problem
-        if not record and not missing and not reading.missing:
-            record, missing = _made(session, runtime, database, kind, reading, _author(session, database, account), row, todo)
+    kind, now = DatabaseKind(database.kind), runtime.epoch()
+    page = _Page(session, runtime, database)
+    kept = _kept(session, database, [row for row, _ in rows], runtime.now())
+    found: dict[str, str] = {}
+    bound: list[int] = []
+    told: list[int] = []
+    for row, account in rows:
+        each = kept[row.ref]
+        record = each.record or ""
         if record:
-            bound = _bind(session, database, kept, record, made=not found.record)
-            again = _waiting_for(session, database) if kind is DatabaseKind.OBJECTIVES else []
-            work.want(session, OkrRow, [bound.id, *again], runtime.epoch())
-            place_rows(session, [bound.id], runtime.epoch())
-            # Panels and rows follow from its value: nothing else shows a record that is new.
-            work.want(session, KeyResult, sorted(todo.key_results), runtime.epoch())
-        else:
-            _stays(session, kept, kind, (*([missing] if missing else []), *reading.missing), runtime.epoch())
-    if record:
-        saving.announce(runtime, todo)
-    return record
+            pass  # somebody was quicker
+        elif record := matching.awaited(session, database, row):  # made by us a moment ago; nobody noted where
+            _bind(session, database, each, record, made=False)
+        elif kind in WHAT:
+            reading = row_reading.read(database, kind, row, page.today, page.known)
+            match = matching.match(session, database, kind, row, reading, page.free)
+            record, missing = match.record, match.problem
+            if not record and not missing and not reading.missing:
+                record, missing = _made(session, runtime, database, kind, reading, page.author(account), row, todo)
+            if record:
+                page.free.taken(record)
+                bound.append(_bind(session, database, each, record, made=not match.record).id)
+            elif _stays(each, kind, (*([missing] if missing else []), *reading.missing)):
+                told.append(each.id)
+        found[row.ref] = record
+    session.flush()
+    again = _waiting_for(session, database) if bound and kind is DatabaseKind.OBJECTIVES else []
+    work.want(session, OkrRow, [*bound, *told, *again], now)
+    if bound:
+        place_rows(session, bound, now)
+    # Panels and rows follow from its value: nothing else shows a record that is new.
+    work.want(session, KeyResult, sorted(todo.key_results), now)
+    return found
 
 
-def _kept(session: Session, database: OkrDatabase, row: Row, moment: datetime) -> OkrRow:
-    """The row as it is kept, locked; new when it was never seen."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    values = {
-        "connection_id": database.connection_id,
-        "database_id": database.id,
-        "ref": row.ref,
-        "created_at": moment,
-        "agreed": {},
-        "shown": {},
-        "heard": {},
-        "missing": [],
-    }
-    session.execute(insert(OkrRow).values(**values).on_conflict_do_nothing())
-    kept = session.scalars(
-        select(OkrRow).where(OkrRow.connection_id == database.connection_id, OkrRow.ref == row.ref).with_for_update()
-    ).one()
-    if kept.record:  # moved here out of another database: it stays what it was, and counts as gone there
-        return kept
-    kept.database_id = database.id
-    kept.url, kept.title = row.url or kept.url, str(row.values.get(TITLE) or "")[:500]
-    kept.edited_at, kept.read_at, kept.gone_at = row.edited_at, moment, None
-    return kept
+class _Page:
+    """What the rows that are taken over in one transaction have in common, looked up once."""
+
+    def __init__(self, session: Session, runtime: Runtime, database: OkrDatabase) -> None:
+        self._session, self._database = session, database
+        self._authors: dict[str, _Author] = {}
+        self.today = runtime.now().astimezone(runtime.settings.zone).date()
+        self.known = row_reading.LookUps(session, database)
+        self.free = matching.Free(session, database, DatabaseKind(database.kind))
+
+    def author(self, account: str) -> _Author:
+        if account not in self._authors:
+            self._authors[account] = _author(self._session, self._database, account)
+        return self._authors[account]
+
+
+def _kept(session: Session, database: OkrDatabase, rows: Sequence[Row], moment: datetime) -> dict[str, OkrRow]:
+    """The rows as they are kept, locked; new where they were never seen."""
+    empty: dict[str, Any] = {"agreed": {}, "shown": {}, "heard": {}, "missing": []}
+    common = {"connection_id": database.connection_id, "database_id": database.id, "created_at": moment, **empty}
+    upsert(session, OkrRow, ["connection_id", "ref"], [{**common, "ref": ref} for ref in sorted({row.ref for row in rows})])
+    query = select(OkrRow).where(OkrRow.connection_id == database.connection_id, OkrRow.ref.in_([row.ref for row in rows]))
+    found = {str(kept.ref): kept for kept in session.scalars(query.order_by(OkrRow.id).with_for_update())}
+    for row in rows:
+        kept = found[row.ref]
+        if not kept.record:  # else it was moved here out of another database: it stays what it was, and counts as gone there
+            kept.database_id = database.id
+            kept.url, kept.title = row.url or kept.url, str(row.values.get(TITLE) or "")[:500]
+            kept.edited_at, kept.read_at, kept.gone_at = row.edited_at, moment, None
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +158,10 @@ def _made(
         return "", author.refusal
     names = {field: str(column.get("name", field)) for field, column in database.columns.items()}
     try:
-        if kind is DatabaseKind.OBJECTIVES:
-            return objectives.add(session, runtime, author.viewer, reading.given, todo).id, ""
-        record = key_results.add(session, runtime, author.viewer, reading.given, todo).id
+        with session.begin_nested():  # what cannot be saved leaves nothing behind
+            if kind is DatabaseKind.OBJECTIVES:
+                return objectives.add(session, runtime, author.viewer, reading.given, todo).id, ""
+            record = key_results.add(session, runtime, author.viewer, reading.given, todo).id
     except Faults as error:
         return "", "; ".join(_told(each, names) for each in error.errors)
     except InputError as error:
@@ -161,33 +178,33 @@ def _told(error: InputError, names: Mapping[str, str]) -> str:
 
 
 def _bind(session: Session, database: OkrDatabase, kept: OkrRow, record: str, *, made: bool) -> OkrRow:
-    """Make the row the face of a record. A row that was to be made for it at the host is this one now."""
-    waiting = session.scalar(
-        select(OkrRow).where(OkrRow.database_id == database.id, OkrRow.record == record, OkrRow.ref.is_(None)).with_for_update()
-    )
+    """Make the row the face of a record. A row that was to be made for it at the host is this one now.
+
+    ``made``: the record is of this transaction, so that nothing else can stand for it.
+    """
+    waiting = None
+    if not made:
+        there = (OkrRow.database_id == database.id, OkrRow.record == record)
+        waiting = session.scalar(select(OkrRow).where(*there, OkrRow.ref.is_(None)).with_for_update())
     if waiting is not None:
-        values = (kept.ref, kept.url, kept.title, kept.edited_at, kept.read_at, kept.note, dict(kept.shown or {}))
+        values = (kept.ref, kept.url, kept.title, kept.edited_at, kept.read_at, kept.note, dict(kept.shown or {}), dict(kept.heard or {}))
         session.delete(kept)
         session.flush()
         kept = waiting
-        kept.ref, kept.url, kept.title, kept.edited_at, kept.read_at, kept.note, kept.shown = values
-    # A row in the trash that was its face before is none any more: put back, it is a copy of this one.
-    session.execute(
-        update(OkrRow).where(OkrRow.database_id == database.id, OkrRow.record == record, OkrRow.id != kept.id).values(record="")
-    )
+        kept.ref, kept.url, kept.title, kept.edited_at, kept.read_at, kept.note, kept.shown, kept.heard = values
+    if not made:
+        # A row in the trash that was its face before is none any more: put back, it is a copy of this one.
+        session.execute(update(OkrRow).where(*there, OkrRow.id != kept.id).values(record=""))
     kept.record, kept.missing, kept.unsure = record, [], False
     notes.tell(kept, notes.FIELDS, "")
-    session.flush()
     log.info("row_bound", database=database.kind, record=record, made=made)
     return kept
 
 
-def _stays(session: Session, kept: OkrRow, kind: DatabaseKind, missing: tuple[str, ...], now: float) -> None:
-    """Keep it as a draft, and have the row say what is missing, if it does not yet."""
+def _stays(kept: OkrRow, kind: DatabaseKind, missing: tuple[str, ...]) -> bool:
+    """Keep it as a draft, and have the row say what is missing. False when it does already."""
     kept.missing = list(missing)
-    if notes.tell(kept, notes.FIELDS, draft_note(WHAT[kind], missing)):
-        session.flush()
-        work.want(session, OkrRow, [kept.id], now)
+    return notes.tell(kept, notes.FIELDS, draft_note(WHAT[kind], missing))
 
 
 def _waiting_for(session: Session, database: OkrDatabase) -> list[int]:

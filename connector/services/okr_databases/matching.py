@@ -26,37 +26,53 @@ class Match:
     problem: str = ""
 
 
-def match(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row, reading: Reading) -> Match:
+class Free:
+    """The records that have no row yet, by title. For one transaction: whoever binds one says so with ``taken``."""
+
+    def __init__(self, session: Session, database: OkrDatabase, kind: DatabaseKind) -> None:
+        self._session, self._database = session, database
+        self._table: Any = Objective if kind is DatabaseKind.OBJECTIVES else KeyResult
+        self._beside: Any = Cycle.name if kind is DatabaseKind.OBJECTIVES else Objective.id
+        self._found: dict[str, dict[str, str]] = {}
+
+    def titled(self, title: str, scope: str) -> list[str]:
+        """Their ids. ``scope``: the name of the cycle, or the id of the objective, in which they are looked for."""
+        if scope not in self._found:
+            table = self._table
+            bound = and_(
+                OkrRow.database_id == self._database.id, OkrRow.record == table.id, OkrRow.ref.is_not(None), OkrRow.gone_at.is_(None)
+            )
+            query = _shown(table).where(self._beside == scope, ~select(OkrRow.id).where(bound).exists()).order_by(table.id)
+            self._found[scope] = {each.id: _folded(each.title) for each in self._session.execute(query)}
+        wanted = _folded(title)
+        return [record for record, folded in self._found[scope].items() if folded == wanted]
+
+    def taken(self, record: str) -> None:
+        """This one has a row now."""
+        for each in self._found.values():
+            each.pop(record, None)
+
+
+def match(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row, reading: Reading, free: Free) -> Match:
     """The record of a row that is bound to none yet."""
     table: Any = Objective if kind is DatabaseKind.OBJECTIVES else KeyResult
     title = str(reading.given.get("title") or "")
     if key := text_of(row.values.get(KEY)):
-        found = session.execute(_shown(table).where(table.id == key)).first()
-        if found is not None:
+        keyed = session.execute(_shown(table).where(table.id == key)).first()
+        if keyed is not None:
             holder = _holder(session, database, key)
             if holder is None or holder.ref == row.ref:
                 return Match(key)
-            if _folded(found.title) == _folded(title) or _folded(holder.title) == _folded(title):
-                return Match(problem=f"is a copy of “{found.title[:80]}”: give it a title of its own, or delete it")
-    if not title:
+            if _folded(keyed.title) == _folded(title) or _folded(holder.title) == _folded(title):
+                return Match(problem=f"is a copy of “{keyed.title[:80]}”: give it a title of its own, or delete it")
+    scope = str(reading.given.get("cycle" if kind is DatabaseKind.OBJECTIVES else "objective") or "")
+    if not title or not scope:
         return Match()
-    query = _shown(table)
-    if kind is DatabaseKind.OBJECTIVES:
-        if "cycle" not in reading.given:
-            return Match()
-        query = query.where(Cycle.name == reading.given["cycle"])
-    else:
-        if "objective" not in reading.given:
-            return Match()
-        query = query.where(Objective.id == reading.given["objective"])
-    bound = and_(OkrRow.database_id == database.id, OkrRow.record == table.id, OkrRow.ref.is_not(None), OkrRow.gone_at.is_(None))
-    free = [
-        each.id for each in session.execute(query.where(~select(OkrRow.id).where(bound).exists())) if _folded(each.title) == _folded(title)
-    ]
-    if len(free) > 1:
+    found = free.titled(title, scope)
+    if len(found) > 1:
         name = str(database.columns.get(KEY, {}).get("name", "OKR key"))
-        return Match(problem=f"{len(free)} here have this title; write the one that it is into “{name}”: {' or '.join(free[:4])}")
-    return Match(free[0]) if free else Match()
+        return Match(problem=f"{len(found)} here have this title; write the one that it is into “{name}”: {' or '.join(found[:4])}")
+    return Match(found[0]) if found else Match()
 
 
 def awaited(session: Session, database: OkrDatabase, row: Row) -> str:

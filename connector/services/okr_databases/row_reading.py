@@ -1,9 +1,13 @@
-"""What a row says of an objective or key result, in the words of the plan services: people, relations and choices looked up. Reads only."""
+"""What a row says of an objective or key result, in the words of the plan services: people, relations and choices looked up. Reads only.
+
+Whoever reads many rows in one transaction keeps what was looked up (``LookUps``): most rows of a page name the same people and objectives.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cached_property
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +17,7 @@ from connector.domain.okr_columns import CYCLE, OBJECTIVE, OWNER, TEAM, Database
 from connector.domain.row_drafts import Reading, read_numbers, read_title, refs_of, text_of, unreadable
 from connector.hosts.okr_databases import Row
 from connector.services.okr_databases import choices
-from connector.store.tables import Cycle, Objective, OkrDatabase, OkrRow, Person, PersonAccount
+from connector.store.tables import Cycle, Objective, OkrDatabase, OkrRow, Person, PersonAccount, Team
 from connector.store.visibility import READY
 
 AWAITS_OBJECTIVE = "its objective"  # begins the sentences that another row's becoming an objective may end
@@ -23,17 +27,52 @@ _SHOWN = 6  # choices that a sentence lists
 Above = Callable[[FieldValue], tuple[str, str]]  # what an objective's column says -> (id, "") or ("", a sentence), ("", "") for nothing
 
 
-def read(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row, today: date, above: Above | None = None) -> Reading:
-    """What the row says, needs, and has wrong. ``above``: instead of ``objective_of``."""
+class LookUps:
+    """What rows of one database name, each looked up once. For one transaction, in which objectives, people and choices stay as they are.
+
+    ``above``: instead of ``objective_of``.
+    """
+
+    def __init__(self, session: Session, database: OkrDatabase, above: Above | None = None) -> None:
+        self._session, self._database = session, database
+        self._above = above or (lambda value: objective_of(session, database, value))
+        self._objectives: dict[FieldValue, tuple[str, str]] = {}
+        self._people: dict[str, Person | None] = {}
+
+    def objective(self, value: FieldValue) -> tuple[str, str]:
+        """See ``objective_of``."""
+        if value not in self._objectives:
+            self._objectives[value] = self._above(value)
+        return self._objectives[value]
+
+    def person(self, account: str) -> Person | None:
+        """The person behind an account."""
+        if account not in self._people:
+            self._people[account] = person_behind(self._session, self._database.connection_id, account)
+        return self._people[account]
+
+    @cached_property
+    def cycles(self) -> dict[str, Cycle]:
+        """By their options."""
+        return choices.cycles(self._session)
+
+    @cached_property
+    def teams(self) -> dict[str, Team]:
+        """By their options."""
+        return choices.teams(self._session)
+
+
+def read(database: OkrDatabase, kind: DatabaseKind, row: Row, today: date, known: LookUps) -> Reading:
+    """What the row says, needs, and has wrong."""
     names = {field: str(column.get("name", field)) for field, column in database.columns.items()}
     reading = Reading()
     read_title(reading, row.values, names)
     if kind is DatabaseKind.OBJECTIVES:
-        _cycle(session, reading, database, row.values, names, today)
-        _team(session, reading, row.values, names)
+        _cycle(reading, database, row.values, names, today, known)
+        _team(reading, row.values, names, known)
     else:
-        _objective(reading, above or (lambda value: objective_of(session, database, value)), row.values, names)
-        _owner(session, reading, database, row.values, names)
+        _objective(reading, known, row.values, names)
+        _owner(reading, row.values, names, known)
         read_numbers(reading, row.values, names)
     return reading
 
@@ -84,12 +123,12 @@ def _by_title(session: Session, title: str) -> tuple[str, str]:
     return "", f"{AWAITS_OBJECTIVE} “{wanted[:80]}” is not clear: {many}"
 
 
-def _objective(reading: Reading, above: Above, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:
+def _objective(reading: Reading, known: LookUps, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:
     value = values.get(OBJECTIVE)
     if sentence := unreadable(value, names.get(OBJECTIVE, "Objective")):
         reading.wrong.append(f"{sentence}: share the database of the objectives with the connection too")
         return
-    found, sentence = above(value)
+    found, sentence = known.objective(value)
     if found:
         reading.given["objective"] = found
     elif sentence:
@@ -98,7 +137,7 @@ def _objective(reading: Reading, above: Above, values: Mapping[str, FieldValue],
         reading.needs.append("an objective")
 
 
-def _owner(session: Session, reading: Reading, database: OkrDatabase, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:
+def _owner(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str], known: LookUps) -> None:
     name = names.get(OWNER, "Owner")
     value = values.get(OWNER)
     if sentence := unreadable(value, name):
@@ -110,29 +149,26 @@ def _owner(session: Session, reading: Reading, database: OkrDatabase, values: Ma
     elif len(accounts) > 1:
         reading.wrong.append(f"“{name}” holds {len(accounts)} people; a key result has exactly one owner: keep one")
     else:
-        email, sentence = person_of(session, database.connection_id, accounts[0], name)
-        if email:
-            reading.given["owner"] = email
+        person = known.person(accounts[0])
+        if person is None:
+            reading.wrong.append(f"“{name}”: this account belongs to nobody here yet; an admin adds them, or their account, under People")
+        elif not person.active:
+            reading.wrong.append(f"“{name}”: {person.name} is not active here any more; choose another owner")
         else:
-            reading.wrong.append(sentence)
+            reading.given["owner"] = person.email
 
 
-def person_of(session: Session, connection_id: int, account: str, name: str) -> tuple[str, str]:
-    """(e-mail address of the active person behind an account, "") or ("", a sentence with the mend)."""
-    person = session.scalar(
+def person_behind(session: Session, connection_id: int, account: str) -> Person | None:
+    """The person whose account at a connection this is, active or not."""
+    return session.scalar(
         select(Person)
         .join(PersonAccount, PersonAccount.person_id == Person.id)
         .where(PersonAccount.connection_id == connection_id, PersonAccount.account == account)
     )
-    if person is None:
-        return "", f"“{name}”: this account belongs to nobody here yet; an admin adds them, or their account, under People"
-    if not person.active:
-        return "", f"“{name}”: {person.name} is not active here any more; choose another owner"
-    return person.email, ""
 
 
 def _cycle(
-    session: Session, reading: Reading, database: OkrDatabase, values: Mapping[str, FieldValue], names: Mapping[str, str], today: date
+    reading: Reading, database: OkrDatabase, values: Mapping[str, FieldValue], names: Mapping[str, str], today: date, known: LookUps
 ) -> None:
     name = names.get(CYCLE, "Cycle")
     if sentence := unreadable(values.get(CYCLE), name):
@@ -141,13 +177,12 @@ def _cycle(
     chosen = (database.options or {}).get("cycles") or []
     # Where rows of one cycle alone are kept, a row that names none belongs to it.
     text = text_of(values.get(CYCLE)) or (chosen[0] if len(chosen) == 1 else "")
-    known = choices.cycles(session)
     if not text:
         reading.needs.append("a cycle")
         return
-    found: Cycle | None = choices.found(known, text)
+    found: Cycle | None = choices.found(known.cycles, text)
     if found is None:
-        listed = [each for each, row in known.items() if row.end >= today][:_SHOWN]
+        listed = [each for each, row in known.cycles.items() if row.end >= today][:_SHOWN]
         there = f"choose one of {', '.join(listed)}" if listed else "a lead makes it under Cycles first"
         reading.wrong.append(f"“{name}”: there is no cycle {text[:60]!r}; {there}")
     elif found.end < today:
@@ -156,7 +191,7 @@ def _cycle(
         reading.given["cycle"] = found.name
 
 
-def _team(session: Session, reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:
+def _team(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str], known: LookUps) -> None:
     name = names.get(TEAM, "Team")
     if sentence := unreadable(values.get(TEAM), name):
         reading.wrong.append(sentence)
@@ -164,10 +199,9 @@ def _team(session: Session, reading: Reading, values: Mapping[str, FieldValue], 
     text = text_of(values.get(TEAM))
     if not text:
         return
-    known = choices.teams(session)
-    found = choices.found(known, text)
+    found = choices.found(known.teams, text)
     if found is None:
-        listed = ", ".join(list(known)[:_SHOWN])
+        listed = ", ".join(list(known.teams)[:_SHOWN])
         there = f"choose one of {listed}, or leave it empty" if listed else "leave it empty, or have a lead make the team first"
         reading.wrong.append(f"“{name}”: there is no team {text[:60]!r}; {there}")
     else:

@@ -15,23 +15,22 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Unknown
-from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, TITLE, DatabaseKind
+from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, DatabaseKind
 from connector.domain.row_merge import is_later, plain
 from connector.hosts.okr_databases import Row
 from connector.runtime import Runtime
 from connector.services.okr_databases import applying, notes, telling
 from connector.services.okr_databases.applying import Applied
 from connector.services.okr_databases.contents import Contents, contents_of
-from connector.services.okr_databases.drafts import take_draft
 from connector.services.okr_databases.editors import editor_of
 from connector.services.okr_databases.hearing import Heard, heard_of
 from connector.services.okr_databases.merging import Plan, plan_of
-from connector.services.okr_databases.records import columns_of
-from connector.services.okr_databases.sides import keep, sides_of
+from connector.services.okr_databases.newcomers import note_taken, take_new, title_of, to_be_written
+from connector.services.okr_databases.sides import sides_of
 from connector.services.okr_databases.waiting import AGAIN
 from connector.services.panels import place_rows
-from connector.services.row_check_ins.decisions import apply_decision, draft_decision
-from connector.services.row_check_ins.typing import held, note_pressed, note_typed
+from connector.services.row_check_ins.decisions import apply_decision
+from connector.services.row_check_ins.typing import note_pressed, note_typed
 from connector.store import work
 from connector.store.tables import Audit, Connection, OkrDatabase, OkrRow
 
@@ -73,15 +72,16 @@ def _take_some(
     with runtime.store.read() as session:
         known = _known(session, connection, [row.ref for row in rows])
         contents = contents_of(session, runtime, database, [each for each in known.values() if each.record])
-    changed = 0
+    new = [row for row in rows if row.ref not in known or not known[row.ref].record]
+    changed, differing = take_new(runtime, connection, database, new, known, heard)
+    for row, kept, shown in differing:
+        _take(runtime, connection, database, row, kept, shown, heard, bound=True)
     unchanged: list[int] = []
+    fresh = {row.ref for row in new}
     for row in rows:
-        kept = known.get(row.ref)
-        if kept is None or not kept.record:
-            changed += _take_new(runtime, connection, database, row, kept, (heard or {}).get(row.ref))
-            continue
-        if kept.database_id != database.id:
-            continue  # moved here out of another database: it is gone there, and stands for nothing here
+        if row.ref in fresh or known[row.ref].database_id != database.id:
+            continue  # the latter moved here out of another database: it is gone there, and stands for nothing here
+        kept = known[row.ref]
         outcome = _take(runtime, connection, database, row, kept, contents[kept.id], heard)
         if outcome is None:
             unchanged.append(kept.id)
@@ -96,43 +96,6 @@ def _take_some(
 def _known(session: Session, connection: Connection, refs: Sequence[str]) -> dict[str, OkrRow]:
     rows = session.scalars(select(OkrRow).where(OkrRow.connection_id == connection.id, OkrRow.ref.in_(refs)))
     return {str(row.ref): row for row in rows}
-
-
-def _take_new(
-    runtime: Runtime, connection: Connection, database: OkrDatabase, row: Row, kept: OkrRow | None, heard: Mapping[str, Any] | None
-) -> int:
-    """A row that stands for nothing yet."""
-    told = heard if heard is not None else (kept.heard if kept is not None else {})
-    who = heard_of(told or {}, row, connection.bot_id)
-    account = who.account or ("" if row.created_by == connection.bot_id else row.created_by)
-    record = take_draft(runtime, database.id, row, account)
-    if not record and database.kind == DatabaseKind.DECISIONS:
-        record = _draft_decision(runtime, connection, database, row, account)
-    with runtime.store.write() as session:
-        fresh = _known(session, connection, [row.ref]).get(row.ref)
-        if fresh is None:
-            return 0
-        if heard is not None and dict(fresh.heard or {}) == dict(heard):
-            fresh.heard = {}
-        contents = contents_of(session, runtime, database, [fresh]).get(fresh.id) if record else None
-    if contents is not None:  # what the row held when it became the face of its record is what both sides agree on
-        _take(runtime, connection, database, row, fresh, contents, None if heard is None else {row.ref: {}}, bound=True)
-    return int(bool(record))
-
-
-def _draft_decision(runtime: Runtime, connection: Connection, database: OkrDatabase, row: Row, account: str) -> str:
-    """A new row of the decisions: the decision's id, or "" while it needs something, which its note says."""
-    with runtime.store.read() as session:
-        editor = editor_of(session, connection, account)
-    drafted = draft_decision(runtime, connection, database, row, editor)
-    with runtime.store.write() as session:
-        kept = _known(session, connection, [row.ref])[row.ref]
-        kept.record, kept.missing = drafted.record, list(drafted.missing)
-        lacking = "; ".join(drafted.missing)
-        notes.tell(kept, notes.FIELDS, f"no decision yet: {lacking}" if lacking else "")
-        session.flush()
-        work.want(session, OkrRow, [kept.id], runtime.epoch())
-    return drafted.record
 
 
 def _take(
@@ -165,7 +128,7 @@ def _take(
         _read_again(runtime, kept.id)
         return 0
     quiet = not (plan.by_people or who.pressed or plan.reason or told or kept.gone_at)
-    if quiet and plan.sides == before and kept.title == _title(row, kept) and not _notes_to_clear(kept):
+    if quiet and plan.sides == before and kept.title == title_of(row, kept) and not _notes_to_clear(kept):
         return None
     with runtime.store.read() as session:
         editor = editor_of(session, connection, who.account)
@@ -181,19 +144,17 @@ def _take(
         if applied.taken:
             contents = contents_of(session, runtime, database, [fresh])[fresh.id]
         _settle_definitions(plan, applied, contents)
-        telling.tell(session, runtime, database, fresh, plan, applied, contents, editor, after_edit=heard is None or bool(told))
+        after_edit = heard is None or bool(told)
+        telling.tell(session, runtime, database, fresh, plan, applied, contents, editor, after_edit=after_edit)
         if not bound:
             _note_update(session, runtime, fresh, plan, contents, who)
-        keep(fresh, kind, plan.sides)
-        if heard is not None and dict(fresh.heard or {}) == told:
-            fresh.heard = {}
-        fresh.title, fresh.url, fresh.gone_at = _title(row, fresh), row.url or fresh.url, None
-        fresh.read_at, fresh.edited_at = runtime.now(), row.edited_at or fresh.edited_at
+            if heard is not None and dict(fresh.heard or {}) == told:
+                fresh.heard = {}
+        note_taken(runtime, database, row, fresh, plan)
         session.flush()
         if kept.gone_at is not None:
             place_rows(session, [fresh.id], runtime.epoch())  # its page is back, and its panel goes on there
-        ours = {**contents.ours, NOTE: fresh.note}
-        if plan.sides.to_write(ours, columns_of(database), held(fresh)):
+        if to_be_written(database, fresh, plan, contents):
             work.want(session, OkrRow, [fresh.id], runtime.epoch())
     return int(plan.by_people or who.pressed or kept.gone_at is not None)
 
@@ -254,11 +215,6 @@ def _read_again(runtime: Runtime, ident: int) -> None:
 
 def _notes_to_clear(row: OkrRow) -> bool:
     return bool(notes.told(row, notes.PUT_BACK) or notes.told(row, notes.FIELDS))
-
-
-def _title(row: Row, kept: OkrRow) -> str:
-    found = row.values.get(TITLE)
-    return found[:500] if isinstance(found, str) else kept.title
 
 
 def _note_gone(runtime: Runtime, database: OkrDatabase, refs: Sequence[str], *, elsewhere: bool = False) -> int:

@@ -150,14 +150,16 @@ class _Trial:
             options=options,
         )
         self._taken: set[str] = set()
+        self._known = row_reading.LookUps(session, self._database, self._objective)
+        self._free = matching.Free(session, self._database, self._kind)
 
     def fate(self, row: Row, today: date) -> RowFate:
         """What the row would become."""
         title = text_of(row.values.get(TITLE))
         if record := matching.record_of(self._session, self._database, row.ref):
             return self._told(row, title, BOUND, record)
-        reading = row_reading.read(self._session, self._database, self._kind, row, today, self._objective)
-        found = matching.match(self._session, self._database, self._kind, row, reading)
+        reading = row_reading.read(self._database, self._kind, row, today, self._known)
+        found = matching.match(self._session, self._database, self._kind, row, reading, self._free)
         if found.record and found.record not in self._taken:
             self._taken.add(found.record)
             return self._told(row, title, MATCHED, found.record)

@@ -1,6 +1,7 @@
 """Works off the rows of OKR databases that wait: reads those that changed, takes over edits, writes what is computed.
 
-The one place of these services that reads and writes rows for people who wait; newest changes first, what is to be made last.
+The one place of these services that reads and writes rows for people who wait; newest changes first unless others wait too long, what is to
+be made last.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from connector.services.okr_databases.noting import LOOK
 from connector.services.okr_databases.records import columns_of
 from connector.services.okr_databases.taking import take_rows
 from connector.services.okr_databases.writing import write_one
+from connector.services.panels import is_behind
 from connector.store import work
-from connector.store.tables import Connection, OkrDatabase, OkrRow
+from connector.store.tables import Connection, OkrDatabase, OkrRow, Panel
 
 log = structlog.get_logger(__name__)
 
 READ_AT_ONCE = 100  # rows that events told of
 PART = 25  # of these are read and taken over together: what is done is done when the host asks us to wait
 SLICE = 6  # rows written before new deliveries are looked at again
+FEW = 1  # rows written before that while panels wait too long
 MAKE = 3  # rows made before that: nobody waits for these
 LEASE = 90.0  # seconds
 
@@ -50,7 +53,7 @@ def work_on_rows(runtime: Runtime, connection: Connection) -> int:
         looks = _to_look_at(session, connection.id)
     if due is None or due > runtime.epoch():
         return 0
-    host = runtime.okr_databases(connection)
+    host = runtime.okr_databases(connection, spread=True)
     if host is None:
         return 0
     with closing(host):
@@ -195,18 +198,17 @@ def _people(rows: Iterable[Row], told: Mapping[str, Mapping[str, Any]]) -> set[s
 
 
 def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, limit: int, *, made: bool) -> int:
-    """Write some rows that are due: those that are there, the newest change first, or else make some in the order of their waiting."""
-    there = [OkrRow.ref.is_not(None), OkrRow.heard == {}] if made else [OkrRow.ref.is_(None)]
+    """Write some rows that are due: those that are there, as panels are written, or else make some in the order of their waiting.
+
+    While panels wait too long, few rows are written between them: whoever edited a row sees the outcome in its panel first.
+    """
+    here, now = OkrRow.connection_id == connection.id, runtime.epoch()
+    there = [here, OkrRow.ref.is_not(None), OkrRow.heard == {}] if made else [here, OkrRow.ref.is_(None)]
     with runtime.store.write() as session:
-        claims = work.claim(
-            session,
-            OkrRow,
-            runtime.epoch(),
-            limit=limit,
-            lease_seconds=LEASE,
-            newest_first=made,
-            where=[OkrRow.connection_id == connection.id, *there],
-        )
+        newest_first = made and not is_behind(session, OkrRow, now, *there)
+        if is_behind(session, Panel, now, Panel.connection_id == connection.id):
+            limit = FEW
+        claims = work.claim(session, OkrRow, now, limit=limit, lease_seconds=LEASE, newest_first=newest_first, where=there)
     for position, claim in enumerate(claims):
         try:
             write_one(runtime, connection, host, claim)

@@ -6,6 +6,7 @@ are due · ``embedding`` gives out, renews and revokes the addresses of our live
 
 from connector.services.panels.building import build, describe_key_result
 from connector.services.panels.placing import LONGEST, QUIET, REST, place, place_rows, want_again
+from connector.services.panels.turns import is_behind
 from connector.services.panels.writing import write_due
 
-__all__ = ["LONGEST", "QUIET", "REST", "build", "describe_key_result", "place", "place_rows", "want_again", "write_due"]
+__all__ = ["LONGEST", "QUIET", "REST", "build", "describe_key_result", "is_behind", "place", "place_rows", "want_again", "write_due"]

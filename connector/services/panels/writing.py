@@ -15,6 +15,7 @@ from connector.services import connections, receipts
 from connector.services.panels import embedding
 from connector.services.panels.building import build, home_of
 from connector.services.panels.placing import LONGEST, QUIET, REST
+from connector.services.panels.turns import is_behind
 from connector.store import work
 from connector.store.tables import Audit, Connection
 from connector.store.tables import Panel as PanelRow
@@ -25,12 +26,14 @@ SLICE = 4  # panels written before new deliveries are looked at again
 
 
 def write_due(runtime: Runtime, connection: Connection, host: Host, *, limit: int = SLICE) -> int:
-    """Write some panels that are due; the newest change first. Returns how many were taken. Raises ``HostError`` for the connection."""
-    now = runtime.epoch()
+    """Write some panels that are due; the newest change first, unless some wait too long. Returns how many were taken.
+
+    Raises ``HostError`` for the connection.
+    """
+    now, here = runtime.epoch(), PanelRow.connection_id == connection.id
     with runtime.store.write() as session:
-        claims = work.claim(
-            session, PanelRow, now, limit=limit, lease_seconds=90, newest_first=True, where=[PanelRow.connection_id == connection.id]
-        )
+        newest_first = not is_behind(session, PanelRow, now, here)
+        claims = work.claim(session, PanelRow, now, limit=limit, lease_seconds=90, newest_first=newest_first, where=[here])
     for position, claim in enumerate(claims):
         try:
             _write_one(runtime, connection, host, claim)

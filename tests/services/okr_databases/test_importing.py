@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from connector.domain.okr_columns import DatabaseKind
 from connector.domain.rights import SYSTEM
 from connector.errors import Refused
-from connector.services.okr_databases import importing, nightly, setting_up
+from connector.services.okr_databases import importing, nightly, setting_up, taking
 from connector.services.okr_databases.importing import read_all
-from connector.services.okr_databases.records import columns_of
+from connector.services.okr_databases.newcomers import AT_ONCE
+from connector.services.okr_databases.records import columns_of, databases_of
 from connector.services.sync import sync_connection
 from connector.store.tables import Connection, KeyResult, OkrRow, Person, PersonAccount
 from tests.services.okr_databases.bare import Bare, bare_world
@@ -240,3 +243,52 @@ def test_records_made_here_get_their_rows(bare: Bare) -> None:
     with bare.runtime.store.read() as session:
         assert session.get(KeyResult, "kr-later") is not None
     assert [row.record for row in bare.rows()] == ["kr-later"]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_a_first_reading_takes_few_statements_and_short_transactions(tmp_path: Path, database_url: str) -> None:
+    with bare_world(tmp_path, database_url=database_url) as scene:
+        scene.company.objective("onboarding", cycle="Q4")
+        setting_up.set_up(scene.runtime, SYSTEM, "acme-notion", scene.page)
+        _whole(scene, 60)
+        sent: list[str] = []
+        transactions: list[int] = []
+        engine = scene.runtime.store.engine
+        event.listen(engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
+        event.listen(engine, "commit", lambda _: transactions.append(len(sent)))
+        read_all(scene.runtime, scene.row())
+        assert len(scene.key_results()) == 60
+        assert len(sent) < 18 * 61
+        assert max(later - before for before, later in itertools.pairwise(transactions)) < 18 * AT_ONCE
+
+
+def test_what_cannot_be_made_leaves_nothing_behind_and_the_others_are_made(bare: Bare) -> None:
+    refs = _whole(bare, 4)
+    bare.sandbox.world.set_property(refs[1], "From", 5)  # from 5 to 5 is no way to go
+    read_all(bare.runtime, bare.row())
+    assert [bool(_row(bare, ref).record) for ref in refs] == [True, False, True, True]
+    assert "“" in _row(bare, refs[1]).note
+    assert len(bare.key_results()) == len(bare.audits("create")) == 3
+
+
+def test_an_edit_heard_of_while_a_new_row_is_taken_over_is_read_again(bare: Bare) -> None:
+    ref = _whole(bare, 1)[0]
+    source, columns = _source(bare), columns_of(bare.databases()[KEY_RESULTS])
+    _read_objectives(bare)
+    host = bare.runtime.okr_databases(bare.row())
+    assert host is not None
+    with closing(host):
+        read = host.read_rows([ref], columns, source=source).rows
+    with bare.runtime.store.write() as session:
+        database = databases_of(session, bare.connection)[KEY_RESULTS]
+        later = {"authors": [bare.accounts["Bob"]], "at": bare.runtime.now().isoformat()}
+        session.add(OkrRow(connection_id=bare.connection, database_id=database.id, ref=ref, heard=later, created_at=bare.runtime.now()))
+        session.flush()
+        ident = database.id
+    taking.take_rows(bare.runtime, ident, read, heard={ref: {"authors": [bare.accounts["Alice"]]}})
+    assert _row(bare, ref).record
+    assert _row(bare, ref).heard == later
+
+
+def _read_objectives(bare: Bare) -> None:
+    read_all(bare.runtime, bare.row(), kinds=[OBJECTIVES])
