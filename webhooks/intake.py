@@ -18,6 +18,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import select, update
 
+from connector.domain.button_secret import button_secret
 from connector.errors import InputError, StoreUnavailable
 from connector.hosts.base import Dialect, NotThisHost
 from connector.runtime import Runtime
@@ -27,7 +28,8 @@ from webhooks.signatures import verify, verify_token
 
 log = structlog.get_logger(__name__)
 
-# Senders that cannot sign (the "Send webhook" action of a Notion button or automation) show the webhook secret itself in this header.
+# Senders that cannot sign (the "Send webhook" action of a Notion button or automation) show a secret of their own in this header, or the
+# webhook secret itself. It counts for the events that a dialect calls unsigned and for no other.
 SECRET_HEADER = "x-okr-secret"  # noqa: S105  # the name of a header
 CACHE_SECONDS = 5.0  # for which a connection is used without a look at the database
 BODY_IS_KEY = "sha256:"  # how dialects begin a key that is only a hash of the body
@@ -209,9 +211,10 @@ class Intake:
         shown = headers[SECRET_HEADER].encode("utf-8", "replace")
         matched = False
         for secret in valid:
-            # `|` instead of `or`: the time it takes must not tell which secret matched
-            matched = matched | hmac.compare_digest(secret.encode(), shown)
-        return matched
+            for each in (button_secret(secret), secret):
+                # `|` instead of `or`: the time it takes must not tell which secret matched
+                matched = matched | hmac.compare_digest(each.encode(), shown)
+        return matched and _is_unsigned(known.dialect, headers, body)
 
     def _handshake(self, known: Known, headers: Mapping[str, str], body: bytes, now: datetime) -> Answer | None:
         """Take the secret that a set-up request brings: once, only while an admin has armed it, never over another one."""
@@ -242,6 +245,14 @@ class Intake:
         return Answer(200, "handshake")
 
 
+def _is_unsigned(dialect: Dialect, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a delivery is one that its host cannot sign."""
+    try:
+        return dialect.delivery(headers, body).event in dialect.unsigned
+    except NotThisHost:
+        return False
+
+
 def _refuse(known: Known, headers: Mapping[str, str]) -> Answer:
     if not known.secret:
         why = "This connection has no webhook secret, and its set-up is not armed."
@@ -249,6 +260,8 @@ def _refuse(known: Known, headers: Mapping[str, str]) -> Answer:
         why = "The token is wrong or too old. It must be signed with the secret of the app that made the webhook, by HS256, HS384 or HS512."
     elif known.dialect.signature(headers) is None and SECRET_HEADER not in headers:
         why = "The signature is missing. Set the webhook's secret at the sender."
+    elif known.dialect.signature(headers) is None:
+        why = "The secret in X-OKR-Secret is wrong, or the event is not a button's or automation's: those of a webhook must be signed."
     else:
         why = "The signature is wrong. It must be made with this connection's webhook secret over the raw body."
     return Answer(401, "unsigned", why)

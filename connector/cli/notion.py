@@ -33,13 +33,16 @@ _SHOWN = 20  # rows that are told one by one
 
 def _only_one(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
     """The connection that is meant when none is named: the only one to Notion."""
-    if value or context.resilient_parsing:
+    if context.resilient_parsing:
         return value or ""
     with opened() as runtime, runtime.store.read() as session:
         query = select(Connection.name).where(Connection.host == "notion", Connection.retired_at.is_(None)).order_by(Connection.name)
         names = session.scalars(query).all()
-    if len(names) == 1:
-        return names[0]
+    if value and value not in names:
+        known = f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else ""
+        raise InputError(f"no connection to Notion is called {value!r}{known}", where="--connection")
+    if value or len(names) == 1:
+        return value or names[0]
     if not names:
         raise InputError("there is no connection to Notion yet: make one on the page Connections, or with apply", where="--connection")
     raise InputError(f"several connections lead to Notion; name one of {', '.join(names)}", where="--connection")

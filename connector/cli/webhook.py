@@ -1,4 +1,4 @@
-"""The commands `webhook arm` and `webhook token`: the by-hand set-up of a Notion subscription."""
+"""The commands `webhook arm`, `webhook token` and `webhook button`: the by-hand set-up of a Notion subscription and of its buttons."""
 
 from __future__ import annotations
 
@@ -31,4 +31,14 @@ def token(name: str) -> None:
     with opened() as runtime:
         text = handshake.show_token(runtime, name)
     click.echo(f"Verification token of {name}; it is not shown again:", err=True)
+    click.echo(text)
+
+
+@webhook.command()
+@click.argument("name")
+def button(name: str) -> None:
+    """Show the secret that a button of connection NAME sends in its header X-OKR-Secret; it counts for buttons and automations only."""
+    with opened() as runtime:
+        text = handshake.show_button_secret(runtime, name)
+    click.echo(f"Secret of {name}'s buttons, for the header X-OKR-Secret; it changes with the verification token:", err=True)
     click.echo(text)

@@ -81,6 +81,7 @@ TEAM, CYCLE, KEY_RESULT, AUTHOR, MOVEMENT, DUE, OUTCOME, ASKED_BY = (
 
 # What makes an update when it is edited in a row. The value counts only where no mapping feeds the key result.
 CHECK_IN_FIELDS = (VALUE, CONFIDENCE, BLOCKER, DECISION, COMMENT)
+HIDDEN_TITLE = "No longer shown here"  # of a row whose record hosts may not show any more
 STATE_OPTIONS = ("On track", "At risk", "Stalled", "Overdue update", "No data", "Data late", "Closed")
 DECISION_OPTIONS = ("none", "budget", "approval", "scope", "headcount", "other")
 MOVEMENT_OPTIONS = ("moving", "flat", "slipping", "inside", "outside")
@@ -103,25 +104,25 @@ COLUMNS: Mapping[DatabaseKind, tuple[Column, ...]] = {
     ),
     DatabaseKind.KEY_RESULTS: (
         Column(TITLE, "Key result", _T.TITLE, human=True, needed=True),
-        Column(OBJECTIVE, "Objective", _T.RELATION, human=True, needed=True, to=DatabaseKind.OBJECTIVES),
+        Column(STATE, "OKR status", _T.CHOICE, options=STATE_OPTIONS),
+        _NOTE_COLUMN,
         Column(OWNER, "Owner", _T.PEOPLE, human=True, needed=True),
         Column(FROM, "From", _T.NUMBER, human=True, needed=True),
         Column(TO, "To", _T.NUMBER, human=True, needed=True),
-        Column(UNIT, "Unit", _T.TEXT, human=True),
         Column(VALUE, "Value", _T.NUMBER, human=True),
         Column(PROGRESS, "OKR progress", _T.PERCENT),
-        Column(STATE, "OKR status", _T.CHOICE, options=STATE_OPTIONS),
-        Column(MOVEMENT, "Movement", _T.CHOICE, options=MOVEMENT_OPTIONS),
         Column(CONFIDENCE, "Confidence", _T.NUMBER, human=True),
         Column(BLOCKER, "Blocker", _T.TEXT, human=True),
         Column(DECISION, "Decision", _T.CHOICE, human=True, options=DECISION_OPTIONS),
         Column(COMMENT, "Comment", _T.TEXT, human=True),
+        Column(OBJECTIVE, "Objective", _T.RELATION, human=True, needed=True, to=DatabaseKind.OBJECTIVES),
+        Column(REASON, "Reason", _T.TEXT, human=True),
         Column(CHECKED_IN_BY, "Checked in by", _T.PEOPLE, human=True),
+        Column(MOVEMENT, "Movement", _T.CHOICE, options=MOVEMENT_OPTIONS),
+        Column(UNIT, "Unit", _T.TEXT, human=True),
         Column(UPDATED, "Last updated", _T.DATE),
         Column(UPDATED_BY, "Updated by", _T.TEXT),
         Column(SOURCE, "Source", _T.TEXT),
-        Column(REASON, "Reason", _T.TEXT, human=True),
-        _NOTE_COLUMN,
         _KEY_COLUMN,
     ),
     DatabaseKind.CHECK_INS: (

@@ -59,7 +59,7 @@ class KeyResultPanel:
     source_text: str  # 'Alice, 17 Nov · value from Notion "Deals", 7 rows, as of 18 Nov 14:12'
     mend: str  # what an admin must do when the source is broken, "" otherwise
     label: str = ""  # "output" when it says how much is done instead of what changes
-    blocker_note: str = ""  # "seen in HARB-151, Blocked, last touched 12 Nov" without a blocker; "since 12 Nov" beside one
+    blocker_note: str = ""  # "seen in HARB-151, Blocked, last touched 12 Nov" without one; "blocked since 12 Nov" beside one
 
 
 @dataclass(frozen=True, slots=True)

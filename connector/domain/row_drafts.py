@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from connector.domain.model import FieldValue, Kind, Unknown
 from connector.domain.okr_columns import FROM, KIND, TITLE, TO, UNIT
 
-_NUMBER = re.compile(r"[+\-−]?\d+(?:[.,]\d+)?")
+_NUMERAL = re.compile(r"[+-]?\d+([.,]\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,200 is one number for some and another for others
+_BLANKS = str.maketrans({"\u00a0": "", "\u202f": "", " ": "", "−": "-"})
+_LONGEST_NUMERAL = 300
+PERCENT = "%"
 _YES_NO = frozenset({"yes/no", "yes no", "yes_no", "done", "done/not done", "ja/nein", "oui/non", "sí/no", "si/no", "sim/não"})
 _KINDS = {"metric": Kind.METRIC, "at_least": Kind.AT_LEAST, "at_most": Kind.AT_MOST, "yes_no": Kind.YES_NO}
 _MOST_DECIMALS = 3
@@ -55,6 +59,18 @@ def unreadable(value: FieldValue, name: str) -> str:
     return f"“{name}” cannot be read there ({value.reason})" if isinstance(value, Unknown) else ""
 
 
+def numeral(text: str) -> tuple[float, bool] | None:
+    """(the number that a text says, whether it says it in percent): "50 %" is 50, "0,5" a half.
+
+    None where it says none or may be read two ways, as "1,200".
+    """
+    words = text.strip().translate(_BLANKS)
+    bare = words.removesuffix(PERCENT)
+    if not _NUMERAL.fullmatch(bare) or _THOUSANDS.fullmatch(bare) or len(bare) > _LONGEST_NUMERAL:
+        return None
+    return float(bare.replace(",", ".")), bare != words
+
+
 def number_of(value: FieldValue, name: str) -> float | None:
     """A number, None for none. Raises ``ValueError`` with the sentence."""
     if sentence := unreadable(value, name):
@@ -64,8 +80,8 @@ def number_of(value: FieldValue, name: str) -> float | None:
     number: float | None = None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
-    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        number = float(value.strip().replace(",", ".").replace("−", "-"))
+    elif isinstance(value, str) and (said := numeral(value)) is not None:
+        number = said[0]
     if number is None:
         raise ValueError(f"“{name}” holds {str(value)[:40]!r} where a number belongs; write it without its unit, such as 42 or 4.1")
     if not math.isfinite(number):
@@ -87,9 +103,12 @@ def read_title(reading: Reading, values: Mapping[str, FieldValue], names: Mappin
     return title
 
 
-def read_numbers(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:
-    """Kind, From, To and unit of a key result. What is yes or no needs no numbers, a bound no start."""
-    unit = text_of(values.get(UNIT))
+def read_numbers(reading: Reading, values: Mapping[str, FieldValue], names: Mapping[str, str], unit: str = "") -> None:
+    """Kind, From, To and unit of a key result. What is yes or no needs no numbers, a bound no start.
+
+    ``unit``: what its numbers are told in there, for a row that names no unit itself.
+    """
+    unit = text_of(values.get(UNIT)) or unit
     kind = _KINDS.get(text_of(values.get(KIND)).casefold().replace(" ", "_").replace("/", "_"))
     if kind is None:
         kind = Kind.YES_NO if unit.casefold() in _YES_NO else Kind.METRIC

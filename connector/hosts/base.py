@@ -329,6 +329,8 @@ class Event:
     container: str = ""
     comment_id: str = ""
     author: str = ""
+    authors: tuple[str, ...] = ()  # all of them, the robots with "bot:" before their account; () is ``author`` alone
+    fields: tuple[str, ...] = ()  # the host's ids of what was edited, () where it does not tell
     at: datetime | None = None
     text: str | None = None
     pressed: bool = False  # a person pressed a button: what the row holds is filed at once
@@ -362,6 +364,7 @@ class Dialect(Protocol):
 
     handled: frozenset[str]  # event names that give events
     ignored: frozenset[str]  # event names left alone on purpose
+    unsigned: frozenset[str]  # names of events that the host cannot sign: buttons, which show a secret in a header
     commands: bool  # whether comments there are read for commands
     quotes: bool  # whether events of comments say what these say; if not, comments are read only at places that we know
     place: str  # what people call where a comment stands: "issue", "page"

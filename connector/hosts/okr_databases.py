@@ -1,8 +1,8 @@
 """What a host offers that keeps OKR databases for people: make, find and complete them, read and write their rows, write leads' pages.
 
 Values only; optional for a host: its module has a function ``build_okr_databases`` then, see ``connector.runtime``. A value of a row is a
-``FieldValue``: text, number (a percent is 0-1), bool, ISO day or moment, tuple of account ids or of refs; None is empty, ``Unknown`` what
-the host could not tell. Columns are always told by the host's ids: names are for people.
+``FieldValue``: text, number (a progress is 0-1, every other percent 0-100), bool, ISO day or moment, tuple of account ids or of refs; None
+is empty, ``Unknown`` what the host could not tell. Columns are always told by the host's ids: names are for people.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from connector.hosts.base import JSON
 
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
-    """A column at the host. ``type`` is the host's own name of it, ``to`` the source that a relation leads to."""
+    """A column at the host. ``type`` is the host's own name of it, ``to`` the source that a relation leads to.
+
+    ``format``: "percent" for numbers that the host keeps as 0-1 and shows as 0 % - 100 %.
+    """
 
     id: str
     name: str
     type: str
     options: tuple[str, ...] = ()
     to: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Row:
     """One row. ``values``: by our field, for the columns that were asked for. ``edited_at`` may be rounded down to the minute.
 
     ``edited_by``, ``created_by``: account ids, also of bots. ``left_out``: after a write, our field → why it is not, or not wholly, there.
+    ``unit``: what From and To are told in, where the host says so: "%".
     """
 
     ref: str
@@ -57,6 +62,7 @@ class Row:
     created_at: datetime | None = None
     created_by: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +156,17 @@ class OkrDatabases(Protocol):
         """Make a row. Not repeatable: after ``Uncertain`` look for it with ``find_row``."""
         ...
 
-    def find_row(self, source: str, columns: Mapping[str, FoundColumn], field: str, text: str) -> Row | None:
-        """The oldest row whose text column ``field`` equals ``text``, None without one."""
+    def find_row(
+        self,
+        source: str,
+        columns: Mapping[str, FoundColumn],
+        field: str,
+        text: str,
+        *,
+        made_by: str = "",
+        apart_from: Collection[str] = (),
+    ) -> Row | None:
+        """The oldest row whose text column ``field`` equals ``text``, None without one. ``made_by``: an account; ``apart_from``: refs."""
         ...
 
     def write_row(self, ref: str, columns: Mapping[str, FoundColumn], values: Mapping[str, FieldValue]) -> Row:

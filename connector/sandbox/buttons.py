@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from connector.domain.button_secret import button_secret
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.hosts.notion.sandbox_shared import show_page
 
@@ -61,7 +62,7 @@ class Presses:
         return {"source": source, "data": show_page(self._notion, self._notion.world.data["pages"][page], [])}
 
     def _send(self, payload: Mapping[str, Any]) -> None:
-        headers = {SECRET_HEADER: self._notion.secret}
+        headers = {SECRET_HEADER: button_secret(self._notion.secret)}
         try:
             with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
                 answer = client.post(self._notion.webhook_url, json=payload, headers=headers)

@@ -54,7 +54,7 @@ def _shown(template: str, **facts: Any) -> Response:
     answer = make_response(
         render_template(
             template,
-            databases=workspace.databases(world),
+            databases=workspace.okrs_first(workspace.databases(world)),
             pages=workspace.pages(world),
             people=workspace.people(world),
             played=played,

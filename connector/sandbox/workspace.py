@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from connector.domain.okr_columns import TITLES
 from connector.hosts.notion.ids import known_id
 from connector.hosts.notion.sandbox_values import empty, plain
 from connector.hosts.notion.sandbox_world import World
@@ -112,6 +113,12 @@ def databases(world: World) -> list[tuple[str, str]]:
     """(id, title) of the databases that are not in the trash."""
     with world.lock:
         return [(each["id"], each["title"]) for each in world.data["databases"].values() if not each["in_trash"]]
+
+
+def okrs_first(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same databases, those that the connector keeps before the others."""
+    ours = set(TITLES.values())
+    return sorted(found, key=lambda each: each[1] not in ours)
 
 
 def pages(world: World) -> list[tuple[str, str]]:
@@ -250,8 +257,9 @@ def _cell(known: _Known, found: Mapping[str, Any], prop: Mapping[str, Any]) -> C
 def _number(base: Cell, value: Any, format: str) -> Cell:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return base
-    shown = f"{value * 100:.0f} %" if format == "percent" else f"{value:.10g}"
-    return replace(base, shown=shown, chosen=(f"{value:.6g}" if format == "percent" else f"{value:.10g}",))
+    if format == "percent":
+        return replace(base, shown=f"{value * 100:.0f} %", chosen=(f"{value * 100:.4g} %",))
+    return replace(base, shown=f"{value:.6g}", chosen=(f"{value:.10g}",))
 
 
 # --- blocks and comments -------------------------------------------------------------------------------------------------------
@@ -329,7 +337,8 @@ def chosen_of(cell: Cell, sent: Sequence[str]) -> Any:
     text = texts[0] if texts else ""
     if cell.kind == "number":
         try:
-            return float(text) if text.strip() else None
+            bare = text.strip().removesuffix("%")
+            return (float(bare) / (100 if bare != text.strip() else 1)) if bare else None
         except ValueError:
             raise ValueError(f"{cell.name} needs a number.") from None
     if cell.kind in ("select", "status") and text and text not in {value for value, _ in cell.choices}:

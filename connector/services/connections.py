@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = heartbeat.LEASE_SECONDS  # without a sign of life
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)  # seconds after the first, second, ... failure in a row
+TIME_AND_AGAIN = 2  # failures of one thing that let everything wait; after the next one, only it does
 LEAST_WAIT = 1.0  # seconds after a 429 that says "Retry-After: 0" or nothing
 
 
@@ -170,6 +171,22 @@ def _judge_anew(session: Session, connection_id: int, at: datetime) -> None:
 def is_item_trouble(error: HostError) -> bool:
     """True when the error concerns one thing (gone, bad request), not the connection as a whole."""
     return isinstance(error, Gone) or (isinstance(error, Refused) and not error.parks)
+
+
+def stays_alone(host: Host, error: HostError, attempts: int) -> bool:
+    """Whether one thing is set aside so that the others go on: the host has failed at it time and again, and answers otherwise."""
+    if attempts < TIME_AND_AGAIN or not isinstance(error, Offline):
+        return False
+    try:
+        host.identify()
+    except HostError:
+        return False
+    return True
+
+
+def back_off(attempts: int) -> float:
+    """Seconds that one thing waits after so many failures of its own."""
+    return BACK_OFF[min(attempts, len(BACK_OFF) - 1)]
 
 
 def credentials_work(host: Host, error: Refused) -> bool:

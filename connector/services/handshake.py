@@ -1,4 +1,4 @@
-"""The set-up of a webhook whose secret comes from the host (Notion's verification token): arm it, and show the token once."""
+"""The set-up of a webhook whose secret comes from the host (Notion's verification token): arm it, show the token once, and the button's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from connector.domain.button_secret import button_secret
 from connector.errors import Conflict, NotFound
 from connector.runtime import Runtime
 from connector.store.tables import Audit, Connection
@@ -48,6 +49,21 @@ def show_token(runtime: Runtime, name: str, *, actor: str = "command") -> str:
             )
         session.add(Audit(at=runtime.now(), actor=actor, action="handshake_shown", entity="connection", entity_id=name))
         return str(runtime.vault.open(row.webhook_secret))
+
+
+def show_button_secret(runtime: Runtime, name: str, *, actor: str = "command") -> str:
+    """What a button of this connection shows in its header instead of a signature; as often as somebody needs it.
+
+    Raises ``NotFound``, and ``Conflict`` when no webhook secret is stored, or the host signs everything that it sends.
+    """
+    with runtime.store.write() as session:
+        row = _find(session, name)
+        if not runtime.dialect(row.host).unsigned:
+            raise Conflict(f"{name} needs no secret for buttons: its host signs everything that it sends")
+        if row.webhook_secret is None:
+            raise Conflict(f"{name} has no webhook secret yet, and the button's is made of it: set the webhook up first")
+        session.add(Audit(at=runtime.now(), actor=actor, action="button_secret_shown", entity="connection", entity_id=name))
+        return button_secret(str(runtime.vault.open(row.webhook_secret)))
 
 
 def is_unshown(session: Session, row: Connection) -> bool:

@@ -97,7 +97,7 @@ def test_the_only_connection_need_not_be_named(run: Run, bare: Bare) -> None:
     ("arguments", "code", "words"),
     [
         (("setup", "--connection", "acme-notion", "--page", "our page"), 2, "error: page: 'our page' is not a Notion id"),
-        (("setup", "--connection", "nobody", "--page", "0" * 32), 1, "error: there is no connection 'nobody'"),
+        (("setup", "--connection", "nobody", "--page", "0" * 32), 2, "error: --connection: no connection to Notion is called 'nobody'"),
         (("setup", "--connection", "acme-notion", "--page", "0" * 32), 2, "share it with this connection first"),
         (("setup", "--connection", "acme-notion", "--page", "0" * 32, "--cycle", "Q9"), 2, "error: cycles: no cycle is called 'Q9'"),
         (("leave", "--connection", "acme-notion"), 1, "error: acme-notion keeps no OKR databases"),

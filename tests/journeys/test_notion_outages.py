@@ -158,7 +158,7 @@ def test_work_that_nobody_waits_for_does_not_hold_up_what_people_wait_for(tmp_pa
     """A night whose share of the budget is used up stops for a while; the connection itself goes on."""
     box = NotionSandbox()
     with running(box) as url, company(tmp_path) as people:
-        place = Workspace(people, box, url, requests_per_minute=60)
+        place = Workspace(people, box, url, requests_per_minute=180)
         for number in range(30):
             place.row(number)
         place.map()

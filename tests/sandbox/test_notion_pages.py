@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.wrappers import Request, Response
 
 from connector.app import create_app
+from connector.domain.button_secret import button_secret
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.hosts.notion.sandbox_values import text_runs
 from connector.hosts.notion.sandbox_world import World
@@ -103,7 +104,7 @@ def test_every_kind_of_cell_is_edited_as_the_chosen_person(client: FlaskClient, 
     assert {each["authors"][0]["id"] for each in edits} == {ben}
     assert {each["authors"][0]["type"] for each in edits} == {"person"}
     page = client.get(f"/sandbox/workspace/pages/{row}?as=ben").text
-    assert 'value="0.42"' in page
+    assert 'value="42 %"' in page
     assert "Made" in page
 
 
@@ -231,7 +232,7 @@ def test_a_press_calls_the_door_with_the_secret_and_the_person(notion: NotionSan
         presses.press(goals[2], ben)
         presses.wait()
         [(secret, payload)] = seen
-        assert secret == "shared-secret"
+        assert secret == button_secret("shared-secret")
         assert (payload["source"]["type"], payload["source"]["user_id"], payload["data"]["id"]) == ("automation", ben, goals[2])
         assert payload["data"]["properties"]["Goal"]["title"][0]["plain_text"] == "Ship it"
         assert presses.paused == ""

@@ -70,6 +70,7 @@ class JiraDialect:
     handled = WANTED | product_events.HANDLED
     ignored = frozenset(_REASONS) | frozenset(product_events.REASONS)
     commands = True
+    unsigned: frozenset[str] = frozenset()
     quotes = True
     place = "issue"
     kept_headers = frozenset({"x-b3-traceid", *(f"x-atlassian-webhook-{name}" for name in ("identifier", "retry", "flow", "trace"))})

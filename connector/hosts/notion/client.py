@@ -20,6 +20,7 @@ from connector.errors import SITE_WIDE, Blocked, Busy, HostError, Offline, Refus
 from connector.hosts.base import ConnectionSettings
 from connector.hosts.http import Answer, Gateway, HttpxTransport, Policy, origin_of
 from connector.hosts.limits import Allowance, Budget
+from connector.hosts.notion.cleaning import cleaned
 from connector.hosts.permitted import PermittedToken
 
 VERSION = "2026-03-11"
@@ -152,7 +153,8 @@ class NotionClient:
             raise Offline(f"{self.gateway.connection}: {method} /v1/{path} gave an answer that is not JSON") from error
         if not isinstance(answer, dict):
             raise Offline(f"{self.gateway.connection}: {method} /v1/{path} gave an answer that is not an object")
-        return answer
+        clean: dict[str, Any] = cleaned(answer)
+        return clean
 
     # Reference: https://developers.notion.com/reference/get-self
     def me(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A person's deletion is respected: each is made anew once, after the second time never again by itself. Unchanged content is not written.
 A callout that a person takes out of the trash again is the panel once more, and the newer one goes: that is how one asks for it back.
-Receipt: ``block`` and ``digest`` of the callout, ``former`` (the one that was deleted last), ``table`` and ``embed`` with the same inside
+Receipt: ``block`` and ``digest`` of the callout, ``former`` (the one that was deleted last, and ``earlier`` ones), ``table`` and ``embed`` with the same inside
 (a table's ``rows`` are kept by ``panel_rows``), ``deleted`` (times a person deleted it), ``dismissed``, ``property_only``, ``unsure``.
 """
 
@@ -95,20 +95,26 @@ class PanelBlocks:
         if not isinstance(former, dict) or former["looks"] >= LOOKS or wanted in (former["seen"], self._receipt.get("digest")):
             return
         former["looks"], former["seen"] = former["looks"] + 1, wanted
-        if self._blocks.is_deleted(former["block"]):
+        known = [str(former["block"]), *former.get("earlier", ())]
+        back = next((block for block in known if not self._blocks.is_deleted(block)), None)
+        if back is None:
             return
         if (newer := self._receipt.get("block")) and self._blocks.delete(str(newer)):
             self._count()
-        self._receipt.update({"block": former["block"], "digest": "", "deleted": max(0, int(self._receipt.get("deleted") or 0) - 1)})
+        self._receipt.update({"block": back, "digest": "", "deleted": max(0, int(self._receipt.get("deleted") or 0) - 1)})
         for name in ("former", "dismissed", "unsure"):
             self._receipt.pop(name, None)
+        if rest := [block for block in known if block != back]:  # undone as well, it is the panel then: never two
+            self._receipt["former"] = {**former, "block": rest[0], "earlier": rest[1:]}
 
     def _lose(self, name: str) -> None:
         """A block was not found: a person deleted it, if the page itself is still there for us."""
         self._blocks.require_page()
         part = self._part(name)
         if name == CALLOUT:
-            self._receipt["former"] = {"block": part["block"], "looks": 0, "seen": ""}
+            before = self._receipt.get("former")
+            earlier = [before["block"]] if isinstance(before, dict) and before["block"] != part["block"] else []
+            self._receipt["former"] = {"block": part["block"], "looks": 0, "seen": "", "earlier": earlier}
         part["deleted"] = int(part.get("deleted") or 0) + 1
         part["block"], part["digest"] = None, None
         if name == TABLE:

@@ -159,8 +159,10 @@ class Window:
         }
 
     def is_new(self, ref: str, created: str) -> bool:
-        """Note one row; False when an earlier window has shown it already."""
+        """Note one row; False when an earlier window has shown it already. ``created`` "": not told, so the window stands where it stood."""
         self.count += 1
+        if not created:
+            return ref not in self.seen
         if created == self.last:
             if ref in self.seen:
                 return False

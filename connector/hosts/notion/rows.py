@@ -48,7 +48,7 @@ def new_rows(answer: Mapping[str, Any], window: Window) -> list[Mapping[str, Any
         if isinstance(each, dict)
         and each.get("object") == "page"
         and (ref := known_id(each.get("id")))
-        and window.is_new(ref, str(each.get("created_time")))
+        and window.is_new(ref, created if isinstance(created := each.get("created_time"), str) else "")
     ]
 
 

@@ -245,9 +245,9 @@ class NotionSandbox:
 
 
 def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        json.dumps(body, ensure_ascii=False), status=status, headers=dict(headers or {}), content_type="application/json; charset=utf-8"
-    )
+    # Half characters are told as escapes, as the languages of the web do; the rest as it is.
+    text = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", json.dumps(body, ensure_ascii=False))
+    return Response(text, status=status, headers=dict(headers or {}), content_type="application/json; charset=utf-8")
 
 
 def _error(status: int, code: str, message: str, additional: Mapping[str, Any] | None) -> dict[str, Any]:

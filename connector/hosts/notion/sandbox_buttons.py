@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from connector.domain.button_secret import button_secret
 from connector.hosts.notion.sandbox_shared import show_page
 
 if TYPE_CHECKING:
@@ -41,4 +42,4 @@ def press(box: NotionSandbox, page: str, person: str = "", *, columns: tuple[str
 
 
 def _headers(box: NotionSandbox) -> Mapping[str, str]:
-    return {"Content-Type": "application/json", SECRET_HEADER: box.secret}
+    return {"Content-Type": "application/json", SECRET_HEADER: button_secret(box.secret)}

@@ -35,7 +35,7 @@ class Property:
     """One property of a data source. ``options`` are (id, name); ``categories`` maps a status option's id and name.
 
     ``groups`` maps a status option's id to the name of its group · ``related``: the data source that a relation leads to ·
-    ``over``: the name or id of the relation that a rollup goes over.
+    ``over``: the name or id of the relation that a rollup goes over · ``format``: how a number is shown.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Property:
     groups: Mapping[str, str] = field(default_factory=dict)
     related: str = ""
     over: str = ""
+    format: str = ""
 
     def group_of(self, ident: str, name: str) -> tuple[str, ...]:
         """What the group of a status option is called, and what it means; () when nobody can say."""
@@ -136,6 +137,7 @@ def read_schema(answer: Mapping[str, Any]) -> Schema:
             groups=_groups(settings) if kind == "status" else {},
             related=known_id(settings.get("data_source_id")) or "" if kind == "relation" else "",
             over=_over(settings) if kind == "rollup" else "",
+            format=str(settings.get("format") or "") if kind == "number" else "",
         )
     parent = answer.get("parent")
     database = known_id(parent.get("database_id")) if isinstance(parent, dict) else None

@@ -10,8 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from connector.hosts.base import Delivery, Event, Ignored, NotThisHost
+from connector.hosts.notion.cleaning import cleaned
 from connector.hosts.notion.fields import moment
 from connector.hosts.notion.ids import known_id
 
@@ -22,6 +24,7 @@ _ACTIONS = frozenset({AUTOMATION, "button", "database_button"})  # seen as "auto
 _CHANGED = frozenset(
     {"page.created", "page.undeleted", "page.moved", "page.properties_updated", "page.content_updated"}
 )  # a title edit arrives as page.content_updated
+_TITLE = ("title",)  # the id of every database's title column
 _COMMENTS = frozenset({"comment.created", "comment.updated"})
 _SCOPES = frozenset(
     f"{kind}.{what}"
@@ -36,6 +39,7 @@ class NotionDialect:
     commands = True
     quotes = False
     place = "page"
+    unsigned: frozenset[str] = frozenset({AUTOMATION})
     handled: frozenset[str] = _CHANGED | _COMMENTS | _SCOPES | {"page.deleted", AUTOMATION}
     ignored: frozenset[str] = frozenset(
         {
@@ -108,10 +112,11 @@ class NotionDialect:
         data = _dict(payload.get("data"))
         parent = _dict(data.get("parent"))
         author, at = _author(payload.get("authors")), moment(payload.get("timestamp"))
+        authors = _authors(payload.get("authors"))
         if kind in ("data_source.content_updated", "database.content_updated"):
             rows = _updated_rows(data.get("updated_blocks"))
             if rows:  # reading these few is far less than listing a whole database again
-                return [Event("changed", ref=row, container=entity, author=author, at=at) for row in rows]
+                return [Event("changed", ref=row, container=entity, author=author, authors=authors, at=at) for row in rows]
         if kind in _SCOPES:
             return (Event("scope", container=entity, author=author, at=at),)
         if kind in _COMMENTS:
@@ -124,6 +129,8 @@ class NotionDialect:
                 parent_refs=(above,) if above else (),
                 container=known_id(parent.get("data_source_id")) or "",
                 author=author,
+                authors=authors,
+                fields=_TITLE if kind == "page.content_updated" else _updated(data.get("updated_properties")),
                 at=at,
             ),
         )
@@ -131,7 +138,7 @@ class NotionDialect:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        payload = json.loads(body)
+        payload = cleaned(json.loads(body))
     except (ValueError, RecursionError) as error:  # ValueError covers bad JSON and bad UTF-8
         raise NotThisHost("the body is not JSON") from error
     if not isinstance(payload, dict):
@@ -177,6 +184,18 @@ def _updated_rows(blocks: object) -> list[str]:
         else []
     )
     return list(dict.fromkeys(ref for ref in found if ref))
+
+
+def _updated(properties: object) -> tuple[str, ...]:
+    """The ids of the updated properties, which are URL-encoded there."""
+    return tuple(dict.fromkeys(unquote(each) for each in properties if isinstance(each, str))) if isinstance(properties, list) else ()
+
+
+def _authors(authors: object) -> tuple[str, ...]:
+    """Every author, bots as ``bot:<id>``: aggregation gathers the edits of several people and bots in one delivery."""
+    found = [each for each in authors if isinstance(each, dict) and isinstance(each.get("id"), str)] if isinstance(authors, list) else []
+    told = [(known_id(each["id"]) or each["id"], each.get("type") == "bot") for each in found]
+    return tuple(dict.fromkeys(f"bot:{account}" if bot else account for account, bot in told if account))
 
 
 def _author(authors: object) -> str:

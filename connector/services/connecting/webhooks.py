@@ -227,6 +227,12 @@ def show_token(runtime: Runtime, viewer: Viewer, name: str) -> str:
     return handshake.show_token(runtime, name, actor=viewer.name)
 
 
+def show_button_secret(runtime: Runtime, viewer: Viewer, name: str) -> str:
+    """The secret that a button at the host shows. Raises ``NotFound``, and ``Conflict`` without a webhook secret or such buttons."""
+    require(viewer, Act.ADMINISTER)
+    return handshake.show_button_secret(runtime, name, actor=viewer.name)
+
+
 def guide_for(runtime: Runtime, row: Connection) -> Guide:
     """The steps by hand, without asking the host."""
     url = address(runtime, row.name)

@@ -185,10 +185,11 @@ def _missing(look: Look) -> list[Light]:
 
 
 def _decisions(look: Look) -> list[Line]:
-    """Decisions that are asked for or under way, what is due first; asks that became no decision yet stand behind them."""
+    """Decisions that are asked for or under way: what is due first, by day, then what was asked for, the oldest first."""
     today = look.now.astimezone(look.zone).date()
     found = decisions.open_decisions(look.session, hosts=True, key_results=list(look.known))
     named = {each.key_result for each in found}
+    asked: list[tuple[float, Line]] = []
     lines: list[Line] = []
     for each in found:
         due = ""
@@ -196,12 +197,19 @@ def _decisions(look: Look) -> list[Line]:
             due = f"{'overdue, ' if each.due < today else ''}due {wording.day_text(each.due)}"
         who = one_line(each.owner, TITLE) or "nobody has taken it up"
         when = due or f"asked {look.day(each.asked_at)}"
-        lines.append((Piece(when, bold=True), Piece(f" · {one_line(each.title)} · {who} · "), look.link(each.key_result)))
+        title = each.title.removesuffix(f": {each.key_result_title}")  # its name follows, with the way to it
+        line = (Piece(when, bold=True), Piece(f" · {one_line(title)} · {who} · "), look.link(each.key_result))
+        if due:
+            lines.append(line)
+        else:
+            asked.append((each.asked_at.timestamp(), line))
     for ask in look.asks:
         if ask.key_result not in named:
             when = f"asked {look.day(ask.since)}" if ask.since else "asked, since when is not known"
             said = f" · {one_line(ask.text)}" if ask.text else ""
-            lines.append((Piece(when, bold=True), Piece(f" · {ASK_WORDS[ask.kind]}{said} · "), look.link(ask.key_result)))
+            line = (Piece(when, bold=True), Piece(f" · {ASK_WORDS[ask.kind]}{said} · "), look.link(ask.key_result))
+            asked.append((ask.since.timestamp() if ask.since else float("inf"), line))
+    lines += [line for _, line in sorted(asked, key=lambda each: each[0])]
     return [*lines[:LISTED], *look.more(len(lines) - LISTED, "to decide")] or [(Piece("No decision is asked for."),)]
 
 
@@ -216,7 +224,7 @@ def _blockers(look: Look) -> list[Line]:
     for each in shown:
         named: Line = (Piece(" · "), Piece(one_line(each.key or "open", TITLE), link=each.address)) if each.address else ()
         owner = one_line(owners.get(each.key_result, ""), TITLE) or "ownerless"
-        since = look.day(each.since) or "since when is not known"
+        since = look.day(each.since, "blocked since") or "blocked, since when is not known"
         lines.append(
             (Piece(since, bold=True), Piece(f" · {one_line(each.text)}"), *named, Piece(f" · {owner} · "), look.link(each.key_result))
         )

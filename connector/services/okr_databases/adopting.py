@@ -19,6 +19,7 @@ from connector.services.okr_databases import columns as fitting
 from connector.services.okr_databases.choices import with_options
 from connector.services.okr_databases.guessing import guess, shown
 from connector.services.okr_databases.keeping import keep, kept_elsewhere
+from connector.services.okr_databases.one_at_a_time import one_at_a_time
 from connector.services.okr_databases.options import told
 from connector.services.okr_databases.records import databases_of
 from connector.services.okr_databases.setting_up import ENTITY, SHARE, callable_now, chosen_options, named, opened
@@ -138,7 +139,7 @@ def adopt(
         chosen = chosen_options(runtime, session, options or {})
     added: dict[DatabaseKind, tuple[str, ...]] = {}
     titles: dict[DatabaseKind, str] = {}
-    with opened(runtime, connection) as host:
+    with one_at_a_time(runtime, connection) as go_on, opened(runtime, connection) as host:
         prepared = prepare(runtime, host, connection, given, columns or {})
         faults = [fault for each in prepared for fault in each.proposal.faults]
         if not complete:
@@ -150,6 +151,7 @@ def adopt(
             raise Faults(faults)
         related = {each.proposal.kind: each.found.source for each in prepared}
         for each in prepared:
+            go_on()
             kind = each.proposal.kind
             mapped, made = _completed(runtime, host, each, related) if complete else (dict(each.mapped), ())
             views = host.add_views(each.found, mapped, VIEWS[kind], {}) if complete else {}
@@ -289,8 +291,10 @@ def _prepared(
         choices.append(
             FieldChoice(each.field, each.name, each.human, each.needed, held.id if held else "", why.get(each.field, ""), candidates, adds)
         )
-    columns = tuple(HostColumn(each.id, each.name, each.type, each.options, _samples(samples[each.id])) for each in found.columns)
-    proposal = Proposal(kind, link, found.title, found.url, columns, tuple(choices), tuple(faults), guessed.notes)
+    columns = tuple(HostColumn(each.id, each.name, each.type, each.options, _samples(each, samples[each.id])) for each in found.columns)
+    used = {each.id for each in mapped.values()}
+    notes = tuple(note for ident, note in guessed.left.items() if ident not in used)
+    proposal = Proposal(kind, link, found.title, found.url, columns, tuple(choices), tuple(faults), notes)
     return Prepared(proposal, found, mapped, tuple(rows))
 
 
@@ -298,7 +302,9 @@ def _addable(wanted: Column, related: Mapping[DatabaseKind, str]) -> bool:
     return wanted.type is not ColumnType.RELATION or wanted.to is None or wanted.to in related
 
 
-def _samples(values: Sequence[Any]) -> tuple[str, ...]:
+def _samples(column: FoundColumn, values: Sequence[Any]) -> tuple[str, ...]:
+    if column.format == "percent":
+        values = [f"{value * 100:g} %" if isinstance(value, float | int) else value for value in values]
     return tuple(dict.fromkeys(text for value in values if (text := shown(value))))[:SAMPLES]
 
 
@@ -315,7 +321,7 @@ def _faults(
                 faults.append(InputError(f"no column leads to {TITLES[each.to]}; give the link of that database", where=where))
             continue
         if not fitting.fits(each, held):
-            kinds = " or ".join(fitting.FITS[each.type])
+            kinds = " or ".join(fitting.types_for(each))
             faults.append(InputError(f"{held.name} has the type {held.type}; {each.name} needs {kinds}", where=where))
         elif each.to is not None and each.to in related and held.to and held.to != related[each.to]:
             faults.append(InputError(f"{held.name} leads to another database than {TITLES[each.to]}", where=where))

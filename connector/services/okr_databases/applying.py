@@ -16,11 +16,13 @@ from connector.domain.changes import needs_reason
 from connector.domain.model import FieldValue, Kind
 from connector.domain.okr_columns import CYCLE, FROM, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind, column
 from connector.domain.rights import Viewer
+from connector.domain.row_drafts import numeral
 from connector.errors import Conflict, Faults, Forbidden, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.okr_databases import choices
 from connector.services.okr_databases.contents import ENDS
 from connector.services.okr_databases.editors import Editor, editors_of
+from connector.services.okr_databases.row_reading import by_title
 from connector.services.plan import key_results, objectives
 from connector.store.tables import Audit, Connection, KeyResult, OkrDatabase, OkrRow
 
@@ -71,7 +73,7 @@ def apply(
         applied.refused = dict.fromkeys(changes, str(error))
         return applied
     with runtime.store.read() as session:
-        read = _Reader(session, connection, record).read
+        read = _Reader(session, connection, database, record).read
         given: dict[str, dict[str, Any]] = {}
         for name, value in changes.items():
             try:
@@ -127,8 +129,8 @@ def _at_fields(errors: Sequence[InputError], given: Mapping[str, Any]) -> dict[s
 class _Reader:
     """Reads the row's values in the words of the plan's services. Raises ``InputError`` with what is wrong and how to mend it."""
 
-    def __init__(self, session: Session, connection: Connection, record: str) -> None:
-        self._session, self._connection, self._record = session, connection, record
+    def __init__(self, session: Session, connection: Connection, database: OkrDatabase, record: str) -> None:
+        self._session, self._connection, self._database, self._record = session, connection, database, record
 
     def read(self, kind: DatabaseKind, name: str, value: FieldValue) -> dict[str, Any]:
         """One changed field."""
@@ -164,6 +166,11 @@ class _Reader:
         return person.email
 
     def _objective(self, value: FieldValue) -> str:
+        if isinstance(value, str) and value.strip():
+            found, why = by_title(self._session, self._database, value)
+            if why:
+                raise InputError(why)
+            return found
         refs = value if isinstance(value, tuple) else ()
         if len(refs) != 1:
             rule = "a key result serves exactly one objective"
@@ -200,10 +207,9 @@ def number(value: FieldValue) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, str):
-        try:
-            return float(value.strip().replace("\u202f", "").replace(" ", ""))
-        except ValueError:
-            raise InputError(f"“{value[:40]}” is no number; write a number alone") from None
+        if (said := numeral(value)) is not None:
+            return said[0]
+        raise InputError(f"“{value[:40]}” is no number; write a number alone")
     raise InputError("this is no number; write a number alone")
 
 

@@ -39,7 +39,7 @@ def bring_along(session: Session, key_result: str, row: Row, *, actor: str, auth
     said = {name: found for name in _WORDS if (found := _said(name, row.values.get(name))) is not None}
     if said:
         columns = imported_check_in(key_result, {CONFIDENCE: None, BLOCKER: None, **said}, None, now)
-        columns |= {name: said[name] for name in (DECISION, COMMENT) if name in said} | {"author_id": author}
+        columns |= {name: said[name] for name in (DECISION, COMMENT) if name in said} | {"author_id": author, "value": value}
         session.add(CheckIn(**columns))
         kept.confidence, kept.blocker, kept.decision_needed = columns["confidence"], columns["blocker"], columns["decision"]
     session.flush()

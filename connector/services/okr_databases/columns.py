@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from connector.domain.okr_columns import COLUMNS, KEY, Column, ColumnType, DatabaseKind, column
+from connector.domain.okr_columns import COLUMNS, KEY, OBJECTIVE, Column, ColumnType, DatabaseKind, column
 from connector.hosts.okr_databases import FoundColumn, FoundDatabase
 
 _T = ColumnType
@@ -23,6 +23,7 @@ FITS: Mapping[ColumnType, tuple[str, ...]] = {
     _T.RELATION: ("relation",),
     _T.CHECKBOX: ("checkbox",),
 }
+_BY_TITLE = ("select", "rich_text")  # an objective may also be named by its title
 _WITH_OPTIONS = ("select", "status")
 
 
@@ -30,13 +31,23 @@ def fits(wanted: Column, found: FoundColumn) -> bool:
     """Whether a column can hold a field."""
     if wanted.field == KEY:
         return found.type == "rich_text"
-    return found.type in FITS[wanted.type]
+    return found.type in types_for(wanted)
 
 
-def may_hold(kind: DatabaseKind, field: str, found: FoundColumn) -> bool:
-    """Whether a column can hold a field of that kind of database."""
+def types_for(wanted: Column) -> tuple[str, ...]:
+    """The host's types that can hold a field, the best first."""
+    return (*FITS[wanted.type], *(_BY_TITLE if wanted.field == OBJECTIVE else ()))
+
+
+def still_fits(wanted: Column, found: FoundColumn, noted: Mapping[str, Any]) -> bool:
+    """Whether a column can hold its field as it did: a relation that became a text leads to no row any more."""
+    return fits(wanted, found) and (wanted.type is not _T.RELATION or noted.get("type") in (None, found.type))
+
+
+def may_hold(kind: DatabaseKind, field: str, found: FoundColumn, noted: Mapping[str, Any] | None = None) -> bool:
+    """Whether a column can hold a field of that kind of database. ``noted``: as it was kept."""
     try:
-        return fits(column(kind, field), found)
+        return still_fits(column(kind, field), found, noted or {})
     except KeyError:
         return True  # a field that only adopted databases have
 
@@ -87,9 +98,17 @@ def to_complete(
     return wanted
 
 
-def as_stored(columns: Mapping[str, FoundColumn]) -> dict[str, Any]:
-    """As ``OkrDatabase.columns`` keeps them."""
-    return {field: {"id": each.id, "name": each.name, "type": each.type} for field, each in columns.items()}
+def as_stored(columns: Mapping[str, FoundColumn], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """As ``OkrDatabase.columns`` keeps them. ``before``: as they were kept.
+
+    A column that was kept before is read as it was: a format is how the host shows numbers, and a change of it changes none of them.
+    """
+    kept: dict[str, Any] = {}
+    for field, each in columns.items():
+        known = (before or {}).get(field) or {}
+        shown = str(known.get("format") or "") if known.get("id") == each.id else each.format
+        kept[field] = {"id": each.id, "name": each.name, "type": each.type, **({"format": shown} if shown else {})}
+    return kept
 
 
 def drift_of(kind: DatabaseKind, stored: Mapping[str, Any], found: FoundDatabase) -> list[str]:
@@ -105,7 +124,7 @@ def drift_of(kind: DatabaseKind, stored: Mapping[str, Any], found: FoundDatabase
         if there is None:
             effect = "people cannot change it there any more" if wanted.human else "it is not written any more"
             told.append(f"the column {what} was deleted: {effect}. Restore it in Notion, or run set-up again to have it added")
-        elif there.type != noted.get("type") and not fits(wanted, there):
+        elif there.type != noted.get("type") and not still_fits(wanted, there, noted):
             told.append(
                 f"the column {what} has the type {there.type} now, which cannot hold it: change it back to {noted.get('type')}, "
                 "or map another column"

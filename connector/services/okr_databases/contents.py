@@ -25,6 +25,7 @@ from connector.domain.okr_columns import (
     CYCLE,
     DECISION,
     FROM,
+    HIDDEN_TITLE,
     KEY,
     MOVEMENT,
     MOVEMENT_OPTIONS,
@@ -61,7 +62,6 @@ from mappings.rules import Mode
 
 _NO_ROW = Unknown("its objective has no row there")
 _WORDS = dict(zip(State, STATE_OPTIONS, strict=True))
-_UPDATE = (CONFIDENCE, BLOCKER, DECISION, COMMENT, CHECKED_IN_BY)
 DECIDED = frozenset(each.field for each in COLUMNS[DatabaseKind.DECISIONS] if each.human)  # what people say of a decision
 _OURS = (PROGRESS, STATE, MOVEMENT, UPDATED, UPDATED_BY, SOURCE, NOTE, KEY)
 # Which numbers of a definition stand under From and To.
@@ -124,9 +124,13 @@ def _draft(row: OkrRow) -> Contents:
     return Contents({NOTE: row.note}, frozenset({NOTE}))  # a person may write into its key column which record it is
 
 
-def _hidden(row: OkrRow, fields: Iterable[str], why: str) -> Contents:
-    ours: dict[str, FieldValue] = dict.fromkeys(fields)
-    return Contents(ours | {NOTE: row.note, KEY: key_of(row)}, frozenset({*ours, NOTE, KEY}), Standing.HIDDEN, why)
+def _hidden(row: OkrRow, kind: DatabaseKind, why: str) -> Contents:
+    """Nothing that tells something stays: the record keeps it here, and it is written back when hosts may show it again."""
+    ours: dict[str, FieldValue] = {each.field: None for each in COLUMNS[kind]}
+    ours |= {TITLE: HIDDEN_TITLE, NOTE: row.note}
+    if kind in (DatabaseKind.CHECK_INS, DatabaseKind.DECISIONS):
+        ours[KEY] = key_of(row)  # a number; the ids of objectives and key results are made of their titles
+    return Contents(ours, frozenset(ours), Standing.HIDDEN, why)
 
 
 # --- key results -------------------------------------------------------------------------------------------------------
@@ -138,17 +142,17 @@ def _key_results(session: Session, runtime: Runtime, database: OkrDatabase, rows
     shown = {name: each for name, each in facts.items() if each.public}
     accounts = accounts_of(session, database.connection_id, {each.owner.id for each in shown.values() if each.owner})
     above = _refs(session, database.connection_id, DatabaseKind.OBJECTIVES, {each.objective.id for each in shown.values()})
+    by_title = (database.columns.get(OBJECTIVE) or {}).get("type", "relation") != "relation"
     updates = standing(session, database.connection_id, list(shown))
     found: dict[int, Contents] = {}
     for row in rows:
         each = shown.get(row.record)
         if each is None or each.objective.retired_at is not None:
-            fields = (*_OURS, VALUE, *_UPDATE)
-            found[row.id] = _hidden(row, fields, _why_hidden("key result", row.record in facts))
+            found[row.id] = _hidden(row, DatabaseKind.KEY_RESULTS, _why_hidden("key result", row.record in facts))
             continue
         ours: dict[str, FieldValue] = {
             TITLE: each.row.title,
-            OBJECTIVE: (above[each.objective.id],) if each.objective.id in above else _NO_ROW,
+            OBJECTIVE: each.objective.title if by_title else (above[each.objective.id],) if each.objective.id in above else _NO_ROW,
             OWNER: _one(accounts.get(each.owner.id) if each.owner else None),
             **_ends(each),
             UNIT: each.row.unit or None,
@@ -236,7 +240,7 @@ def _objectives(session: Session, runtime: Runtime, rows: Sequence[OkrRow]) -> d
         each = known.get(row.record)
         living = each is not None and each.Objective.retired_at is None
         if each is None or not living or each.Objective.restricted or each.Objective.stage != READY or each.Cycle.started_at is None:
-            found[row.id] = _hidden(row, (STATE, PROGRESS), _why_hidden("objective", living))
+            found[row.id] = _hidden(row, DatabaseKind.OBJECTIVES, _why_hidden("objective", living))
             continue
         below = children.get(row.record, [])
         rollup = objective_progress([(child.progress, child.weight) for child in below])
@@ -270,11 +274,10 @@ def _children(
             .join(KeyResult, KeyResult.id == table.key_result_id)
             .join(Objective, Objective.id == KeyResult.objective_id)
             .join(Cycle, Cycle.id == Objective.cycle_id)
-            .where(table.id.in_(absent), public())
+            .where(table.id.in_(absent), public(), KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
         )
     }
     kind = DatabaseKind.CHECK_INS if table is CheckIn else DatabaseKind.DECISIONS
-    fields = tuple(each.field for each in COLUMNS[kind] if each.field not in (TITLE, NOTE, KEY))
     found: dict[int, Contents] = {}
     for row in rows:
         values = told.get(row.record)
@@ -285,7 +288,8 @@ def _children(
             found[row.id] = Contents({}, frozenset(), Standing.HIDDEN)
         else:
             what = kind.value.rstrip("s").replace("_", "-")
-            found[row.id] = _hidden(row, fields, _why_hidden(what, True))
+            why = f"This {what} is no longer shown here: its key result is not. Edits in this row change nothing"
+            found[row.id] = _hidden(row, kind, why)
     return found
 
 

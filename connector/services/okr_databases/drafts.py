@@ -220,6 +220,9 @@ def _waiting_for(session: Session, database: OkrDatabase) -> list[int]:
             OkrRow.ref.is_not(None),
             OkrRow.gone_at.is_(None),
         )
+        .order_by(OkrRow.id)
+        .with_for_update(of=OkrRow)
+        .execution_options(populate_existing=True)
     )
     found = [each for each in waiting if any(row_reading.AWAITS_OBJECTIVE in sentence for sentence in each.missing or ())]
     for each in found:

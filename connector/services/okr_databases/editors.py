@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -37,6 +37,7 @@ class Editor:
     account: str
     actor: str
     person: Person | None = None
+    all: tuple[Editor, ...] = ()  # where it was one of several, and nobody can tell which
 
     @property
     def known_as(self) -> str:
@@ -54,8 +55,13 @@ class Editor:
     def definer(self, definitions: str) -> Viewer:
         """They, as somebody who changes what a record promises. ``definitions``: who may, an option of the OKR databases.
 
-        With "everybody" the host's own sharing decides, and only viewers and champions are kept from it. Raises ``Forbidden``, a sentence.
+        With "everybody" the host's own sharing decides, and only viewers and champions are kept from it. Of several, all must be allowed
+        to. Raises ``Forbidden``, a sentence.
         """
+        if self.all:
+            for each in self.all:
+                each.definer(definitions)
+            return Viewer(self.actor, "lead")
         viewer, person = self.viewer, self.person
         if definitions == "leads":
             if not viewer.may(Act.WRITE):
@@ -91,6 +97,13 @@ def editors_of(session: Session, connection: Connection, accounts: Collection[st
 def editor_of(session: Session, connection: Connection, account: str) -> Editor:
     """The editor behind one account; "" stands for somebody whom the host did not tell."""
     return editors_of(session, connection, [account])[account]
+
+
+def one_of(editors: Sequence[Editor]) -> Editor:
+    """Whoever of these it was: one of them when there is but one, else somebody with the rights that all have, told by all their names."""
+    if len(editors) == 1:
+        return editors[0]
+    return Editor("", " or ".join(each.actor for each in editors), all=tuple(editors))
 
 
 def accounts_of(session: Session, connection_id: int, people: Collection[int]) -> dict[int, str]:

@@ -60,15 +60,26 @@ _OWN: Mapping[str, Sequence[str]] = {
     OUTCOME: ("outcome", "result", "ergebnis", "résultat", "resultado"),
 }
 _NUMBERS = (FROM, TO, VALUE, CONFIDENCE)
+# What holds numbers is where a key result goes to, what holds titles the objective that it serves.
+_GOALS = (
+    "goal", "goals", "ziel", "ziele", "objectif", "objectifs", "objetivo", "objetivos", "obiettivo", "obiettivi", "doel", "doelen", "mål",
+    "cel", "目標", "目标",
+)  # fmt: skip
+_NAMING = ("select", "rich_text")
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The columns that fit best, by field, with the reason of each. ``notes``: what was left alone and why."""
+    """The columns that fit best, by field, with the reason of each. ``left``: id of a column that was left alone → why."""
 
     columns: Mapping[str, FoundColumn]
     why: Mapping[str, str]
-    notes: tuple[str, ...] = field(default=())
+    left: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left alone and why."""
+        return tuple(self.left.values())
 
 
 def guess(
@@ -77,13 +88,15 @@ def guess(
     """Guess the columns. ``samples``: column id → some of its values; ``related``: kind → source, of databases that are adopted with it."""
     columns: dict[str, FoundColumn] = {}
     why: dict[str, str] = {}
-    notes: list[str] = []
+    left: dict[str, str] = {}
     taken: set[str] = set()
 
-    def choose(wanted: Column, candidates: Iterable[FoundColumn], reason: str) -> None:
+    def choose(wanted: Column, candidates: Iterable[FoundColumn], reason: str, *, naming: bool = False) -> None:
         if wanted.field in columns:
             return
         for each in candidates:
+            if wanted.type is ColumnType.RELATION and naming != (each.type in _NAMING):
+                continue  # a title is only asked for where no relation leads to it
             if each.id not in taken and fits(wanted, each) and _leads(wanted, each, related):
                 columns[wanted.field], why[wanted.field] = each, reason
                 taken.add(each.id)
@@ -107,9 +120,19 @@ def guess(
             if len(people) == 1:
                 choose(wanted, people, "the only column of people")
         if wanted.field == STATE and not wanted.human and STATE not in columns:
-            _state(wanted, found, taken, columns, why, notes)
-    _judge(columns, why, notes, samples)
-    return Guess(columns, why, tuple(notes))
+            _state(wanted, found, taken, columns, why, left)
+    for judged in _judge(columns, why, left, samples):
+        taken.discard(judged)
+    if kind is DatabaseKind.KEY_RESULTS:
+        goals = [each for word in (*_words(OBJECTIVE), *_GOALS) for each in named.get(word, ())]
+        numbers = [each for each in goals if each.type == "number" or _mostly_numbers(samples.get(each.id, ()))]
+        for wanted in COLUMNS[kind]:
+            if wanted.field == TO:
+                choose(wanted, numbers, "by its name, and it holds numbers")
+            elif wanted.field == OBJECTIVE:
+                titles = [each for each in goals if each not in numbers and each.id not in left]
+                choose(wanted, titles, "by its name, and it holds titles", naming=True)
+    return Guess(columns, why, left)
 
 
 def shown(value: FieldValue) -> str:
@@ -135,7 +158,7 @@ def _leads(wanted: Column, found: FoundColumn, related: Mapping[DatabaseKind, st
 
 
 def _state(
-    wanted: Column, found: FoundDatabase, taken: set[str], columns: dict[str, FoundColumn], why: dict[str, str], notes: list[str]
+    wanted: Column, found: FoundDatabase, taken: set[str], columns: dict[str, FoundColumn], why: dict[str, str], left: dict[str, str]
 ) -> None:
     """A status of people's own is theirs, unless it holds our words."""
     ours = {each.casefold() for each in wanted.options}
@@ -149,21 +172,35 @@ def _state(
             return
         if plain_name(each.name) in ("status", "state", "health", "estado", "statut", "stato"):
             words = ", ".join(each.options[:3])
-            notes.append(f"{each.name} is left to people{f': it holds {words}' if words else ''}; ours is written into “{wanted.name}”")
+            left[each.id] = f"{each.name} is left to people{f': it holds {words}' if words else ''}; ours is written into “{wanted.name}”"
 
 
-def _judge(columns: dict[str, FoundColumn], why: dict[str, str], notes: list[str], samples: Mapping[str, Sequence[FieldValue]]) -> None:
-    """Take back what the values speak against."""
+def _judge(
+    columns: dict[str, FoundColumn], why: dict[str, str], left: dict[str, str], samples: Mapping[str, Sequence[FieldValue]]
+) -> list[str]:
+    """Take back what most values speak against; gives the ids of those columns. A single odd value is its own row's."""
+    judged: list[str] = []
     for name in _NUMBERS:
         found = columns.get(name)
         if found is None or found.type == "number":
             continue
-        values = [value for value in samples.get(found.id, ()) if value not in (None, "", ()) and not isinstance(value, Unknown)]
+        values = _filled(samples.get(found.id, ()))
         wrong = next((value for value in values if not _is_number(value)), None)
-        if wrong is not None:
+        if wrong is not None and not _mostly_numbers(values):
             columns.pop(name)
             why.pop(name)
-            notes.append(f"{found.name} was left out: it holds {str(wrong)[:40]!r}, which is no number")
+            left[found.id] = f"{found.name} was left out: it holds {str(wrong)[:40]!r}, which is no number"
+            judged.append(found.id)
+    return judged
+
+
+def _mostly_numbers(values: Sequence[FieldValue]) -> bool:
+    filled = _filled(values)
+    return 2 * sum(map(_is_number, filled)) > len(filled)
+
+
+def _filled(values: Sequence[FieldValue]) -> list[FieldValue]:
+    return [value for value in values if value not in (None, "", ()) and not isinstance(value, Unknown)]
 
 
 def _is_number(value: FieldValue) -> bool:

@@ -23,9 +23,9 @@ from connector.hosts.base import JSON
 from connector.hosts.okr_databases import FoundColumn, FoundDatabase, OkrDatabases, Row, RowPage
 from connector.runtime import Runtime
 from connector.services.okr_databases import columns as fitting
-from connector.services.okr_databases import taking
 from connector.services.okr_databases.editors import look_up, strangers
 from connector.services.okr_databases.faces import want_faces
+from connector.services.okr_databases.guarding import take_each
 from connector.services.okr_databases.records import columns_of, databases_of
 from connector.services.patience import patiently
 from connector.store.tables import Connection, OkrDatabase, OkrRow
@@ -124,10 +124,10 @@ def note_columns(runtime: Runtime, database_id: int, found: FoundDatabase) -> No
         kept = {
             field: there[str(column["id"])]
             for field, column in row.columns.items()
-            if str(column["id"]) in there and fitting.may_hold(kind, field, there[str(column["id"])])
+            if str(column["id"]) in there and fitting.may_hold(kind, field, there[str(column["id"])], column)
         }
         lost = {field: {**column, "lost": True} for field, column in row.columns.items() if field not in kept}
-        row.columns = {**fitting.as_stored(kept), **lost}
+        row.columns = {**fitting.as_stored(kept, row.columns), **lost}
         row.drift, row.broken = drift, None
         if drift and told:
             log.warning("okr_database_differs", connection=row.connection_id, database=row.kind, drift=drift)
@@ -169,7 +169,7 @@ def _walk(runtime: Runtime, connection: Connection, host: OkrDatabases, database
                 raise
             cursor, started_again = None, True
             continue
-        walk.changed += taking.take_rows(runtime, database_id, page.rows)
+        walk.changed += take_each(runtime, database_id, page.rows)
         walk.seen.update(row.ref for row in page.rows)
         walk.strange += [row for row in page.rows if _may_be_strange(row.values)]
         _note_progress(runtime, database_id, len(walk.seen))
@@ -203,7 +203,7 @@ def _find_strangers(runtime: Runtime, connection: Connection, database_id: int, 
     linked: int = patiently(lambda: look_up(runtime, connection, unknown))
     if linked:
         theirs = [row for row in walk.strange if not unknown.isdisjoint(refs_of(row.values.get(OWNER)))]
-        walk.changed += taking.take_rows(runtime, database_id, theirs)
+        walk.changed += take_each(runtime, database_id, theirs)
 
 
 def _gone(runtime: Runtime, host: OkrDatabases, database_id: int, columns: Mapping[str, FoundColumn], unseen: list[str]) -> int:
@@ -212,9 +212,9 @@ def _gone(runtime: Runtime, host: OkrDatabases, database_id: int, columns: Mappi
         return 0
     if len(unseen) <= FEW:
         read = patiently(lambda: host.read_rows(unseen, columns))
-        taking.take_rows(runtime, database_id, read.rows, read.gone)
+        take_each(runtime, database_id, read.rows, read.gone)
         return len(read.gone)
-    taking.take_rows(runtime, database_id, (), gone=unseen)
+    take_each(runtime, database_id, (), gone=unseen)
     return len(unseen)
 
 

@@ -38,10 +38,10 @@ def keep(
         session.add(row)
     elif row.source != found.source:
         session.execute(delete(OkrRow).where(OkrRow.database_id == row.id).execution_options(synchronize_session=False))
-        row.views, row.options, row.read_at, row.page = {}, {}, None, ""
+        row.views, row.options, row.columns, row.read_at, row.page = {}, {}, {}, None, ""
         row.adopted = adopted
     row.database, row.source, row.title, row.url = found.database, found.source, found.title, found.url
-    row.columns = as_stored(columns)
+    row.columns = as_stored(columns, row.columns)
     row.adopted = row.adopted or adopted
     if not row.adopted:
         row.page = page or row.page

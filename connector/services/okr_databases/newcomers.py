@@ -17,7 +17,7 @@ from connector.runtime import Runtime
 from connector.services.declare.aftermath import WorkToDo
 from connector.services.okr_databases import notes, telling
 from connector.services.okr_databases.applying import Applied
-from connector.services.okr_databases.contents import Contents, contents_of
+from connector.services.okr_databases.contents import Contents, Standing, contents_of
 from connector.services.okr_databases.drafts import take_drafts
 from connector.services.okr_databases.editors import editor_of, editors_of
 from connector.services.okr_databases.hearing import heard_of
@@ -145,7 +145,12 @@ def note_taken(runtime: Runtime, database: OkrDatabase, row: Row, kept: OkrRow, 
 
 def to_be_written(database: OkrDatabase, kept: OkrRow, plan: Plan, contents: Contents) -> bool:
     """Whether the row has to be written so that it says what we do."""
-    return bool(plan.sides.to_write({**contents.ours, NOTE: kept.note}, columns_of(database), held(kept)))
+    return bool(plan.sides.to_write({**contents.ours, NOTE: kept.note}, columns_of(database), held_in(kept, contents)))
+
+
+def held_in(kept: OkrRow, contents: Contents) -> frozenset[str]:
+    """The fields of a row that hold what somebody is still typing: left alone, but where nothing may be shown any more."""
+    return frozenset() if contents.standing is Standing.HIDDEN else held(kept)
 
 
 def title_of(row: Row, kept: OkrRow) -> str:

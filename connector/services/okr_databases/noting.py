@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from connector.hosts.base import Event
 from connector.services.okr_databases.hearing import BOT, with_event
+from connector.services.okr_databases.records import databases_of
 from connector.store import work
 from connector.store.tables import Connection, Item, OkrDatabase, OkrRow
 from mappings.repository import load_router
@@ -27,11 +28,12 @@ def note_changes(session: Session, connection_id: int, events: Sequence[Event], 
     An event of nothing but our own robot is the echo of what we wrote; one that may carry a person's edit is never dropped. A pressed
     button is read at once.
     """
-    databases = session.scalars(
-        select(OkrDatabase).where(OkrDatabase.connection_id == connection_id, OkrDatabase.retired_at.is_(None)).order_by(OkrDatabase.id)
-    ).all()
+    databases = list(databases_of(session, connection_id).values())
     if not databases or not events:
         return set()
+    containers = {event.container for event in events if event.kind == "scope"}
+    if any(row.broken or containers & {row.source, row.database} for row in databases):  # before any row, as whoever changes options
+        databases = list(databases_of(session, connection_id, lock=True).values())
     sources = {row.source: row for row in databases} | {row.database: row for row in databases}
     refs = {event.ref for event in events if event.ref and event.kind in ("changed", "deleted")}
     known = _known(session, connection_id, refs)
@@ -59,7 +61,7 @@ def note_changes(session: Session, connection_id: int, events: Sequence[Event], 
                 continue
             row = known[event.ref] = _new(session, connection_id, database, event.ref, moment)
         if row is not None:
-            row.heard = with_event(row.heard, event)
+            row.heard = with_event(row.heard, event, home.columns or {})
             read[row.id] = read.get(row.id, False) or event.pressed
             _wake(home)
     session.flush()

@@ -12,15 +12,21 @@ from connector.hosts.okr_databases import FoundColumn
 from connector.store.tables import KeyResult, OkrDatabase, OkrRow
 
 
-def databases_of(session: Session, connection_id: int) -> dict[DatabaseKind, OkrDatabase]:
-    """The connection's OKR databases that are kept in step."""
-    rows = session.scalars(select(OkrDatabase).where(OkrDatabase.connection_id == connection_id, OkrDatabase.retired_at.is_(None)))
-    return {DatabaseKind(row.kind): row for row in rows}
+def databases_of(session: Session, connection_id: int, *, lock: bool = False) -> dict[DatabaseKind, OkrDatabase]:
+    """The connection's OKR databases that are kept in step. ``lock``: to be changed; they are as everybody else has left them."""
+    query = select(OkrDatabase).where(OkrDatabase.connection_id == connection_id, OkrDatabase.retired_at.is_(None))
+    if lock:
+        query = query.order_by(OkrDatabase.id).with_for_update().execution_options(populate_existing=True)
+    return {DatabaseKind(row.kind): row for row in session.scalars(query)}
 
 
 def columns_of(database: OkrDatabase) -> dict[str, FoundColumn]:
     """Our field → the host's column, for the columns that the database has; those that were deleted there are left out."""
-    return {field: FoundColumn(each["id"], each["name"], each["type"]) for field, each in database.columns.items() if not each.get("lost")}
+    return {
+        field: FoundColumn(each["id"], each["name"], each["type"], format=str(each.get("format") or ""))
+        for field, each in database.columns.items()
+        if not each.get("lost")
+    }
 
 
 def row_of(session: Session, connection_id: int, ref: str) -> OkrRow | None:

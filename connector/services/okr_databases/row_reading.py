@@ -73,14 +73,15 @@ def read(database: OkrDatabase, kind: DatabaseKind, row: Row, today: date, known
     else:
         _objective(reading, known, row.values, names)
         _owner(reading, row.values, names, known)
-        read_numbers(reading, row.values, names)
+        read_numbers(reading, row.values, names, row.unit)
     return reading
 
 
 def objective_of(session: Session, database: OkrDatabase, value: FieldValue) -> tuple[str, str]:
     """(the objective's id, "") behind a relation or a text, or ("", why there is none, a sentence); ("", "") for an empty value."""
     if isinstance(value, str) and value and database.columns.get(OBJECTIVE, {}).get("type") != "relation":
-        return _by_title(session, value)
+        found_id, why = by_title(session, database, value)
+        return found_id, f"{AWAITS_OBJECTIVE} is not known: {why}" if why else ""
     refs = refs_of(value)
     if not refs:
         return "", ""
@@ -109,18 +110,23 @@ def objective_of(session: Session, database: OkrDatabase, value: FieldValue) -> 
     return above.id, ""
 
 
-def _by_title(session: Session, title: str) -> tuple[str, str]:
-    wanted = " ".join(title.split())
-    rows = session.execute(
-        select(Objective.id, Objective.title).where(
-            Objective.retired_at.is_(None), Objective.closed_at.is_(None), Objective.restricted.is_(False), Objective.stage == READY
-        )
+def by_title(session: Session, database: OkrDatabase, title: str) -> tuple[str, str]:
+    """(the id of the objective of that title in the cycles that were chosen, "") or ("", why there is none)."""
+    cycles = list((database.options or {}).get("cycles") or ())
+    query = (
+        select(Objective.id, Objective.title)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(Objective.retired_at.is_(None), Objective.closed_at.is_(None), Objective.restricted.is_(False), Objective.stage == READY)
     )
+    rows = session.execute(query.where(Cycle.name.in_(cycles)) if cycles else query)
+    wanted = " ".join(title.split())
     found = [each.id for each in rows if " ".join(each.title.split()).casefold() == wanted.casefold()]
     if len(found) == 1:
         return found[0], ""
-    many = "several are called so" if found else "none is called so here"
-    return "", f"{AWAITS_OBJECTIVE} “{wanted[:80]}” is not clear: {many}"
+    within = f" in {', '.join(cycles[:_SHOWN])}" if cycles else ""
+    if found:
+        return "", f"{len(found)} objectives are called “{wanted[:80]}”{within}; give one of them another title"
+    return "", f"there is no objective “{wanted[:80]}”{within}; write the title of one, or make it first"
 
 
 def _objective(reading: Reading, known: LookUps, values: Mapping[str, FieldValue], names: Mapping[str, str]) -> None:

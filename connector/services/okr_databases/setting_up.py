@@ -25,6 +25,7 @@ from connector.services.okr_databases.choices import with_options
 from connector.services.okr_databases.faces import want_faces
 from connector.services.okr_databases.importing import read_all
 from connector.services.okr_databases.keeping import keep, kept_elsewhere
+from connector.services.okr_databases.one_at_a_time import one_at_a_time
 from connector.services.okr_databases.options import checked, told
 from connector.services.okr_databases.records import databases_of
 from connector.services.okr_databases.wanted_views import VIEWS
@@ -101,9 +102,10 @@ def set_up(
     """
     connection, ref, chosen = _prepared(runtime, viewer, connection_name, page, options)
     made: list[Made] = []
-    with opened(runtime, connection) as host:
+    with one_at_a_time(runtime, connection) as go_on, opened(runtime, connection) as host:
         there = standing_on(host, ref)
         for kind in IN_ORDER:
+            go_on()
             if on_progress:
                 on_progress(f"looking after {TITLES[kind]}")
             made.append(_one(runtime, host, connection, ref, kind, there, chosen))
@@ -146,7 +148,7 @@ def change_options(runtime: Runtime, viewer: Viewer, connection_name: str, optio
     require(viewer, Act.ADMINISTER)
     with runtime.store.write() as session:
         connection = named(session, connection_name)
-        databases = databases_of(session, connection.id)
+        databases = databases_of(session, connection.id, lock=True)
         if not databases:
             raise Conflict(f"{connection.name} keeps no OKR databases yet; set them up first")
         given = chosen_options(runtime, session, options)

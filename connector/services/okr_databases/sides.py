@@ -52,6 +52,13 @@ class Sides:
         """What we say must be written, whatever was written before."""
         self.told.pop(field, None)
 
+    def overwrite(self, ours: Mapping[str, FieldValue]) -> None:
+        """Where the row says something else than we do now, ours must be written, also over what somebody typed and nobody took over."""
+        for field, value in ours.items():
+            seen = self.seen_of(field)
+            if seen is not MISSING and not same(seen, value):
+                self.say_again(field)
+
     def settle_writing(self, values: Mapping[str, FieldValue]) -> None:
         """A write whose outcome nobody noted may have arrived: what the row says as it would then was said by us."""
         for field, value in self.writing.items():

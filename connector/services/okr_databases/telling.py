@@ -38,7 +38,8 @@ def tell(
     """Write the trail and the notes of one row that was merged. ``after_edit``: somebody edited it; else we looked before writing."""
     kind = DatabaseKind(database.kind)
     _trail(session, runtime, kind, row, plan, contents, editor)
-    notes.tell(row, notes.STATE, contents.why)
+    if notes.tell(row, notes.STATE, contents.why) and contents.standing is Standing.HIDDEN:
+        plan.sides.overwrite(contents.ours)
     notes.tell(row, notes.ELSEWHERE, "")
     if contents.standing is Standing.HIDDEN:
         for topic in (notes.FIELDS, notes.REASON, notes.PUT_BACK):

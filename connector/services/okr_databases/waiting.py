@@ -26,6 +26,8 @@ def want_waiting(session: Session, connection_ids: Collection[int], now: float) 
             OkrDatabase.retired_at.is_(None),
         )
         .order_by(OkrRow.id)
+        .with_for_update(of=OkrRow)
+        .execution_options(populate_existing=True)
     ).all()
     for row in rows:
         row.heard = {**(row.heard or {}), **AGAIN}

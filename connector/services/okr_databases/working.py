@@ -16,16 +16,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.okr_columns import OWNER, DatabaseKind
-from connector.errors import BACKGROUND_BUDGET, Busy, Gone, HostError, InputError, Refused
+from connector.errors import BACKGROUND_BUDGET, Busy, Gone, HostError, InputError, Offline, Refused
 from connector.hosts.okr_databases import FoundDatabase, OkrDatabases, Row
 from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.okr_databases import importing
 from connector.services.okr_databases.editors import look_up
+from connector.services.okr_databases.guarding import take_each
 from connector.services.okr_databases.hearing import BOT
 from connector.services.okr_databases.noting import LOOK
 from connector.services.okr_databases.records import columns_of
-from connector.services.okr_databases.taking import take_rows
 from connector.services.okr_databases.writing import write_one
 from connector.services.panels import is_behind
 from connector.store import work
@@ -38,6 +38,7 @@ PART = 25  # of these are read and taken over together: what is done is done whe
 SLICE = 6  # rows written before new deliveries are looked at again
 FEW = 1  # rows written before that while panels wait too long
 MAKE = 3  # rows made before that: nobody waits for these
+MOST_ALONE = 3  # rows that are set aside in one pass: more of them are the host's trouble, not theirs
 LEASE = 90.0  # seconds
 
 
@@ -56,12 +57,13 @@ def work_on_rows(runtime: Runtime, connection: Connection) -> int:
     host = runtime.okr_databases(connection, spread=True)
     if host is None:
         return 0
+    begun = runtime.now()
     with closing(host):
         _know_ourselves(runtime, connection, host)
         for ident in looks:
             _look(runtime, connection, host, ident)
         taken = _read_due(runtime, connection, host)
-        taken += _write_due(runtime, connection, host, SLICE, made=True)
+        taken += _write_due(runtime, connection, host, SLICE, begun, made=True)
     return taken + _make_due(runtime, connection)
 
 
@@ -146,15 +148,19 @@ def _read_due(runtime: Runtime, connection: Connection, host: OkrDatabases) -> i
         claims = work.claim(session, OkrRow, runtime.epoch(), limit=READ_AT_ONCE, lease_seconds=LEASE, newest_first=True, where=heard_of)
         rows = {row.id: row for row in session.scalars(select(OkrRow).where(OkrRow.id.in_([claim.id for claim in claims])))}
         databases = {row.id: row for row in _databases(session, connection.id)}
-    left = list(claims)
-    for ident, mine in _parts(claims, rows):
+    left, aside = sorted(claims, key=_failed_often), 0
+    for ident, mine in _parts(left, rows):
         database = databases.get(ident)
         try:
             if database is not None and database.broken is None:
                 _read_some(runtime, connection, host, database, [rows[claim.id] for claim in mine])
         except HostError as error:
+            if aside < MOST_ALONE and len(mine) == 1 and _set_aside(runtime, connection, mine[0], error):
+                aside += 1
+                left = [claim for claim in left if claim not in mine]
+                continue
             if not _concerns_item(runtime, connection, error):
-                _stopped(runtime, connection, error, left)
+                _stopped(runtime, connection, error, [*mine, *(claim for claim in left if claim not in mine)], of=len(mine))
                 raise
             log.warning("okr_rows_refused", connection=connection.name, database=database.kind if database else "", reason=error.message)
             _refused(runtime, mine, error)
@@ -167,11 +173,19 @@ def _read_due(runtime: Runtime, connection: Connection, host: OkrDatabases) -> i
 
 
 def _parts(claims: list[work.Claim], rows: Mapping[int, OkrRow]) -> Iterator[tuple[int, list[work.Claim]]]:
-    """The claims by database, some at a time."""
+    """The claims by database, some at a time; those that failed time and again come last, each by itself."""
+    sound = [claim for claim in claims if claim.id in rows and not _failed_often(claim)]
     for ident in dict.fromkeys(row.database_id for row in rows.values()):
-        mine = [claim for claim in claims if claim.id in rows and rows[claim.id].database_id == ident]
+        mine = [claim for claim in sound if rows[claim.id].database_id == ident]
         for start in range(0, len(mine), PART):
             yield ident, mine[start : start + PART]
+    for claim in claims:
+        if claim.id in rows and _failed_often(claim):
+            yield rows[claim.id].database_id, [claim]
+
+
+def _failed_often(claim: work.Claim) -> bool:
+    return claim.attempts >= connections.TIME_AND_AGAIN
 
 
 def _read_some(runtime: Runtime, connection: Connection, host: OkrDatabases, database: OkrDatabase, rows: Iterable[OkrRow]) -> None:
@@ -182,7 +196,7 @@ def _read_some(runtime: Runtime, connection: Connection, host: OkrDatabases, dat
     if read.gone and not _see(runtime, connection, host, database):
         return  # nothing can be said of rows whose database is out of reach
     look_up(runtime, connection, _people(read.rows, told))
-    take_rows(runtime, database.id, read.rows, read.gone, heard=told)
+    take_each(runtime, database.id, read.rows, read.gone, heard=told)
 
 
 def _people(rows: Iterable[Row], told: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -197,7 +211,7 @@ def _people(rows: Iterable[Row], told: Mapping[str, Mapping[str, Any]]) -> set[s
 # --- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, limit: int, *, made: bool) -> int:
+def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, limit: int, begun: datetime, *, made: bool) -> int:
     """Write some rows that are due: those that are there, as panels are written, or else make some in the order of their waiting.
 
     While panels wait too long, few rows are written between them: whoever edited a row sees the outcome in its panel first.
@@ -209,12 +223,16 @@ def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, lim
         if is_behind(session, Panel, now, Panel.connection_id == connection.id):
             limit = FEW
         claims = work.claim(session, OkrRow, now, limit=limit, lease_seconds=LEASE, newest_first=newest_first, where=there)
+    aside = 0
     for position, claim in enumerate(claims):
         try:
-            write_one(runtime, connection, host, claim)
+            write_one(runtime, connection, host, claim, begun)
         except Gone as error:
             _gone(runtime, connection, host, claim, error, claims[position:])
         except HostError as error:
+            if aside < MOST_ALONE and _set_aside(runtime, connection, claim, error):
+                aside += 1
+                continue
             if not _concerns_item(runtime, connection, error):
                 _stopped(runtime, connection, error, claims[position:])
                 raise
@@ -234,7 +252,7 @@ def _make_due(runtime: Runtime, connection: Connection) -> int:
         return 0
     with closing(host):
         try:
-            return _write_due(runtime, connection, host, MAKE, made=False)
+            return _write_due(runtime, connection, host, MAKE, runtime.now(), made=False)
         except Busy as error:
             if error.code != BACKGROUND_BUDGET:
                 raise
@@ -252,7 +270,7 @@ def _gone(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: w
         _stopped(runtime, connection, trouble, left)
         raise
     if reached and row.ref is not None:
-        take_rows(runtime, database.id, (), [row.ref])
+        take_each(runtime, database.id, (), [row.ref])
     with runtime.store.write() as session:
         work.finish(session, OkrRow, [claim], runtime.epoch())
     log.info("okr_row_gone", connection=connection.name, row=claim.id, reached=reached, reason=error.message)
@@ -279,10 +297,24 @@ def _refused(runtime: Runtime, claims: list[work.Claim], error: HostError) -> No
         session.execute(update(OkrRow).where(OkrRow.id.in_([claim.id for claim in claims])).values(error=error.message[:500]))
 
 
-def _stopped(runtime: Runtime, connection: Connection, error: HostError, claims: Iterable[work.Claim]) -> None:
-    """Trouble of the whole connection: everything that was taken waits."""
+def _set_aside(runtime: Runtime, connection: Connection, claim: work.Claim, error: HostError) -> bool:
+    """Let one row wait by itself that the host fails at time and again while it answers otherwise. False when that is not so."""
+    if not isinstance(error, Offline) or not _failed_often(claim):
+        return False
+    with closing(runtime.connect(connection)) as host:
+        if not connections.stays_alone(host, error, claim.attempts):
+            return False
+    with runtime.store.write() as session:
+        until = runtime.epoch() + connections.back_off(claim.attempts)
+        work.postpone(session, OkrRow, [claim], ready_at=until, error=error.message)
+    log.warning("okr_row_set_aside", connection=connection.name, row=claim.id, attempts=claim.attempts + 1, reason=error.message)
+    return True
+
+
+def _stopped(runtime: Runtime, connection: Connection, error: HostError, claims: Iterable[work.Claim], *, of: int = 1) -> None:
+    """Trouble of the whole connection: everything that was taken waits. ``of``: so many of them, the first, were at work."""
     with runtime.store.write() as session:
         until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch())
         taken = list(claims)
-        work.postpone(session, OkrRow, taken[:1], ready_at=max(until, runtime.epoch() + 1.0), error=error.message)
-        work.postpone(session, OkrRow, taken[1:], ready_at=until, error="", failed=False)
+        work.postpone(session, OkrRow, taken[:of], ready_at=max(until, runtime.epoch() + 1.0), error=error.message)
+        work.postpone(session, OkrRow, taken[of:], ready_at=until, error="", failed=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -14,16 +15,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import FieldValue, Unknown
-from connector.domain.okr_columns import KEY, NOTE, DatabaseKind
+from connector.domain.okr_columns import KEY, NOTE, TITLE, DatabaseKind
 from connector.domain.row_merge import plain
 from connector.errors import Gone
 from connector.hosts.okr_databases import OkrDatabases, Row
 from connector.runtime import Runtime
 from connector.services.okr_databases import notes
 from connector.services.okr_databases.contents import Contents, Standing, contents_of, key_of
+from connector.services.okr_databases.guarding import take_each
 from connector.services.okr_databases.records import columns_of, row_of
 from connector.services.okr_databases.sides import Sides, keep, sides_of
-from connector.services.okr_databases.taking import take_rows
 from connector.services.panels import place_rows
 from connector.services.row_check_ins.rows import want_children
 from connector.services.row_check_ins.typing import held
@@ -32,7 +33,10 @@ from connector.store.tables import Connection, KeyResult, OkrDatabase, OkrRow
 
 log = structlog.get_logger(__name__)
 
-FRESH = 5.0  # seconds for which a row that was read counts as known
+FRESH = 5.0  # seconds for which a row that was read in the same pass counts as known
+LOOK_AGAIN = 10.0  # seconds after which a row that may have been made is looked for once more: the host's index may lag
+
+_LOOKED = "looked_for"  # in ``OkrRow.shown``: it was not found
 
 
 @dataclass
@@ -55,20 +59,23 @@ class _Scene:
         return self.sides.to_write(ours, columns_of(self.database), held(self.row))
 
 
-def write_one(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: work.Claim) -> None:
-    """Bring one row up to date: no request when it is. Raises ``HostError``; ``Gone`` when the row is."""
+def write_one(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: work.Claim, begun: datetime | None = None) -> None:
+    """Bring one row up to date: no request when it is. ``begun``: what was read since then counts as known.
+
+    Raises ``HostError``; ``Gone`` when the row is.
+    """
     scene = _scene(runtime, claim.id)
     if scene is None or scene.row.gone_at is not None or scene.database.broken:
         _finish(runtime, claim)
         return
     if scene.row.ref is None:
-        _make(runtime, host, claim, scene)
+        _make(runtime, connection, host, claim, scene)
         return
-    if _needs_look(runtime, scene):
+    if _needs_look(runtime, scene, begun or runtime.now()):
         read = host.read_rows([scene.row.ref], columns_of(scene.database))
         if read.gone:
             raise Gone(f"the row {scene.row.ref} is in the trash or not shared any more")
-        take_rows(runtime, scene.database.id, read.rows, heard={scene.row.ref: dict(scene.row.heard or {})})
+        take_each(runtime, scene.database.id, read.rows, heard={scene.row.ref: dict(scene.row.heard or {})})
         scene = _scene(runtime, claim.id)
         if scene is None or scene.row.ref is None or scene.row.gone_at is not None:
             _finish(runtime, claim)
@@ -99,12 +106,12 @@ def _scene(runtime: Runtime, ident: int) -> _Scene | None:
     return _Scene(row, database, contents, sides_of(row, DatabaseKind(database.kind)))
 
 
-def _needs_look(runtime: Runtime, scene: _Scene) -> bool:
+def _needs_look(runtime: Runtime, scene: _Scene, begun: datetime) -> bool:
     """Whether the row is read before it is written: where people may have written meanwhile, what they wrote must not be lost."""
     if not set(scene.wanted) - scene.contents.computed:
         return False
     read_at = scene.row.read_at
-    return bool(scene.row.heard) or read_at is None or (runtime.now() - read_at).total_seconds() > FRESH
+    return bool(scene.row.heard) or read_at is None or read_at < begun or (runtime.now() - read_at).total_seconds() > FRESH
 
 
 def _note_writing(runtime: Runtime, scene: _Scene, wanted: Mapping[str, FieldValue]) -> None:
@@ -137,27 +144,58 @@ def _settle(runtime: Runtime, claim: work.Claim, scene: _Scene, wanted: Mapping[
 # --- making ------------------------------------------------------------------------------------------------------------
 
 
-def _make(runtime: Runtime, host: OkrDatabases, claim: work.Claim, scene: _Scene) -> None:
-    """Make the row of a record. One that may have been made before is looked for by its key first."""
+def _make(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: work.Claim, scene: _Scene) -> None:
+    """Make the row of a record. One that may have been made before is looked for first, twice before another one is made."""
     row, columns = scene.row, columns_of(scene.database)
     if scene.contents.standing is Standing.HIDDEN or not row.record:
         _finish(runtime, claim)
         return
-    found = host.find_row(scene.database.source, columns, KEY, key_of(row)) if row.unsure and KEY in columns else None
+    found = _made_before(runtime, connection, host, scene) if row.unsure else None
     if found is None:
+        if row.unsure and not _was_looked_for(row):
+            _look_later(runtime, claim)
+            return
         values = {**scene.wanted}
         with runtime.store.write() as session:
-            session.get_one(OkrRow, row.id).unsure = True
+            making = session.scalars(select(OkrRow).where(OkrRow.id == row.id).with_for_update()).one()
+            making.unsure, making.shown = True, {name: value for name, value in (making.shown or {}).items() if name != _LOOKED}
         found = host.create_row(scene.database.source, columns, values)
         _bound(runtime, claim, scene, found, values)
         return
     with runtime.store.write() as session:
         _take_ref(session, row.id, found)
-    take_rows(runtime, scene.database.id, [found], heard={found.ref: {}})
+    take_each(runtime, scene.database.id, [found], heard={found.ref: {}})
     with runtime.store.write() as session:  # what is missing in it is written next
         work.finish(session, OkrRow, [claim], runtime.epoch())
         work.want(session, OkrRow, [row.id], runtime.epoch())
         _want_others(session, runtime, scene)
+
+
+def _made_before(runtime: Runtime, connection: Connection, host: OkrDatabases, scene: _Scene) -> Row | None:
+    """The row whose making got no answer: by its key, else, without a key column, by its title among those that we made."""
+    source, columns = scene.database.source, columns_of(scene.database)
+    if KEY in columns:
+        return host.find_row(source, columns, KEY, key_of(scene.row))
+    title = scene.contents.ours.get(TITLE)
+    if TITLE not in columns or not isinstance(title, str) or not title or not connection.bot_id:
+        return None
+    with runtime.store.read() as session:
+        known = (OkrRow.connection_id == connection.id, OkrRow.ref.is_not(None), OkrRow.record != "")
+        taken = set(session.scalars(select(OkrRow.ref).where(OkrRow.database_id == scene.database.id, *known)))
+    return host.find_row(source, columns, TITLE, title, made_by=connection.bot_id, apart_from=taken)
+
+
+def _was_looked_for(row: OkrRow) -> bool:
+    return bool((row.shown or {}).get(_LOOKED))
+
+
+def _look_later(runtime: Runtime, claim: work.Claim) -> None:
+    """Nothing was found: the host's index may not show it yet."""
+    with runtime.store.write() as session:
+        row = session.scalars(select(OkrRow).where(OkrRow.id == claim.id).with_for_update()).one()
+        row.shown = {**(row.shown or {}), _LOOKED: True}
+        session.flush()
+        work.postpone(session, OkrRow, [claim], ready_at=runtime.epoch() + LOOK_AGAIN, error="", failed=False)
 
 
 def _bound(runtime: Runtime, claim: work.Claim, scene: _Scene, found: Row, values: Mapping[str, FieldValue]) -> None:

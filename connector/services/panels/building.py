@@ -222,7 +222,7 @@ def _blocked_since(facts: Facts, zone: Any) -> str:
     if named is None:
         return ""
     key = str((facts.check_ins[-1].blocker_link or {}).get("key") or "")
-    since = f"since {local_day_text(named.as_of, zone)}"
+    since = f"blocked since {local_day_text(named.as_of, zone)}"
     return f"{key}, {since}" if key and key not in (facts.row.blocker or "") else since
 
 

@@ -124,7 +124,7 @@ def _want(session: Session, found: _Places, now: float) -> None:
     )
     rows = session.execute(
         select(PanelRow.id, PanelRow.connection_id, PanelRow.ref, PanelRow.written_at, PanelRow.wanted).where(
-            PanelRow.ref.in_({ref for _, ref in found.of})
+            PanelRow.connection_id.in_({connection for connection, _ in found.of}), PanelRow.ref.in_({ref for _, ref in found.of})
         )
     ).all()
     due = [

@@ -110,6 +110,8 @@ def read(session: Session, given: Mapping[str, Any]) -> KeyResultValues:
 
 def read_owner(session: Session, value: Any, where: str) -> Person:
     """Exactly one active person, by e-mail address (R009)."""
+    if isinstance(value, str) and (found := session.scalar(select(Person).where(Person.email == value, Person.active.is_(True)))):
+        return found  # all people are read only to say what is wrong
     people = {row.email: row for row in session.scalars(select(Person))}
     teams = set(session.scalars(select(Team.name).where(Team.retired_at.is_(None))))
     known = Known(people={email: row.active for email, row in people.items()}, teams=teams)

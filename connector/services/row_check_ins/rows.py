@@ -19,6 +19,8 @@ from connector.domain.plain_text import TITLE, one_line
 from connector.domain.scoring import BOUND_KINDS, is_inside, raw_progress, shown_progress
 from connector.domain.wording import MOVEMENT_WORDS, moment_text
 from connector.services.facts import load_definition
+from connector.services.okr_databases import notes
+from connector.services.okr_databases.sides import sides_of
 from connector.services.okr_databases.waiting_rows import want_new_rows
 from connector.services.provenance import author_text
 from connector.services.row_check_ins.updates import INCOMPLETE, keep, updates_of
@@ -61,6 +63,32 @@ def want_children(session: Session, connection_id: int, key_result_id: str, now:
             .where(OkrRow.connection_id == connection_id, OkrDatabase.kind == kind, table.key_result_id == key_result_id)
         ).all()
         work.want(session, OkrRow, ids, now)
+
+
+def want_retold(session: Session, key_results: Collection[str], now: float) -> set[int]:
+    """Key results were changed: want the rows of their check-ins and decisions that say something else now, or may not be shown any more.
+
+    Returns the connections.
+    """
+    found: dict[int, int] = {}
+    shown = public() & KeyResult.retired_at.is_(None) & Objective.retired_at.is_(None)
+    for kind, table in ((DatabaseKind.CHECK_INS, CheckIn), (DatabaseKind.DECISIONS, Decision)):
+        rows = session.execute(
+            select(OkrRow, KeyResult.title.label("called"), shown.label("shown"))
+            .join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
+            .join(table, cast(table.id, String) == OkrRow.record)
+            .join(KeyResult, KeyResult.id == table.key_result_id)
+            .join(Objective, Objective.id == KeyResult.objective_id)
+            .join(Cycle, Cycle.id == Objective.cycle_id)
+            .where(OkrDatabase.kind == kind, OkrDatabase.retired_at.is_(None), OkrRow.gone_at.is_(None), KeyResult.id.in_(key_results))
+        )
+        for row, called, is_shown in rows:
+            told = str(sides_of(row, kind).told.get(columns.TITLE) or "")
+            renamed = kind is DatabaseKind.CHECK_INS and not told.endswith(one_line(called, TITLE))
+            if bool(is_shown) is bool(notes.told(row, notes.STATE)) or (is_shown and (renamed or row.ref is None)):
+                found[row.id] = row.connection_id
+    work.want(session, OkrRow, sorted(found), now)
+    return set(found.values())
 
 
 def want_history(session: Session, connection_id: int, now: float, *, limit: int = AT_ONCE) -> int:
@@ -112,6 +140,7 @@ def _faces(session: Session, key_result_id: str) -> list[OkrRow]:
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(Cycle, Cycle.id == Objective.cycle_id)
         .where(OkrDatabase.kind == DatabaseKind.KEY_RESULTS, OkrDatabase.retired_at.is_(None), OkrRow.record == key_result_id, public())
+        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
         .order_by(OkrRow.id)
     )
     return list(session.scalars(query))
@@ -224,6 +253,7 @@ def _shown_rows(
         .outerjoin(Person, Person.id == person)
         .outerjoin(PersonAccount, (PersonAccount.person_id == Person.id) & (PersonAccount.connection_id == connection_id))
         .where(table.id.in_(ids), face.ref.is_not(None), face.gone_at.is_(None), condition, public())
+        .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
         .order_by(table.id)
     ).all()
 

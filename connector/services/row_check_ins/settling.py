@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from connector.domain.checkin import check_in_faults
 from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, COMMENT, CONFIDENCE, DECISION, VALUE, DatabaseKind, column
 from connector.domain.row_merge import MISSING, same
+from connector.domain.wording import moment_text
 from connector.errors import Conflict, Forbidden, HostError, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.check_ins.amending import amend_check_in
@@ -119,7 +120,7 @@ def _settled(runtime: Runtime, connection: Connection, known: _Row, update: Upda
         if refusal:
             return _Outcome(None, f"The update was put back: {refusal}", "put_back", editor.actor)
         if _is_overtaken(known, update, facts):
-            return _Outcome(None, "", "conflict", editor.actor)
+            return _Outcome(None, _overtaken_text(runtime, known, update, facts), "conflict", editor.actor)
         typed, note = _typed(known, update, facts)
         fields = _carried(session, facts, editor, update) | typed
         typable = not (is_fed(facts) or stepwise(facts))
@@ -142,6 +143,17 @@ def _is_overtaken(known: _Row, update: Update, facts: Facts) -> bool:
     if last is None or (last.source == SOURCE and last.source_id.startswith(f"{known.row.id}:")):
         return False
     return last.created_at > update.said_at
+
+
+def _overtaken_text(runtime: Runtime, known: _Row, update: Update, facts: Facts) -> str:
+    """What the row says to those whose words gave way to a newer update."""
+    last = facts.check_ins[-1]
+    names = " and ".join(known.name(each) for each in CHECK_IN_FIELDS if each in update.values)
+    moment = moment_text(last.created_at, runtime.settings.zone)
+    return (
+        f"{names} typed here gave way to a newer update, filed elsewhere {moment}; the words are kept in the audit trail. "
+        f"Enter them again if they still hold"
+    )
 
 
 def _stranger(runtime: Runtime, known: _Row, update: Update, editor: Editor) -> _Outcome:
@@ -260,7 +272,11 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
             elif outcome.after is not None:
                 kept.append(outcome.after)
         keep(row, kept)
-        notes.tell(row, notes.CHECK_IN, outcome.note)
+        waiting = [each for each in kept if each.waits and each.values]
+        if outcome.note or not waiting:
+            notes.tell(row, notes.CHECK_IN, outcome.note)
+        elif waiting[-1].waits != STRANGER:  # what was said of a stranger's still holds
+            notes.tell(row, notes.CHECK_IN, _waiting_text(session, known, waiting[-1]))
         if outcome.after is not None and outcome.after.filed is not None and COMMENT in update.values and not update.values[COMMENT]:
             _note_cleared(session, outcome.after.filed)
         _note_sides(session, row)
@@ -277,6 +293,13 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
                 )
             )
         work.want(session, OkrRow, [row.id], runtime.epoch())
+
+
+def _waiting_text(session: Session, known: _Row, update: Update) -> str:
+    """What the row says of somebody's words which others went past: they are nobody else's to file."""
+    editor = editor_of(session, session.get_one(Connection, known.row.connection_id), update.account)
+    names = " and ".join(known.name(each) for each in CHECK_IN_FIELDS if each in update.values)
+    return f"{names} as typed by {editor.known_as} waits as a draft; it is filed once they go on with it, or the button is pressed"
 
 
 def _note_cleared(session: Session, check_in: int) -> None:

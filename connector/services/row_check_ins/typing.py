@@ -11,19 +11,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import FieldValue, Unknown
-from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, VALUE, DatabaseKind
+from connector.domain.okr_columns import BLOCKER, CHECK_IN_FIELDS, CHECKED_IN_BY, COMMENT, VALUE, DatabaseKind
 from connector.domain.row_merge import MISSING, plain, same
-from connector.services.mirror import dump_value
-from connector.services.okr_databases.sides import sides_of
+from connector.services.mirror import dump_value, load_value
+from connector.services.okr_databases.sides import Sides, sides_of
 from connector.services.row_check_ins.standing import standing
 from connector.services.row_check_ins.updates import STRANGER, Update, held, keep, seconds_of, updates_of
 from connector.store.tables import Audit, KeyResult, OkrDatabase, OkrRow
 
-__all__ = ["held", "note_pressed", "note_typed"]
+__all__ = ["held", "note_named", "note_pressed", "note_typed"]
 
 QUIET = 15.0  # seconds without an edit after which an update is filed; option "settle_seconds"
 LONGEST = 45.0  # seconds after its first edit at which it is filed anyhow
 AMENDED = 5.0  # minutes after the first edit for which an author's further edits change the same check-in; option "amend_minutes"
+WORDS = frozenset({BLOCKER, COMMENT})  # what one person says; the rest of an unfinished update somebody else may complete
+_CHOSEN_BY = "chosen_by"  # in ``OkrRow.shown``: who changed "Checked in by" last, as far as anybody knows
 
 
 def note_typed(
@@ -31,8 +33,9 @@ def note_typed(
 ) -> None:
     """Note that ``account`` changed some of the check-in fields of a row. ``values``: all of the row's check-in fields as they are now.
 
-    A second author's change files what the first one typed. What could not be filed yet, because something was missing or wrong, goes
-    over to whoever types next: they see it in the row. Values that the host cannot tell are left out.
+    A second author's change files what the first one typed. Of what could not be filed yet, because something was missing or wrong, the
+    value, confidence and decision go over to whoever types next: they see them in the row. Words stay their author's draft.
+    Values that the host cannot tell are left out.
     """
     typed = _stored(values, changed)
     if not typed:
@@ -40,10 +43,10 @@ def note_typed(
     options = _options(session, row)
     quiet = seconds_of(options, "settle_seconds", QUIET)
     updates = _gone_on(session, row, account, typed, now, seconds_of(options, "amend_minutes", AMENDED) * 60.0)
-    mine = updates[-1] if updates and updates[-1].account == account else None
+    mine = updates[-1] if updates and updates[-1].account == account else _draft_of(updates, account)
     if mine is None:
         mine = _begun(account, at, now)
-        updates.append(mine)
+    updates = [*(each for each in updates if each is not mine), mine]
     if mine.due_at == 0.0 or mine.waits:
         mine.burst_at = now
     mine.values |= typed
@@ -59,24 +62,39 @@ def note_pressed(
 ) -> None:
     """Note that the row's button was pressed: what it holds is filed at once, also when nothing was changed.
 
-    ``account``: who pressed, "" where the host does not tell. Then it is who is named in the row's "Checked in by", else whose edit waits,
-    else ``editor``, who edited the row last. Pressed again by the same author within the minutes of an amendment it is the same check-in.
+    ``account``: who pressed, "" where the host does not tell. Then it is whose edit waits, else who chose themselves in the row's "Checked
+    in by", else ``editor``, who edited the row last. What ``editor`` has just typed is theirs, whoever pressed. Pressed again by the same
+    author within the minutes of an amendment it is the same check-in.
     """
-    fresh = _stored(values, _unfiled(session, row, values))
-    last = next(iter(updates_of(row)[-1:]), None)
-    waiting = last.account if last is not None and last.open else ""
-    who = account or _named(values) or waiting or editor
+    last = next((each for each in reversed(updates_of(row)) if each.open and each.waits != STRANGER), None)
+    who = account or (last.account if last is not None else "") or _named(session, row, values, editor, now) or editor
+    sides = sides_of(row, DatabaseKind.KEY_RESULTS)
+    fresh = list(_stored(values, _unfiled(session, row, values)))
+    if editor not in ("", who) and (theirs := [name for name in fresh if not _is_seen(sides, name, values[name])]):
+        note_typed(session, row, values, theirs, editor, at, now)
+        fresh = [name for name in fresh if name not in theirs]
     if fresh:
-        note_typed(session, row, values, list(fresh), who, at, now)
+        note_typed(session, row, values, fresh, who, at, now)
         updates = updates_of(row)
     else:
         updates = _gone_on(session, row, who, {}, now, seconds_of(_options(session, row), "amend_minutes", AMENDED) * 60.0)
-    if not any(each.open for each in updates) and not (updates and updates[-1].account == who):
+    if not any(each.open and each.waits != STRANGER for each in updates) and not (updates and updates[-1].account == who):
         updates.append(_begun(who, at, now))
     for each in updates:
         if each.open:  # with ``due_at`` in the past it comes before what others type meanwhile
             each.due_at, each.pressed = now, True
     keep(row, updates)
+
+
+def note_named(row: OkrRow, values: Mapping[str, FieldValue], account: str) -> None:
+    """Remember who chose the people in a row's "Checked in by", if they have just been changed: only one's own name counts.
+
+    To be called before what the row says is noted at it.
+    """
+    named = values.get(CHECKED_IN_BY)
+    if named is None or isinstance(named, Unknown) or _is_seen(sides_of(row, DatabaseKind.KEY_RESULTS), CHECKED_IN_BY, named):
+        return
+    row.shown = {**(row.shown or {}), _CHOSEN_BY: account}
 
 
 def _gone_on(session: Session, row: OkrRow, account: str, typed: Mapping[str, Any], now: float, amended: float) -> list[Update]:
@@ -94,15 +112,22 @@ def _gone_on(session: Session, row: OkrRow, account: str, typed: Mapping[str, An
             kept.append(each)
         else:
             _note_overwritten(session, row, each, typed, now)
-            if each.waits != STRANGER:
-                taken |= each.values
-            elif rest := {name: value for name, value in each.values.items() if name not in typed}:
-                kept.append(replace(each, values=rest))  # an admin may still say who that was
+            rest = {name: value for name, value in each.values.items() if name not in typed}
+            if each.waits != STRANGER:  # of whom an admin may still say who that was
+                taken |= {name: value for name, value in each.values.items() if name not in WORDS}
+                rest = {name: value for name, value in rest.items() if name in WORDS}
+            if rest:
+                kept.append(replace(each, values=rest))
     if taken:
         if not kept or kept[-1].account != account:
             kept.append(_begun(account, datetime.fromtimestamp(now, UTC), now))
         kept[-1].values = taken | kept[-1].values
     return kept
+
+
+def _draft_of(updates: Collection[Update], account: str) -> Update | None:
+    """What this author began and could not file, which others went past."""
+    return next((each for each in updates if each.account == account and each.filed is None and each.due_at == 0.0), None)
 
 
 def _begun(account: str, at: datetime, now: float) -> Update:
@@ -145,20 +170,49 @@ def _unfiled(session: Session, row: OkrRow, values: Mapping[str, FieldValue]) ->
         **standing(session, row.connection_id, [row.record])[row.record],
         VALUE: session.scalar(select(KeyResult.current).where(KeyResult.id == row.record)),
     }
+    waiting = updates_of(row)
     found = []
     for name in CHECK_IN_FIELDS:
         if name not in values or isinstance(values[name], Unknown):
             continue
-        seen, told = sides.seen_of(name), sides.told_of(name)
-        typed = plain(values[name]) is not None if seen is MISSING else not same(values[name], seen)
-        if typed or (told is not MISSING and same(told, ours[name]) and not same(values[name], ours[name])):
+        told = sides.told_of(name)
+        if any(each.open and name in each.values and same(load_value(each.values[name]), values[name]) for each in waiting):
+            continue  # somebody's words already, who may not be the one who pressed
+        lags = told is MISSING or not same(told, ours[name])
+        if not _is_seen(sides, name, values[name]) or not (lags or same(values[name], ours[name])):
             found.append(name)
     return found
 
 
-def _named(values: Mapping[str, FieldValue]) -> str:
+def _is_seen(sides: Sides, name: str, value: FieldValue) -> bool:
+    """Whether a column says what it said when it was read last."""
+    seen = sides.seen_of(name)
+    return plain(value) is None if seen is MISSING else same(value, seen)
+
+
+def _named(session: Session, row: OkrRow, values: Mapping[str, FieldValue], editor: str, now: float) -> str:
+    """Who chose themselves in "Checked in by", since we wrote it; "" for nobody. Whom others chose is not credited, and that is told."""
     people = values.get(CHECKED_IN_BY)
-    return str(people[0]) if isinstance(people, tuple) and people else ""
+    named = str(people[0]) if isinstance(people, tuple) and people else ""
+    told = sides_of(row, DatabaseKind.KEY_RESULTS).told_of(CHECKED_IN_BY)
+    if not named or (told is not MISSING and same(told, people)):
+        return ""
+    chosen_by = str((row.shown or {}).get(_CHOSEN_BY) or "")
+    if named == chosen_by:
+        return named
+    session.add(
+        Audit(
+            at=datetime.fromtimestamp(now, UTC),
+            actor="system",
+            action="conflict",
+            entity="key_result",
+            entity_id=row.record,
+            before={CHECKED_IN_BY: named, "entered_by": chosen_by},
+            after={CHECKED_IN_BY: editor},
+            reason=f"{named} was entered by {chosen_by or 'nobody knows whom'}, so the update is not theirs",
+        )
+    )
+    return ""
 
 
 def _options(session: Session, row: OkrRow) -> Mapping[str, Any]:

@@ -78,6 +78,17 @@ def show_token(name: str) -> str | tuple[str, int]:
     return _page(name, secret=token)
 
 
+@blueprint.post("/connections/<name>/webhook/button")
+@need(Act.ADMINISTER)
+def show_button_secret(name: str) -> str | tuple[str, int]:
+    """Show the secret that a button at the host sends along."""
+    try:
+        secret = webhooks.show_button_secret(runtime(), viewer(), name)
+    except Conflict as error:
+        return _page(name, problem=str(error)), 409
+    return _page(name, button=secret)
+
+
 @blueprint.get("/connections/<name>/webhook/state")
 @need(Act.ADMINISTER)
 def handshake_state(name: str) -> Response:
@@ -103,7 +114,7 @@ def _kept(facts: dict[str, Any]) -> dict[str, str]:
     return {"ends": moment_text(ends, runtime().settings.zone) if ends else "", "places": places or "the whole site"}
 
 
-def _page(name: str, *, made: webhooks.SetUp | None = None, secret: str = "", problem: str = "") -> str:
+def _page(name: str, *, made: webhooks.SetUp | None = None, secret: str = "", button: str = "", problem: str = "") -> str:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         row = find(session, name)
@@ -124,5 +135,7 @@ def _page(name: str, *, made: webhooks.SetUp | None = None, secret: str = "", pr
         practice=runtime().settings.sandbox and row.host == "notion",
         made=made,
         secret=secret or (made.secret if made else ""),
+        buttons=bool(runtime().dialect(row.host).unsigned) and bool(row.webhook_secret),
+        button=button,
         problem=problem,
     )

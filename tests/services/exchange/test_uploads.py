@@ -64,7 +64,7 @@ def test_a_file_with_faults_is_not_run_until_they_are_mended(acme: Company) -> N
     shown = uploads.progress(acme.runtime, LEAD, ident)
     assert (shown["state"], shown["faults"][0]["where"]) == ("checked", "columns")
     assert shown["columns"]["headers"] == ["Was", "Wer", "Von", "Bis"]
-    assert shown["columns"]["guess"]["columns"] == {}
+    assert shown["columns"]["guess"]["columns"] == {"from": "Von", "to": "Bis"}
     with pytest.raises(Conflict, match="cannot be used"):
         uploads.run(acme.runtime, LEAD, ident)
     columns = {"key_result": "Was", "owner": "Wer", "from": "Von", "to": "Bis"}

@@ -14,7 +14,7 @@ from connector.domain.model import FieldValue
 from connector.domain.okr_columns import COLUMNS, TITLES, DatabaseKind
 from connector.services.mirror import dump_value
 from connector.services.row_check_ins.settling import settle_due, settles_at
-from connector.services.row_check_ins.typing import held, note_pressed, note_typed
+from connector.services.row_check_ins.typing import held, note_named, note_pressed, note_typed
 from connector.services.row_check_ins.updates import updates_of
 from connector.store.tables import Audit, CheckIn, Connection, Decision, OkrDatabase, OkrRow, Person, PersonAccount
 from tests.support.world import Company, company
@@ -81,6 +81,7 @@ class Desk:
             row = session.get_one(OkrRow, self.row_id)
             values = {**self.cells, **{name: value for name, value in cells.items() if name == "checked_in_by"}}
             who, last = (self._account(by) if by else ""), (self._account(editor) if editor else "")
+            note_named(row, values, last)
             note_pressed(session, row, values, who, runtime.now(), runtime.epoch(), editor=last)
             row.agreed = {**(row.agreed or {}), **{name: dump_value(value) for name, value in self.cells.items()}}
 

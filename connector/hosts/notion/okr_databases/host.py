@@ -49,7 +49,7 @@ class NotionOkrDatabases:
     # --- databases -----------------------------------------------------------------------------------------------------
 
     def find(self, link: str) -> FoundDatabase:
-        """A database by link or id, two requests. Raises ``InputError``, ``Gone``, ``Refused`` for one of several data sources."""
+        """A database by link or id, two requests. Raises ``InputError``, also for one of several data sources, ``Gone``."""
         return making.find(self._client, link)
 
     def on_page(self, page: str) -> Sequence[FoundDatabase]:
@@ -98,9 +98,19 @@ class NotionOkrDatabases:
         """Make a row; ``left_out`` names what could not be written."""
         return self._rows.create(source, columns, values)
 
-    def find_row(self, source: str, columns: Mapping[str, FoundColumn], field: str, text: str) -> Row | None:
+    def find_row(
+        self,
+        source: str,
+        columns: Mapping[str, FoundColumn],
+        field: str,
+        text: str,
+        *,
+        made_by: str = "",
+        apart_from: Collection[str] = (),
+    ) -> Row | None:
         """The oldest row whose column equals a text, by one query."""
-        return self._rows.find(source, columns, field, text)
+        found = self._rows.find(source, columns, field, text)
+        return next((row for row in found if row.ref not in apart_from and made_by in ("", row.created_by)), None)
 
     def write_row(self, ref: str, columns: Mapping[str, FoundColumn], values: Mapping[str, FieldValue]) -> Row:
         """Set values; ``left_out`` names what could not be written. Relations and people beyond 25 are unknown in the answer."""

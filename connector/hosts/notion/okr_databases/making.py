@@ -15,7 +15,7 @@ from connector.hosts.notion.fields import is_gone
 from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.okr_databases.values import LONGEST_OPTION, plain_runs
 from connector.hosts.notion.resolver import choose_source
-from connector.hosts.notion.schema import plain_text, read_schema
+from connector.hosts.notion.schema import Property, plain_text, read_schema
 from connector.hosts.okr_databases import FoundColumn, FoundDatabase
 
 MOST_OPTIONS = 100  # in one request; a select learns further ones by itself when a row has them
@@ -29,7 +29,7 @@ _COLOURS = {
 
 
 def find(client: NotionClient, link: str) -> FoundDatabase:
-    """See ``OkrDatabases.find``. A link names the database; ids of data sources are taken as well."""
+    """See ``OkrDatabases.find``. A link names the database; ids of data sources are taken as well, and needed for one of several."""
     ident = normalise_id(link, where="link")
     try:
         database = client.database(ident)
@@ -41,7 +41,12 @@ def find(client: NotionClient, link: str) -> FoundDatabase:
         return _as_source(client, ident, error)  # the id of something else, which may be a data source
     if is_gone(database):
         raise Gone(f"the database {ident} is in the trash", status=200, code="in_trash")
-    return found_database(client.source(choose_source(_sources(database), "")), database)
+    sources = _sources(database)
+    if len(sources) > 1:
+        listed = ", ".join(f"{name or '(untitled)'} ({ident})" for ident, name in sources.items())
+        told = f"this database has {len(sources)} data sources; give the id of the one that is meant in place of the link: {listed}"
+        raise InputError(told, where="link")
+    return found_database(client.source(choose_source(sources, "")), database)
 
 
 def on_page(client: NotionClient, page: str) -> list[FoundDatabase]:
@@ -102,7 +107,7 @@ def found_database(source: Mapping[str, Any], database: Mapping[str, Any], *, ti
     """The values of a data source and the database that holds it."""
     schema = read_schema(source)
     columns = tuple(
-        FoundColumn(each.id, each.name, each.type, tuple(name for _, name in each.options), each.related)
+        FoundColumn(each.id, each.name, each.type, tuple(name for _, name in each.options), each.related, _format(each))
         for each in schema.properties.values()
     )
     above = source.get("database_parent")
@@ -110,6 +115,10 @@ def found_database(source: Mapping[str, Any], database: Mapping[str, Any], *, ti
     ident = known_id(database.get("id")) or schema.database
     shown = title or plain_text(database.get("title")) or schema.name
     return FoundDatabase(ident, schema.source, shown, url or str(database.get("url") or source.get("url") or ""), columns, page or "")
+
+
+def _format(prop: Property) -> str:
+    return "percent" if prop.format == "percent" else ""
 
 
 def committed(read: Callable[[str], dict[str, Any]], error: Uncertain) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.fields import container_of, is_gone, moment, properties_of
 from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.okr_databases.making import committed, found_database
-from connector.hosts.notion.okr_databases.values import columns_now, encode_values, incomplete, read_values
+from connector.hosts.notion.okr_databases.values import columns_now, encode_values, incomplete, read_values, unit_of
 from connector.hosts.notion.query import Window, edited_from
 from connector.hosts.notion.rows import all_entries, new_rows, query_rows
 from connector.hosts.okr_databases import FoundColumn, ReadRows, Row, RowPage
@@ -70,23 +70,21 @@ class Rows:
                 found[ref] = self._row(answer, columns)
         return ReadRows(tuple(found[ref] for ref in wanted if ref in found), tuple(gone))
 
-    def find(self, source: str, columns: Columns, field: str, text: str) -> Row | None:
-        """The oldest row whose column equals a text."""
+    def find(self, source: str, columns: Columns, field: str, text: str) -> list[Row]:
+        """The rows whose column equals a text, the oldest first."""
         column = columns[field]
         if column.type not in _TEXTS:
             raise Refused(f'"{column.name}" is a {column.type} column: rows cannot be found by it', code="not_text")
         order = [{"timestamp": "created_time", "direction": "ascending"}]
-        body = {"filter": {"property": column.id, column.type: {"equals": text}}, "sorts": order, "page_size": 10, "result_type": "page"}
+        body = {"filter": {"property": column.id, column.type: {"equals": text}}, "sorts": order, "page_size": 25, "result_type": "page"}
         try:
             answer = self._client.query(source, body, self._asked(columns))
         except Refused as error:
             if error.status != 400:
                 raise
             answer = self._client.query(source, body)  # one of the other columns may be gone
-        for page in answer.get("results") or ():
-            if isinstance(page, dict) and page.get("object") == "page" and not is_gone(page):
-                return self._row(page, columns, source)
-        return None
+        pages = [each for each in answer.get("results") or () if isinstance(each, dict) and each.get("object") == "page"]
+        return [self._row(page, columns, source, whole=len(pages) == 1) for page in pages if not is_gone(page)]
 
     def _page(self, ref: str, columns: Columns) -> dict[str, Any] | None:
         asked = self._asked(columns)
@@ -118,6 +116,7 @@ class Rows:
             edited_by=_account(page.get("last_edited_by")),
             created_at=moment(page.get("created_time")),
             created_by=_account(page.get("created_by")),
+            unit=unit_of(present, columns),
         )
 
     # --- writing -------------------------------------------------------------------------------------------------------

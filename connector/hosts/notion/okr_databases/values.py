@@ -7,14 +7,14 @@ there is left out and named, never an error for the whole row.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.domain.leads_page import Piece
 from connector.domain.model import FieldValue, Unknown
-from connector.domain.okr_columns import COLUMNS, PROGRESS, ColumnType
+from connector.domain.okr_columns import COLUMNS, FROM, PROGRESS, TO, VALUE, ColumnType
+from connector.domain.row_drafts import PERCENT, numeral
 from connector.hosts.notion.fields import cut_short, field_value, moment
 from connector.hosts.notion.rich_text import MOST_RUNS
 from connector.hosts.notion.rich_text import runs as rich_text
@@ -24,8 +24,7 @@ from connector.hosts.okr_databases import FoundColumn
 MOST_ENTRIES = 100  # people or relations that one request takes
 LONGEST_OPTION = 100
 _TYPES: Mapping[str, ColumnType] = {column.field: column.type for columns in COLUMNS.values() for column in columns}
-_NUMBERS = frozenset({ColumnType.NUMBER, ColumnType.PERCENT})
-_NUMERAL = re.compile(r"[+-]?\d+(\.\d+)?")
+_MEASURED = frozenset({FROM, TO, VALUE})  # a key result in percent counts from 0 to 100, whatever shows it
 _SHORT = {"url": 2000, "email": 200, "phone_number": 200}
 
 
@@ -49,8 +48,19 @@ def read_values(present: Present, columns: Mapping[str, FoundColumn], complete: 
         elif column.id in complete:
             values[name] = complete[column.id] or None
         else:
-            values[name] = _ours(name, field_value(present[column.id][1]))
+            values[name] = _ours(name, column, field_value(present[column.id][1]))
     return values
+
+
+def unit_of(present: Present, columns: Mapping[str, FoundColumn]) -> str:
+    """ "%" where From and To, as far as they are there, are told in percent: by the column's format, or in the text itself."""
+    told: list[bool] = []
+    for column in [columns[name] for name in (FROM, TO) if name in columns and columns[name].id in present]:
+        value = field_value(present[column.id][1])
+        said = numeral(value) if isinstance(value, str) else None
+        if said is not None or isinstance(value, float | int):
+            told.append(_in_percent(column) if said is None else said[1])
+    return PERCENT if told and all(told) else ""
 
 
 def incomplete(present: Present, columns: Mapping[str, FoundColumn]) -> list[str]:
@@ -74,27 +84,31 @@ def encode_values(columns: Mapping[str, FoundColumn], values: Mapping[str, Field
 
 
 def number_in(text: str) -> float | None:
-    """The number that a text says, "%" as hundredths; None where it says none or may be read two ways."""
-    words = text.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "").replace("−", "-")
-    percent = words.endswith("%")
-    bare = words.removesuffix("%")
-    if not _NUMERAL.fullmatch(bare) or len(bare) > 300:
-        return None
-    number = float(bare)
-    return number / 100 if percent else number
+    """The share that a text says, "%" as hundredths; None where it says none or may be read two ways."""
+    said = numeral(text)
+    return None if said is None else said[0] / 100 if said[1] else said[0]
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _ours(name: str, value: FieldValue) -> FieldValue:
+def _in_percent(column: FoundColumn) -> bool:
+    return column.type == "number" and column.format == "percent"
+
+
+def _ours(name: str, column: FoundColumn, value: FieldValue) -> FieldValue:
     """A value in the form that its field has for us, where the column's type is another and nothing is lost by it."""
     wanted = _TYPES.get(name)
+    if name in _MEASURED and _in_percent(column) and isinstance(value, float | int):
+        return float(f"{value * 100:.15g}")  # 0.07 is 7, not 7.000000000000001
     if isinstance(value, tuple) and not value:
         return None
-    if isinstance(value, str) and wanted in _NUMBERS:
-        number = number_in(value)
-        return value if number is None else number
+    if isinstance(value, str) and wanted is ColumnType.NUMBER:
+        said = numeral(value)
+        return value if said is None else said[0]
+    if isinstance(value, str) and wanted is ColumnType.PERCENT:
+        share = number_in(value)
+        return value if share is None else share
     if isinstance(value, tuple) and wanted in (ColumnType.CHOICE, ColumnType.STATUS, ColumnType.TEXT) and len(value) == 1:
         return value[0]
     if isinstance(value, str) and wanted is ColumnType.DATE and "T" in value:
@@ -116,7 +130,7 @@ def _encode(name: str, column: FoundColumn, value: FieldValue) -> tuple[dict[str
     if kind == "multi_select":
         return _choices(value)
     if kind == "number":
-        return _number(value)
+        return _number(value, 100 if name in _MEASURED and _in_percent(column) else 1)
     if kind in ("people", "relation"):
         return _entries(kind, value)
     if kind == "date":
@@ -199,13 +213,13 @@ def _choices(value: FieldValue) -> tuple[dict[str, Any] | None, str]:
     return {"multi_select": [{"name": each} for each in names[:MOST_ENTRIES]]}, cut
 
 
-def _number(value: FieldValue) -> tuple[dict[str, Any] | None, str]:
+def _number(value: FieldValue, parts: int) -> tuple[dict[str, Any] | None, str]:
     if value is None:
         return {"number": None}, ""
     number = number_in(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         return None, f"is a number and cannot hold {_shown(value)}"
-    return {"number": number}, ""
+    return {"number": number if parts == 1 else float(f"{number / parts:.15g}")}, ""
 
 
 def _entries(kind: str, value: FieldValue) -> tuple[dict[str, Any] | None, str]:
@@ -229,6 +243,7 @@ def _shown(value: FieldValue) -> str:
 
 
 def columns_now(columns: Mapping[str, FoundColumn], present: Sequence[FoundColumn]) -> dict[str, FoundColumn]:
-    """The columns as the host has them now, by id; those that are gone are left out."""
+    """The columns as the host has them now, by id; those that are gone are left out. Numbers are told as they were before: a format is
+    how they look."""
     by_id = {each.id: each for each in present}
-    return {name: by_id[column.id] for name, column in columns.items() if column.id in by_id}
+    return {name: replace(by_id[column.id], format=column.format) for name, column in columns.items() if column.id in by_id}
