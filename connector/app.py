@@ -54,7 +54,8 @@ OWN_GUARD = frozenset(
 )  # no cookie speaks for their callers, or they look at the origin themselves
 
 MACHINE_PATHS = ("/api/", "/webhooks/", "/forge/")
-WITHOUT_COOKIES = (*MACHINE_PATHS, "/embed/")
+OPEN_BY_ADDRESS = "/embed/"  # the address is the whole right to read: it stays out of logs
+WITHOUT_COOKIES = (*MACHINE_PATHS, OPEN_BY_ADDRESS)
 MAX_BODY = 16 * 1024 * 1024  # bytes, everywhere but at the door, which has its own limit
 RETRY_AFTER = "10"  # seconds
 
@@ -99,6 +100,21 @@ class PageSessions(SecureCookieSessionInterface):
             super().save_session(app, session, response)
 
 
+class _Application(Flask):
+    """Flask, but that its log never tells the address of our live page in a frame: who has that may read the page."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """One line with the traceback."""
+        self.logger.error("Exception on %s [%s]", told_path(), request.method, exc_info=exc_info)
+
+
+def told_path() -> str:
+    """The path of the request as logs may tell it."""
+    if request.path.startswith(OPEN_BY_ADDRESS):
+        return request.url_rule.rule if request.url_rule is not None else OPEN_BY_ADDRESS
+    return request.path
+
+
 class RowNumber(IntegerConverter):
     """A row's number in an address; one that no database could hold is no address of ours."""
 
@@ -108,7 +124,7 @@ class RowNumber(IntegerConverter):
 
 def create_app(runtime: Runtime) -> Flask:
     """The application of one web process. Opens nothing: the first request that needs the database connects to it."""
-    app = Flask(__name__)  # its templates and static files lie beside this module
+    app = _Application(__name__)  # its templates and static files lie beside this module
     app.url_map.converters["int"] = RowNumber
     _configure(app, runtime)
     app.before_request(keep_inside)  # before anything else looks at the request
@@ -212,7 +228,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 def _connector_error(error: ConnectorError) -> Response:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 502)
     if status == 503:
-        log.warning("store_unavailable", path=request.path, error=str(error))
+        log.warning("store_unavailable", path=told_path(), error=str(error))
         return _answer(status, "The database does not answer now. Try again shortly.", {"Retry-After": RETRY_AFTER})
     return _answer(status, str(error))
 

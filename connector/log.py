@@ -27,6 +27,7 @@ _SECRET_VALUES = (
     re.compile(r"\b(secret_|ntn_|okr_|ATATT|ATCTT|xox[a-z]-)[A-Za-z0-9_=+/.\-]{6,}"),
     re.compile(r"\b((?:Bearer|Basic|JWT)\s+)[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE),
     re.compile(r"(/sign-in(?:/|%2F)once(?:/|%2F))[^\s\"'?#&,;<>]+", re.IGNORECASE),  # signs in whoever reads it
+    re.compile(r"(/embed(?:/|%2F))[^\s\"'?#&,;<>]+", re.IGNORECASE),  # lets whoever has it read our live page
     re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),  # the password inside a URL
     re.compile(
         r"\b((?:access_token|refresh_token|client_secret|api_token|verification_token|password)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]{4,}"

@@ -19,6 +19,7 @@ SECRETS = {
     "url": "postgresql://okr:hunter22@db.example/okr",
     "form": "grant_type=x&client_secret=verysecretvalue&y=1",
     "link": "GET https://okr.example/sign-in/once/q7-PlantedKey_0123?next=/",
+    "live_page": "GET /embed/eyJwIjoxfQ.r9-PlantedKey_0123 failed",
     "coded_link": "GET /sign-in%2Fonce%2Fq8-PlantedKey_0123",
 }
 CORES = [

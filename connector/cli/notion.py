@@ -82,7 +82,13 @@ def setup(name: str, page: str, dry_run: bool, **given: Any) -> None:
             done = setting_up.look(runtime, SYSTEM, name, page, options=_options(given))
         else:
             done = setting_up.set_up(
-                runtime, SYSTEM, name, page, options=_options(given), on_progress=lambda words: click.echo(words, err=True)
+                runtime,
+                SYSTEM,
+                name,
+                page,
+                options=_options(given),
+                on_progress=lambda words: click.echo(words, err=True),
+                reading=True,
             )
         for each in done.databases:
             added = f", added {', '.join(each.added)}" if each.added else ""

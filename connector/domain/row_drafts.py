@@ -82,6 +82,8 @@ def number_of(value: FieldValue, name: str) -> float | None:
         number = float(value)
     elif isinstance(value, str) and (said := numeral(value)) is not None:
         number = said[0]
+    if number is None and isinstance(value, str) and _THOUSANDS.fullmatch(bare := value.strip().translate(_BLANKS).removesuffix(PERCENT)):
+        raise ValueError(f"“{name}” holds {bare!r}, which may be read two ways; write {bare.replace(',', '')} or {bare.replace(',', '.')}")
     if number is None:
         raise ValueError(f"“{name}” holds {str(value)[:40]!r} where a number belongs; write it without its unit, such as 42 or 4.1")
     if not math.isfinite(number):

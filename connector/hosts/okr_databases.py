@@ -7,7 +7,7 @@ is empty, ``Unknown`` what the host could not tell. Columns are always told by t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol

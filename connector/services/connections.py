@@ -30,7 +30,7 @@ LEAST_WAIT = 1.0  # seconds after a 429 that says "Retry-After: 0" or nothing
 def take_lease(runtime: Runtime, connection_id: int) -> str | None:
     """Become the one who drains this connection; None when somebody else is, or it is parked, paused or retired.
 
-    Items, comments, panels and rows are worked on under this lease only. So what is still taken was left by somebody who died: it is free again.
+    Items, comments, panels and rows are worked on under this lease only. What is still taken was left by somebody who died: it is free.
     """
     now = runtime.epoch()
     lease = secrets.token_hex(8)

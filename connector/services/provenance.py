@@ -30,6 +30,11 @@ def telling(source: Source, check_ins: Sequence[Any]) -> Any:
     return next((row for row in reversed(check_ins) if row.value is not None), None)  # stored before the check-in was named there
 
 
+def unauthored(source: Source) -> str:
+    """What gave a number that nobody said in a check-in and no mapping reads: "an import", "its steps"; "" for anything else."""
+    return {"import": _NOBODY["import"], "milestones": "its steps"}.get((source or {}).get("kind") or "", "")
+
+
 def author_text(name: str | None, where: str) -> str:
     """Who said a check-in: a person's name, or what filed it for nobody."""
     return name or _NOBODY.get(where, AUTHOR_NOT_KNOWN)

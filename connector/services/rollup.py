@@ -111,7 +111,7 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
     current, as_of, kind = _current(last, reading)
     raw = scoring.raw_progress(definition, current)
     check_ins = [check_in_fact(row) for row in facts.check_ins]
-    base = _baseline(facts, kind, reading)
+    base = _baseline(facts, kind, reading, confirmed=reading is None and last is not None and "check_in" in (last.source or {}))
     movement = scoring.movement(definition, base.value, current) if base is not None else None
     last_check_in = facts.check_ins[-1] if facts.check_ins else None
     result = triage(
@@ -226,13 +226,14 @@ def _current(last: Reading | None, reading: dict[str, Any] | None) -> tuple[floa
     return None, None, ""
 
 
-def _baseline(facts: Facts, kind: str, reading: dict[str, Any] | None) -> CheckIn | Reading | None:
+def _baseline(facts: Facts, kind: str, reading: dict[str, Any] | None, *, confirmed: bool) -> CheckIn | Reading | None:
     """What movement is measured against: the check-in before the one that gave the value, else the last; without any, the first reading.
 
-    Never the value itself: a key result with a single value has not moved, nor stood still; it is not known.
+    Never the value itself: a key result with a single value has not moved, nor stood still; it is not known. ``confirmed``: the last
+    check-in said the source's own number.
     """
     with_value = [row for row in facts.check_ins if row.value is not None]
-    if kind == "check_in":
+    if kind == "check_in" or confirmed:
         with_value = with_value[:-1]
     if with_value:
         return with_value[-1]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connector.api.routes import okr_databases as routes
 from connector.hosts.notion.sandbox import TOKEN, NotionSandbox
 from tests.api.conftest import Api
 from tests.support.standin import running
@@ -56,7 +57,9 @@ def test_a_page_that_is_not_shared_is_refused_at_its_field(api: Api, notion: Not
     assert "Connections" in answer.json["detail"]
 
 
-def test_databases_that_people_made_are_tried_and_then_adopted(api: Api, acme: Company, notion: NotionSandbox) -> None:
+def test_databases_that_people_made_are_tried_and_then_adopted(
+    api: Api, acme: Company, notion: NotionSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = notion.world
     goals, goal_rows = world.add_database("Goals", {"Goal": "title", "Quarter": {"type": "select", "options": ["2026-Q4"]}})
     kinds: dict[str, Any] = {"Result": "title", "Objective": {"type": "relation", **world.relation_to(goal_rows), "single_property": {}}}
@@ -69,6 +72,12 @@ def test_databases_that_people_made_are_tried_and_then_adopted(api: Api, acme: C
     [fate] = tried.json["rows"]
     assert fate["fate"] == "draft"
     assert fate["missing"]
+    monkeypatch.setattr(routes, "MOST_ROWS", 1)
+    for _ in range(101):
+        world.add_row(rows, {"Result": "Half an idea"})
+
+    tried = api.post(f"{ALL}/adopt", {"links": {"key_results": results}, "columns": {"objectives": {"cycle": "Quarter"}}})
+    assert "the first 100 rows: 0 become key results, 100 need something" in tried.json["summary"]
     assert api.get(ALL).json["databases"] == []
     body = {"links": {"key_results": results, "objectives": goals}, "dry_run": False, "columns": {"objectives": {"cycle": "Quarter"}}}
     refused = api.post(f"{ALL}/adopt", body)

@@ -42,12 +42,15 @@ def test_numbers_pass_unchanged(number: float) -> None:
     assert number_of(number, "x") == number
 
 
-@pytest.mark.parametrize(("text", "number"), [("42", 42.0), ("-4,5", -4.5), ("−3", -3.0), (" 7 ", 7.0), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("42", 42.0), ("-4,5", -4.5), ("−3", -3.0), (" 7 ", 7.0), ("", None), ("10 %", 10.0), ("0,5", 0.5), ("1 200", 1200.0)],
+)
 def test_texts_that_are_numbers(text: str, number: float | None) -> None:
     assert number_of(text, "x") == number
 
 
-@pytest.mark.parametrize("value", ["forty", "40 %", "1.234,5", True, ("a",), math.inf, Unknown("not shared")])
+@pytest.mark.parametrize("value", ["forty", "1,200", "1.234,5", "4 eggs", True, ("a",), math.inf, Unknown("not shared")])
 def test_what_is_no_number_is_said(value: Any) -> None:
     with pytest.raises(ValueError, match="“Start”"):
         number_of(value, "Start")
@@ -67,6 +70,13 @@ def test_what_is_no_number_is_said(value: Any) -> None:
 def test_kinds_and_what_they_need(row: dict[str, Any], kind: str, missing: tuple[str, ...]) -> None:
     reading = _read(**row)
     assert (reading.given["kind"], reading.missing) == (kind, missing)
+
+
+def test_what_the_numbers_are_told_in_is_the_unit_of_a_row_that_names_none() -> None:
+    for said, unit in (({}, "%"), ({UNIT: "points"}, "points")):
+        reading = Reading()
+        read_numbers(reading, {FROM: 10.0, TO: 50.0, **said}, NAMES, "%")
+        assert reading.given["unit"] == unit
 
 
 def test_the_note_of_a_draft() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from connector.domain.okr_columns import DatabaseKind
+from connector.domain.okr_columns import HIDDEN_TITLE, DatabaseKind
 from connector.domain.rights import SYSTEM
 from connector.services import drain as drains
 from connector.services.plan import key_results, objectives
 from connector.services.rollup import roll_up_dirty, want_all
+from connector.services.row_check_ins.rows import want_retold
 from connector.store.tables import Connection, Cycle, Objective, OkrDatabase, OkrRow
-from tests.journeys.row_steps import TITLE, asked, kept_row, update
+from tests.journeys.row_steps import TITLE, asked, kept_row, offer, update
 from tests.support.okr_notion import NotionRow, OkrScene
 
 
@@ -57,18 +59,121 @@ def test_a_retired_key_result_keeps_its_row_and_says_so(scene: OkrScene, row: No
     row.edit({"Key result": "Anything"}, by="Bob")
     scene.drain()
     assert scene.company.row("kr-setup").title == TITLE
-    assert row["Key result"] == "Anything"
+    assert row["Key result"] == HIDDEN_TITLE
+    assert scene.audit("put_back")[-1].before == {"title": "Anything"}
 
 
-def test_what_becomes_restricted_is_told_no_more(scene: OkrScene, row: NotionRow) -> None:
-    objectives.update(scene.runtime, SYSTEM, "onboarding", {"restricted": True})
+HIDING = [{"restricted": True}, {"stage": "draft"}, None]
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+def test_what_may_not_be_shown_any_more_leaves_every_row_at_once(scene: OkrScene, row: NotionRow, hiding: dict[str, object] | None) -> None:
+    row.edit({"Confidence": 4, "Decision": "budget", "Blocker": "Hush", "Comment": "Hush", "Value": 20}, by="Alice")
+    for _ in range(3):
+        scene.drain(ahead=20)
+    kept = {kind: scene.rows(kind)[0] for kind in DatabaseKind}
+    before = {kind: cells(scene, each) for kind, each in kept.items()}
+    assert "Hush" in str(before)
+    if hiding is None:
+        objectives.retire(scene.runtime, SYSTEM, "onboarding", reason="not any more")
+    else:
+        objectives.update(scene.runtime, SYSTEM, "onboarding", hiding, reason="quiet now")
+    for _ in range(2):
+        scene.drain(ahead=20)
+    for kind, each in kept.items():
+        said = {name: value for name, value in cells(scene, each).items() if value not in (None, (), "")}
+        assert said.pop("OKR note"), kind
+        if kind in (DatabaseKind.CHECK_INS, DatabaseKind.DECISIONS):
+            assert said.pop("OKR key") == "1"
+        assert list(said.values()) == [HIDDEN_TITLE], kind
+    scene.count()
+    scene.drain(ahead=20)
+    assert scene.count() == (0, 0), "there is nothing more to say"
+    assert scene.company.row("kr-setup").title == TITLE
+    if hiding is None:
+        return
+    objectives.update(scene.runtime, SYSTEM, "onboarding", {"restricted": False, "stage": "ready"}, reason="told now")
+    for _ in range(3):
+        scene.drain(ahead=20)
+    for kind, each in kept.items():
+        assert cells(scene, each) == before[kind]
+    assert (len(scene.check_ins()), scene.company.row("kr-setup").title) == (1, TITLE)
+
+
+def test_what_is_being_typed_while_a_record_is_hidden_does_not_stay(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Blocker": "Hush"}, by="Eve")  # nobody here knows Eve: it waits in the row
+    for _ in range(2):
+        scene.drain(ahead=20)
+    assert (row["Blocker"], scene.check_ins()) == ("Hush", [])
+    objectives.update(scene.runtime, SYSTEM, "onboarding", {"restricted": True}, reason="quiet now")
+    for _ in range(2):
+        scene.drain(ahead=20)
+    assert row["Blocker"] is None
+    row.edit({"Blocker": "More", "Key result": "Mine", "Reason": "because"}, by="Alice")
+    for _ in range(2):
+        scene.drain(ahead=20)
+    assert (row["Blocker"], row["Key result"], row["Reason"]) == (None, HIDDEN_TITLE, None)
+    assert {"title": "Mine"}.items() <= {name: value for each in scene.audit("put_back") for name, value in each.before.items()}.items()
+    assert scene.company.row("kr-setup").title == TITLE
+
+
+def test_a_new_name_reaches_the_rows_of_check_ins_at_once(scene: OkrScene, row: NotionRow) -> None:
+    row.edit({"Confidence": 4, "Decision": "none", "Value": 20}, by="Alice")
+    for _ in range(3):
+        scene.drain(ahead=20)
+    update(scene, title="Second invoice sent")
+    for _ in range(2):
+        scene.drain(ahead=20)
+    assert str(scene.rows(DatabaseKind.CHECK_INS)[0]["Check-in"]).endswith(": Second invoice sent")
+    with scene.runtime.store.write() as session:
+        assert not want_retold(session, ["kr-setup"], scene.runtime.epoch()), "nothing is different"
+
+
+def test_the_id_of_a_hidden_objective_is_told_nowhere(scene: OkrScene, row: NotionRow) -> None:
+    scene.objective("hush-hush")
     scene.drain()
-    assert row["OKR status"] is None
-    assert row["Source"] is None
-    assert "restricted, a draft, or its cycle was not started" in str(row["OKR note"])
-    update(scene, title="Secret")
+    hidden = scene.row("Objective hush-hush", DatabaseKind.OBJECTIVES)
+    objectives.update(scene.runtime, SYSTEM, "hush-hush", {"restricted": True}, reason="quiet now")
     scene.drain()
-    assert row["Key result"] == TITLE
+    row.edit({"Objective": [hidden]}, by="Bob")
+    new = scene.add_row({"Key result": "New", "Objective": [hidden], "Owner": ["Bob"], "From": 0, "To": 1}, by="Bob")
+    for _ in range(2):
+        scene.drain()
+    assert "“Objective”: that objective is no longer shown here; choose another" in str(row["OKR note"])
+    assert "its objective is not shown here; choose another" in str(new["OKR note"])
+    assert "hush" not in str([cells(scene, each) for kind in DatabaseKind for each in scene.rows(kind)])
+    assert scene.company.row("kr-setup").objective_id == "onboarding"
+
+
+def test_a_row_typed_into_the_check_ins_says_that_it_counts_for_nothing(scene: OkrScene, row: NotionRow) -> None:
+    typed = scene.add_row({"Check-in": "My update", "Key result": [row], "Confidence": 3}, DatabaseKind.CHECK_INS)
+    for _ in range(2):
+        scene.drain()
+    assert str(typed["OKR note"]).startswith("This row counts for nothing: check-ins are not typed here.")
+    assert (typed["Check-in"], scene.check_ins()) == ("My update", [])
+
+
+def test_cycles_ahead_are_not_named_and_take_nothing_yet(scene: OkrScene) -> None:
+    with scene.runtime.store.write() as session:
+        session.add(Cycle(name="Hush", start=date(2090, 1, 1), end=date(2090, 3, 31)))
+    offer(scene, "Cycle", "nonsense", "Hush")
+    wrong = scene.add_row({"Objective": "One", "Cycle": "nonsense"}, DatabaseKind.OBJECTIVES, by="Bob")
+    ahead = scene.add_row({"Objective": "Two", "Cycle": "Hush"}, DatabaseKind.OBJECTIVES, by="Bob")
+    above = scene.row("Objective onboarding", DatabaseKind.OBJECTIVES)
+    above.edit({"Cycle": "Hush"}, by="Bob")
+    for _ in range(2):
+        scene.drain()
+    assert "choose one of now" in str(wrong["OKR note"])
+    assert "Hush" not in str(wrong["OKR note"])
+    assert "the cycle Hush has not started" in str(ahead["OKR note"])
+    assert "the cycle Hush has not started" in str(above["OKR note"])
+    assert (ahead["Objective"], above["OKR status"] is not None) == ("Two", True)
+
+
+def cells(scene: OkrScene, row: NotionRow) -> dict[str, object]:
+    """Everything that stands in a row."""
+    properties = scene.world.data["sources"][row.page["source"]]["properties"].values()
+    return {each["name"]: row[each["name"]] for each in properties}
 
 
 def test_a_cycle_that_is_not_started_has_no_rows(scene: OkrScene) -> None:

@@ -353,6 +353,7 @@ def test_only_admins_change_and_unknown_names_are_not_found(acme: Company) -> No
         webhooks.register,
         webhooks.arm,
         webhooks.show_token,
+        webhooks.show_button_secret,
     ]
     for act in acts:
         with pytest.raises(Forbidden):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from connector.domain.button_secret import button_secret
 from connector.errors import Conflict, NotFound
 from connector.services import handshake
 from connector.store.tables import Connection
@@ -64,3 +66,15 @@ def test_a_stored_secret_is_replaced_only_on_purpose_and_the_old_one_counts_for_
 def test_an_unknown_connection_is_named(people: Company) -> None:
     with pytest.raises(NotFound, match="nowhere"):
         handshake.arm(people.runtime, "nowhere")
+
+
+def test_the_button_s_secret_is_shown_as_often_as_needed_and_is_not_the_webhook_s(people: Company) -> None:
+    with pytest.raises(Conflict, match="set the webhook up first"):
+        handshake.show_button_secret(people.runtime, "acme-notion")
+    handshake.arm(people.runtime, "acme-notion")
+    shake(people, "secret_first")
+    shown = {handshake.show_button_secret(people.runtime, "acme-notion") for _ in range(2)}
+    assert shown == {button_secret("secret_first")} == {hmac.new(b"secret_first", b"okr-button", "sha256").hexdigest()}
+    people.connection("acme-jira", "jira", "http://localhost", {"email": "a@acme.example", "api_token": "x"})
+    with pytest.raises(Conflict, match="signs everything"):
+        handshake.show_button_secret(people.runtime, "acme-jira")

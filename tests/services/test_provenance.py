@@ -109,6 +109,24 @@ def test_when_the_source_moves_again_it_is_the_one_that_told_the_number(acme: Co
     assert "told by" not in explanation
 
 
+def test_who_confirms_the_source_s_number_leaves_it_the_source_s(acme: Company) -> None:
+    file_check_in(acme.runtime, "kr-setup", {**CHECK_IN, "value": 70.0}, author="bob@acme.example")
+    settle(acme)
+    page, panel, explanation = told(acme)
+    assert page.startswith("Jira, ")
+    assert "value from Jira “project = GROW”, 10 issues, as of" in panel
+    assert "told by" not in panel + explanation
+    with acme.runtime.store.write() as session:
+        session.scalars(select(Item).where(Item.ref == "9")).one().category = "done"
+    settle(acme)
+    file_check_in(acme.runtime, "kr-setup", {**CHECK_IN, "value": 80.0}, author="bob@acme.example", source_id="second")
+    settle(acme)
+    row = acme.row("kr-setup")
+    assert ((row.source or {})["kind"], row.current, row.movement, row.movement_from) == ("mapping", 80, "up", 70)
+    last = acme.readings("kr-setup")[-1]
+    assert (last.kind, last.value, "check_in" in last.source) == ("mapping", 80, True)  # the confirmation stands in the history
+
+
 def test_the_page_of_the_key_result_says_the_same(acme: Company) -> None:
     file_check_in(acme.runtime, "kr-setup", CHECK_IN, author="bob@acme.example")
     settle(acme)

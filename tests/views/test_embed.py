@@ -15,10 +15,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeSerializer
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from connector.app import CONTENT_SECURITY_POLICY, create_app
 from connector.domain.rights import Viewer
-from connector.errors import Forbidden, InputError, NotFound
+from connector.errors import Forbidden, InputError, NotFound, StoreUnavailable
 from connector.services.panels import choosing, embedding
 from connector.store.tables import Audit, Connection, Cycle, Objective, Panel
 from connector.views.embed import FRAMES
@@ -274,3 +275,18 @@ def test_a_removed_panel_or_connection_shows_nothing(scene: Scene) -> None:
     with scene.company.runtime.store.write() as session:
         session.delete(session.get_one(Panel, scene.panel))
     assert scene.open(path).status_code == 403
+
+
+def test_no_log_line_tells_an_address(scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    path = scene.path()
+    for trouble in (StoreUnavailable("away"), ValueError("a bug")):
+
+        def fail(*_: Any, trouble: Exception = trouble, **__: Any) -> Any:
+            raise trouble
+
+        monkeypatch.setattr("connector.views.embed.read_token", fail)
+        with capture_logs() as lines:
+            assert scene.open(path).status_code in (500, 503)
+        said = f"{lines} {caplog.text}"
+        assert path.rpartition("/")[2] not in said
+        assert "/embed/<" in said

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from connector.domain.button_secret import button_secret
 from connector.services.events import handle_deliveries
 from connector.store.tables import Audit, Connection
 from tests.webhooks.conftest import SECRETS, Door, issue_updated, page_updated
@@ -296,6 +297,45 @@ def test_an_automation_shows_the_secret_in_a_header(door: Door) -> None:
     (delivery,) = door.stored()
     assert delivery.event == "automation"
     assert "x-okr-secret" not in delivery.headers
+
+
+def test_an_automation_of_an_unknown_kind_is_taken_and_each_press_without_an_id_is_one(door: Door) -> None:
+    shown = {"X_OKR_Secret": SECRETS["acme-notion"]}
+    unknown = {"source": {"type": "something new"}, "data": AUTOMATION["data"]}
+    assert said(door.post("acme-notion", unknown, secret="", **shown)) == "accepted"
+    assert said(door.post("acme-notion", {"source": {}, "data": {}}, secret="", **shown)) == "accepted"
+    press = {"source": {"type": "automation"}, "data": AUTOMATION["data"]}
+    assert [said(door.post("acme-notion", press, secret="", **shown)) for _ in range(2)] == ["accepted", "accepted"]
+    assert len(door.stored()) == 4
+
+
+@pytest.mark.parametrize("secret", [SECRETS["acme-notion"], button_secret(SECRETS["acme-notion"])])
+def test_a_shown_secret_counts_for_automations_and_for_no_other_event(door: Door, secret: str) -> None:
+    refused = door.post("acme-notion", page_updated(), secret="", X_OKR_Secret=secret)
+    assert (refused.status_code, "must be signed" in refused.get_json()["detail"]) == (401, True)
+    assert door.post("acme-notion", b"{", secret="", X_OKR_Secret=secret).status_code == 401
+    assert door.post("acme-notion", {**AUTOMATION, "type": "page.created", "entity": {}}, secret="", X_OKR_Secret=secret).status_code == 401
+    assert door.stored() == []
+    assert said(door.post("acme-notion", AUTOMATION, secret="", X_OKR_Secret=secret)) == "accepted"
+
+
+def test_the_button_s_secret_signs_nothing_and_counts_as_long_as_its_webhook_secret(door: Door) -> None:
+    own, vault = button_secret("old-secret"), door.runtime.vault
+    assert door.post("acme-notion", page_updated(), secret=own).status_code == 401
+    assert door.post("acme-notion", AUTOMATION, secret="", X_OKR_Secret=own).status_code == 401
+    previous = {"previous_webhook_secret": vault.seal("old-secret"), "previous_secret_until": door.runtime.now() + timedelta(hours=1)}
+    door.set("acme-notion", **previous)
+    door.app.extensions["door"].connections.forget()
+    assert said(door.post("acme-notion", AUTOMATION, secret="", X_OKR_Secret=own)) == "accepted"
+    door.set("acme-notion", previous_secret_until=door.runtime.now() - timedelta(hours=1))
+    door.app.extensions["door"].connections.forget()
+    assert door.post("acme-notion", AUTOMATION, secret="", X_OKR_Secret=own).status_code == 401
+
+
+def test_a_host_that_signs_everything_takes_no_shown_secret(door: Door) -> None:
+    shown = {"X_OKR_Secret": SECRETS["acme-jira"]}
+    assert door.post("acme-jira", issue_updated(), secret="", **shown).status_code == 401
+    assert door.post("acme-jira", AUTOMATION, secret="", **shown).status_code == 401
 
 
 def test_a_wrong_signature_is_not_healed_by_the_header(door: Door) -> None:

@@ -2,8 +2,9 @@
 
 A person's deletion is respected: each is made anew once, after the second time never again by itself. Unchanged content is not written.
 A callout that a person takes out of the trash again is the panel once more, and the newer one goes: that is how one asks for it back.
-Receipt: ``block`` and ``digest`` of the callout, ``former`` (the one that was deleted last, and ``earlier`` ones), ``table`` and ``embed`` with the same inside
-(a table's ``rows`` are kept by ``panel_rows``), ``deleted`` (times a person deleted it), ``dismissed``, ``property_only``, ``unsure``.
+Receipt: ``block`` and ``digest`` of the callout, ``former`` (the one that was deleted last, and ``earlier`` ones), ``table`` and
+``embed`` with the same inside (a table's ``rows`` are kept by ``panel_rows``), ``deleted`` (times a person deleted it), ``dismissed``,
+``property_only``, ``unsure``.
 """
 
 from __future__ import annotations

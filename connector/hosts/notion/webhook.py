@@ -92,6 +92,8 @@ class NotionDialect:
         kind = self.delivery(headers, body).event
         payload = _object(body)
         if kind == AUTOMATION:
+            if not _is_action(_dict(payload.get("source"))):
+                return Ignored("unknown automation")
             page = _pressed_page(payload)
             if not page:
                 return Ignored("no page")
@@ -147,11 +149,17 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _automation(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What a "Send webhook" action says of itself; None for other deliveries. One without a page is one too: a refusal would pause it."""
+    """What a "Send webhook" action says of itself; None for other deliveries. One without a page, or of a kind that is not known, is one
+    too: a refusal would pause it.
+    """
     source = payload.get("source")
     if not isinstance(source, dict) or {"type", "entity"} & payload.keys():
         return None
-    return source if isinstance(source.get("type"), str) and source["type"] in _ACTIONS else None
+    return source if isinstance(payload.get("data"), dict) or _is_action(source) else None
+
+
+def _is_action(source: Mapping[str, Any]) -> bool:
+    return isinstance(source.get("type"), str) and source["type"] in _ACTIONS
 
 
 def _pressed_page(payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ from connector.services.check_ins.steps import (
     FIELD,
     Stepping,
     form_address,
+    is_fed,
     marks_of,
     read_steps,
     stepwise,
@@ -39,7 +40,7 @@ from connector.services.check_ins.steps import (
 from connector.services.decisions import note_ask
 from connector.services.facts import Facts, load_facts
 from connector.services.rollup import roll_up_dirty
-from connector.services.row_check_ins.rows import want_check_in, want_decision
+from connector.services.row_check_ins.rows import tell_drafts, want_check_in, want_decision
 from connector.store import work
 from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
 
@@ -152,10 +153,11 @@ def file_check_in(
 
 def told_elsewhere(session: Session, row: CheckIn, now: float, moment: datetime) -> set[int]:
     """What else follows from an update that counts: what it asks for is noted, hosts that keep rows show it. Returns their connections."""
+    places = tell_drafts(session, row.key_result_id, now)
     if row.draft:
-        return set()
+        return places
     asked = note_ask(session, row, moment)
-    places = want_check_in(session, row, now)
+    places |= want_check_in(session, row, now)
     for decision in asked:
         places |= want_decision(session, decision, now)
     return places
@@ -195,10 +197,26 @@ def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, befor
     session.flush()
     if not row.draft:
         write_ticks(session, facts.row, told.steps.changes if told.steps else {}, told.speaker, now)
-        note_value(
-            session, facts.row, row, told.person.email if told.person else told.source, now, told.steps.explained() if told.steps else {}
-        )
+        actor = told.person.email if told.person else told.source
+        if draft.as_of is None and not draft.delayed and _confirms(facts, draft.value):
+            note_value(session, facts.row, row, actor, now, _source_told(session, facts.row.id), kind="mapping")
+        else:
+            note_value(session, facts.row, row, actor, now, told.steps.explained() if told.steps else {})
     return row
+
+
+def _confirms(facts: Facts, value: float | None) -> bool:
+    """Whether the number is the one that the source gave, so that it stays the source's."""
+    current = facts.row.current
+    if value is None or current is None or not is_fed(facts) or (facts.row.source or {}).get("kind") != "mapping":
+        return False
+    return abs(value - current) <= scoring.TOLERANCE
+
+
+def _source_told(session: Session, key_result_id: str) -> Mapping[str, Any]:
+    """What the source said last, as its reading has it."""
+    query = select(Reading.source).where(Reading.key_result_id == key_result_id, Reading.kind == "mapping")
+    return session.scalar(query.order_by(Reading.id.desc()).limit(1)) or {}
 
 
 def _steps(
@@ -318,9 +336,16 @@ def _author(session: Session, email: str) -> Person | None:
 
 
 def note_value(
-    session: Session, key_result: KeyResult, row: CheckIn, actor: str, now: datetime, explained: Mapping[str, Any] = MappingProxyType({})
+    session: Session,
+    key_result: KeyResult,
+    row: CheckIn,
+    actor: str,
+    now: datetime,
+    explained: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    kind: str = "check_in",
 ) -> None:
-    """A check-in with a value is a reading too, also when it confirms the number that was there."""
+    """A check-in with a value is a reading too, also when it confirms the number that was there; ``kind``: whose number it is then."""
     if row.value is not None:
         latest = select(Reading.value).where(Reading.key_result_id == key_result.id).order_by(Reading.id.desc()).limit(1)
         session.add(
@@ -328,11 +353,11 @@ def note_value(
                 key_result_id=key_result.id,
                 value=row.value,
                 previous=session.scalar(latest),
-                kind="check_in",
+                kind=kind,
                 as_of=row.as_of,
                 day=row.as_of.astimezone(UTC).date(),
                 recorded_at=now,
                 actor=actor,
-                source={"check_in": row.id, **explained},
+                source={**explained, "check_in": row.id},
             )
         )

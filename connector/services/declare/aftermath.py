@@ -1,4 +1,4 @@
-"""What an ``apply`` makes necessary, as wanted work: list mappings, compute key results, write panels. Calls no host."""
+"""What an ``apply`` makes necessary, as wanted work: list mappings, compute key results, write panels, rows and pages. Calls no host."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from connector.services import panels
+from connector.services import leads_wanted, panels
 from connector.services.okr_databases import showing
+from connector.services.row_check_ins.rows import want_retold
 from connector.store import work
 from connector.store.tables import KeyResult, Mapping, Panel
 
@@ -20,7 +21,7 @@ _PAIRS = 200  # (connection, ref) pairs per statement: two bound values each
 class WorkToDo:
     """Collected while the plan is carried out. ``places``: (connection id, ref) of panels to write, or to clear.
 
-    ``connections``: filled by ``want``, those that have rows of OKR databases to write.
+    ``connections``: filled by ``want``, those that have rows of OKR databases or leads' pages to write.
     """
 
     key_results: set[str] = field(default_factory=set)
@@ -39,6 +40,9 @@ class WorkToDo:
             panels.place(session, part, changed=part, now=now)
         work.want(session, Panel, sorted(self._panels(session)), now, quiet=panels.QUIET, longest=panels.LONGEST, gap=panels.REST)
         self.connections |= showing.want_changed(session, self.key_results, now, objectives=self.objectives)
+        # What may not be shown any more leaves every place at once, not only those that show values.
+        self.connections |= want_retold(session, self.key_results, now)
+        self.connections |= leads_wanted.want_changed(session, self.key_results | self.objectives, now)
 
     def _panels(self, session: Session) -> set[int]:
         """The panels that stand at the places; what has no panel yet gets it with its first value."""

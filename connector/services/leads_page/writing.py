@@ -1,16 +1,12 @@
-"""Writes the leads' pages that are due. What they say is ``telling``'s, their markup the host's.
-
-Changes are gathered longer than for panels: a lead reads the page before a meeting, and an unchanged section costs nothing.
-"""
+"""Writes the leads' pages that are due. What they say is ``telling``'s, their markup the host's."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import update
 
 from connector.domain.leads_page import Section
 from connector.errors import BACKGROUND_BUDGET, Busy, Gone, HostError, InputError, Refused
@@ -18,34 +14,14 @@ from connector.hosts.okr_databases import OkrDatabases
 from connector.runtime import Runtime
 from connector.services import connections, receipts
 from connector.services.leads_page.telling import tell
+from connector.services.leads_wanted import LONGEST, QUIET, REST
 from connector.store import work
 from connector.store.tables import Connection, LeadsPage
 
 log = structlog.get_logger(__name__)
 
-QUIET, LONGEST, REST = 20.0, 60.0, 60.0  # seconds
 SLICE = 2
 LEASE = 120.0  # seconds
-
-
-def want_changed(session: Session, key_results: Collection[str], now: float) -> set[int]:
-    """Want the pages that may show these key results to be written. Returns their connections."""
-    return _want(session, now, LeadsPage.gone_at.is_(None)) if key_results else set()
-
-
-def want_all(session: Session, now: float) -> set[int]:
-    """Want every page to be written, those too that were gone: what is due changes with the calendar, and pages come back."""
-    return _want(session, now)
-
-
-def _want(session: Session, now: float, *conditions: Any) -> set[int]:
-    rows = session.execute(
-        select(LeadsPage.id, LeadsPage.connection_id)
-        .join(Connection, Connection.id == LeadsPage.connection_id)
-        .where(Connection.retired_at.is_(None), *conditions)
-    ).all()
-    work.want(session, LeadsPage, [row.id for row in rows], now, quiet=QUIET, longest=LONGEST, gap=REST)
-    return {row.connection_id for row in rows}
 
 
 def write_pages(runtime: Runtime, connection: Connection) -> int:

@@ -22,7 +22,7 @@ from connector.services.okr_databases.keeping import keep, kept_elsewhere
 from connector.services.okr_databases.one_at_a_time import one_at_a_time
 from connector.services.okr_databases.options import told
 from connector.services.okr_databases.records import databases_of
-from connector.services.okr_databases.setting_up import ENTITY, SHARE, callable_now, chosen_options, named, opened
+from connector.services.okr_databases.setting_up import ENTITY, SHARE, callable_now, chosen_options, named, opened, word_of
 from connector.services.okr_databases.wanted_views import VIEWS
 from connector.store.tables import Connection
 
@@ -155,9 +155,18 @@ def adopt(
             kind = each.proposal.kind
             mapped, made = _completed(runtime, host, each, related) if complete else (dict(each.mapped), ())
             views = host.add_views(each.found, mapped, VIEWS[kind], {}) if complete else {}
-            by = {"adopted_by": {"name": viewer.name, "person": viewer.person_id, "token": viewer.token_id}}
             with runtime.store.write() as session:
-                keep(session, connection.id, kind, each.found, mapped, runtime.now(), adopted=True, options={**chosen, **by}, views=views)
+                keep(
+                    session,
+                    connection.id,
+                    kind,
+                    each.found,
+                    mapped,
+                    runtime.now(),
+                    adopted=True,
+                    options={**chosen, **word_of(viewer)},
+                    views=views,
+                )
                 after = {
                     "database": each.found.title,
                     "columns": {field: column.name for field, column in mapped.items()},

@@ -22,9 +22,9 @@ from connector.runtime import Runtime
 from connector.services.okr_databases import choices
 from connector.services.okr_databases.contents import ENDS
 from connector.services.okr_databases.editors import Editor, editors_of
-from connector.services.okr_databases.row_reading import by_title
+from connector.services.okr_databases.row_reading import by_title, is_public
 from connector.services.plan import key_results, objectives
-from connector.store.tables import Audit, Connection, KeyResult, OkrDatabase, OkrRow
+from connector.store.tables import Audit, Connection, Cycle, KeyResult, OkrDatabase, OkrRow, Team
 
 NO_REASON = "no reason given yet"  # stands in the trail until somebody writes one
 LONGEST_REASON = 280
@@ -53,6 +53,16 @@ class Applied:
     refused: dict[str, str] = field(default_factory=dict)
     unreasoned: tuple[str, ...] = ()
     reasoned: bool = False
+
+    def __or__(self, other: Applied) -> Applied:
+        """What became of these changes and others."""
+        return Applied(
+            self.taken | other.taken,
+            self.wrong | other.wrong,
+            self.refused | other.refused,
+            tuple(dict.fromkeys((*self.unreasoned, *other.unreasoned))),
+            self.reasoned or other.reasoned,
+        )
 
 
 def apply(
@@ -184,6 +194,8 @@ class _Reader:
             raise InputError("that row is not among the objectives that are kept here; choose another")
         if not row.record:
             raise InputError("that objective is still a draft; complete its row first")
+        if not is_public(self._session, str(row.record)):
+            raise InputError("that objective is no longer shown here; choose another")
         return str(row.record)
 
     def _choice(self, name: str, value: FieldValue) -> str | None:
@@ -193,11 +205,19 @@ class _Reader:
             if name == TEAM:
                 return None
             raise InputError("an objective belongs to a cycle; choose one")
-        known = choices.teams(self._session) if name == TEAM else choices.cycles(self._session)
+        known: Mapping[str, Team | Cycle] = choices.teams(self._session) if name == TEAM else choices.cycles(self._session)
         row = choices.found(known, text)
         if row is None:
-            raise InputError(f"no {name} is called “{text[:80]}”; choose one of {', '.join(list(known)[:8]) or 'none yet'}")
+            listed = [each for each, row in known.items() if not _is_ahead(row)][:8]
+            raise InputError(f"no {name} is called “{text[:80]}”; choose one of {', '.join(listed) or 'none yet'}")
+        if _is_ahead(row):
+            raise InputError(f"the cycle {row.name} has not started: what is planned in it is not shown here yet; choose one that runs")
         return str(row.name)
+
+
+def _is_ahead(row: Team | Cycle) -> bool:
+    """Of what is ahead nothing is told at the host."""
+    return isinstance(row, Cycle) and row.started_at is None
 
 
 def number(value: FieldValue) -> float | None:

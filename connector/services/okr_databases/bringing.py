@@ -17,7 +17,9 @@ from connector.domain.okr_columns import BLOCKER, COMMENT, CONFIDENCE, DECISION,
 from connector.domain.row_drafts import number_of
 from connector.errors import InputError
 from connector.hosts.okr_databases import Row
+from connector.services.check_ins.filing import note_value
 from connector.services.exchange.saving import imported_check_in, imported_reading
+from connector.services.row_check_ins.rows import FROM_ROW
 from connector.store.tables import CheckIn, KeyResult, Reading
 
 _WORDS = {CONFIDENCE: "confidence", BLOCKER: "blocker", DECISION: "decision", COMMENT: "comment"}
@@ -26,21 +28,27 @@ _WORDS = {CONFIDENCE: "confidence", BLOCKER: "blocker", DECISION: "decision", CO
 def bring_along(session: Session, key_result: str, row: Row, *, actor: str, author: int | None, now: datetime, origin: str) -> None:
     """Store the value and the words of a row as those of the key result that was just made from it, as imported from ``origin``.
 
-    ``author``: the person who said so, where that is known.
+    ``author``: the person who said so, where that is known; a number that they typed is told by them.
     """
     kept = session.get_one(KeyResult, key_result)
     try:
         value = number_of(row.values.get(VALUE), "")
     except ValueError:
         value = None
-    if value is not None:
+    told = author is not None and value is not None  # what a person typed into a new row is an update of theirs
+    if value is not None and not told:
         session.add(Reading(**imported_reading(key_result, value, None, actor=actor, source=origin, now=now)))
+    if value is not None:
         kept.current, kept.as_of = value, now
     said = {name: found for name in _WORDS if (found := _said(name, row.values.get(name))) is not None}
-    if said:
+    if said or told:
         columns = imported_check_in(key_result, {CONFIDENCE: None, BLOCKER: None, **said}, None, now)
         columns |= {name: said[name] for name in (DECISION, COMMENT) if name in said} | {"author_id": author, "value": value}
-        session.add(CheckIn(**columns))
+        check_in = CheckIn(**columns | ({"source": FROM_ROW} if told else {}))
+        session.add(check_in)
+        session.flush()
+        if told:
+            note_value(session, kept, check_in, actor, now, {"file": origin})
         kept.confidence, kept.blocker, kept.decision_needed = columns["confidence"], columns["blocker"], columns["decision"]
     session.flush()
 

@@ -17,13 +17,8 @@ from sqlalchemy.orm import Session
 from connector.domain import buckets
 from connector.domain.model import FieldValue, Kind, Movement, State, Unknown
 from connector.domain.okr_columns import (
-    BLOCKER,
-    CHECKED_IN_BY,
     COLUMNS,
-    COMMENT,
-    CONFIDENCE,
     CYCLE,
-    DECISION,
     FROM,
     HIDDEN_TITLE,
     KEY,
@@ -49,6 +44,7 @@ from connector.domain.okr_columns import (
 from connector.domain.rollup import objective_progress, weakest_state
 from connector.domain.scoring import shown_progress
 from connector.runtime import Runtime
+from connector.services import provenance
 from connector.services.check_ins.steps import stepwise
 from connector.services.facts import Facts, cycle_end_moment, load_facts
 from connector.services.okr_databases.choices import option_name
@@ -162,7 +158,7 @@ def _key_results(session: Session, runtime: Runtime, database: OkrDatabase, rows
             NOTE: row.note,
             KEY: key_of(row),
         }
-        ours[UPDATED] = _moment(_later(each.row.as_of, updates[row.record].get(UPDATED)))
+        ours |= _last_word(each, updates[row.record])
         value_from = _value_from(each)
         computed = frozenset(_OURS) | ({VALUE} if value_from else set())
         found[row.id] = Contents(ours, computed, *_standing(runtime, each), value_from)
@@ -204,9 +200,19 @@ def _value_from(facts: Facts) -> str:
     return ""
 
 
-def _later(first: datetime | None, second: FieldValue) -> datetime | None:
-    other = datetime.fromisoformat(second) if isinstance(second, str) and second else None
-    return max((moment for moment in (first, other) if moment is not None), default=None)
+def _last_word(facts: Facts, update: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """When it was updated last, and by whom: a person's update, or what else gave the number when that is newer."""
+    told = update.get(UPDATED)
+    said = datetime.fromisoformat(told) if isinstance(told, str) and told else None
+    read, source = facts.row.as_of, facts.row.source or {}
+    if read is None or provenance.is_told(source) or (said is not None and read <= said):
+        return {UPDATED: _moment(said or read), UPDATED_BY: update.get(UPDATED_BY)}
+    hosts = sorted({facts.connections[link.connection_id].host for link in facts.links if link.rule.mode is Mode.VALUE})
+    items = source.get("items")
+    word = "row" if hosts == ["notion"] else "issue"
+    parts = [" and ".join(host.capitalize() for host in hosts), f"{items} {word}{'' if items == 1 else 's'}" if items is not None else ""]
+    by = ", ".join(part for part in parts if part) if hosts else provenance.unauthored(source)
+    return {UPDATED: _moment(read), UPDATED_BY: by or None}
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -15,9 +15,10 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from connector.domain.okr_columns import CYCLE, FROM, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind
+from connector.domain.okr_columns import CYCLE, FROM, NOTE, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind
 from connector.domain.rights import Viewer
 from connector.domain.row_drafts import Reading, draft_note
+from connector.domain.row_merge import MISSING, same
 from connector.errors import ConnectorError, Faults, Forbidden, InputError
 from connector.hosts.okr_databases import Row
 from connector.runtime import Runtime
@@ -27,6 +28,7 @@ from connector.services.mirror import upsert
 from connector.services.okr_databases import matching, notes, row_reading
 from connector.services.okr_databases.bringing import bring_along
 from connector.services.okr_databases.editors import editor_of
+from connector.services.okr_databases.sides import sides_of
 from connector.services.panels import place_rows
 from connector.services.plan import key_results, objectives
 from connector.store import work
@@ -34,6 +36,10 @@ from connector.store.tables import Connection, KeyResult, OkrDatabase, OkrRow, P
 
 log = structlog.get_logger(__name__)
 
+COUNTS_FOR_NOTHING = (
+    "This row counts for nothing: check-ins are not typed here. Type yours into the row of the key result, or press the button there; "
+    "it is listed here then"
+)
 WHAT = {DatabaseKind.OBJECTIVES: "an objective", DatabaseKind.KEY_RESULTS: "a key result"}
 _FIELDS = {"title": TITLE, "objective": OBJECTIVE, "owner": OWNER, "start": FROM, "target": TO, "unit": UNIT, "cycle": CYCLE, "team": TEAM}
 
@@ -58,11 +64,13 @@ def take_drafts(
         record = each.record or ""
         if record:
             pass  # somebody was quicker
-        elif record := matching.awaited(session, database, row):  # made by us a moment ago; nobody noted where
+        elif (trusted := page.trusts(row, account)) and (
+            record := matching.awaited(session, database, row)
+        ):  # made by us a moment ago; nobody noted where
             _bind(session, database, each, record, made=False)
         elif kind in WHAT:
             reading = row_reading.read(database, kind, row, page.today, page.known)
-            match = matching.match(session, database, kind, row, reading, page.free)
+            match = matching.match(session, database, kind, row, reading, page.free, trusted=trusted)
             record, missing = match.record, match.problem
             if not record and not missing and not reading.missing:
                 record, missing = _made(session, runtime, database, kind, reading, page.author(account), row, todo)
@@ -71,6 +79,8 @@ def take_drafts(
                 bound.append(_bind(session, database, each, record, made=not match.record).id)
             elif _stays(each, kind, (*([missing] if missing else []), *reading.missing)):
                 told.append(each.id)
+        elif kind is DatabaseKind.CHECK_INS and _says(each, kind, COUNTS_FOR_NOTHING):
+            told.append(each.id)
         found[row.ref] = record
     session.flush()
     again = _waiting_for(session, database) if bound and kind is DatabaseKind.OBJECTIVES else []
@@ -91,6 +101,14 @@ class _Page:
         self.today = runtime.now().astimezone(runtime.settings.zone).date()
         self.known = row_reading.LookUps(session, database)
         self.free = matching.Free(session, database, DatabaseKind(database.kind))
+        self._bot = session.get_one(Connection, database.connection_id).bot_id
+        # The first reading of a database that an admin has chosen is on their word.
+        self._chosen = database.read_at is None and bool((database.options or {}).get("adopted_by"))
+
+    def trusts(self, row: Row, account: str) -> bool:
+        """Whether a row may stand for a record that is here: what anybody writes into a key must not take that one's place."""
+        ours = bool(self._bot) and row.created_by == self._bot
+        return ours or self._chosen or self.author(account).viewer is not None
 
     def author(self, account: str) -> _Author:
         if account not in self._authors:
@@ -204,7 +222,14 @@ def _bind(session: Session, database: OkrDatabase, kept: OkrRow, record: str, *,
 def _stays(kept: OkrRow, kind: DatabaseKind, missing: tuple[str, ...]) -> bool:
     """Keep it as a draft, and have the row say what is missing. False when it does already."""
     kept.missing = list(missing)
-    return notes.tell(kept, notes.FIELDS, draft_note(WHAT[kind], missing))
+    return _says(kept, kind, draft_note(WHAT[kind], missing))
+
+
+def _says(kept: OkrRow, kind: DatabaseKind, text: str) -> bool:
+    """Have the row say this. False when it does already: a text that was never written there is still to be told."""
+    notes.tell(kept, notes.FIELDS, text)
+    told = sides_of(kept, kind).told_of(NOTE)
+    return bool(kept.note) if told is MISSING else not same(told, kept.note)
 
 
 def _waiting_for(session: Session, database: OkrDatabase) -> list[int]:

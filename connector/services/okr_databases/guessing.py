@@ -178,7 +178,7 @@ def _state(
 def _judge(
     columns: dict[str, FoundColumn], why: dict[str, str], left: dict[str, str], samples: Mapping[str, Sequence[FieldValue]]
 ) -> list[str]:
-    """Take back what most values speak against; gives the ids of those columns. A single odd value is its own row's."""
+    """Take back what most values speak against; gives the ids of those columns. An odd value is its own row's, and the name counts."""
     judged: list[str] = []
     for name in _NUMBERS:
         found = columns.get(name)
@@ -186,7 +186,7 @@ def _judge(
             continue
         values = _filled(samples.get(found.id, ()))
         wrong = next((value for value in values if not _is_number(value)), None)
-        if wrong is not None and not _mostly_numbers(values):
+        if wrong is not None and 2 * sum(map(_is_number, values)) < len(values):
             columns.pop(name)
             why.pop(name)
             left[found.id] = f"{found.name} was left out: it holds {str(wrong)[:40]!r}, which is no number"

@@ -30,8 +30,8 @@ class Heard:
     """Who edited a row, as far as anybody knows. ``account`` is "" where nobody does; ``presser``: who pressed the button.
 
     ``authors``: all of whom events told, the latest last · ``editor``: whom the row names as its last editor, "" for our own robot ·
-    ``edited_at``: when that was, perhaps rounded down to the minute · ``fields``: by field, what events told of it; "" for those that did
-    not say which columns changed.
+    ``edited_at``: when that was, perhaps rounded down to the minute · ``latest``: the moment of the latest event, else that · ``fields``:
+    by field, what events told of it; "" for those that did not say which columns changed.
     """
 
     account: str = NOBODY
@@ -40,18 +40,19 @@ class Heard:
     authors: tuple[str, ...] = ()
     editor: str = NOBODY
     edited_at: datetime | None = None
+    latest: datetime | None = None
     fields: Mapping[str, News] = field(default_factory=dict)
 
     def candidates(self, name: str) -> tuple[str, ...]:
         """Everybody who may have made the change of a field that was read, the likeliest last. "" among them: somebody unknown.
 
-        Whom the row names as its last editor and no event told of may have changed anything: that event is still under way, or lost.
+        Where no event told of the field, it may be anybody who was heard of, and whom the row names as its last editor: the event that
+        tells is still under way, or lost.
         """
-        news = self.fields.get(name, News()).authors
-        found = list(news or self.authors)
-        if self.editor and (not news or self.editor not in self.authors):
-            found = [each for each in found if each != self.editor] + [self.editor]
-        if not news and not self.editor and self.authors and _ANY not in self.fields:
+        if news := self.fields.get(name, News()).authors:
+            return news
+        found = [each for each in self.authors if each != self.editor] + ([self.editor] if self.editor else [])
+        if not self.editor and self.authors and _ANY not in self.fields:
             found.insert(0, NOBODY)  # events told of other columns only, and our robot hides who edited last
         return tuple(found) or (NOBODY,)
 
@@ -98,9 +99,10 @@ def heard_of(heard: Mapping[str, Any], row: Row, bot: str) -> Heard:
         name: News(_people(each.get("authors", ()), bot), datetime.fromisoformat(each["at"]) if each.get("at") else None)
         for name, each in (heard.get("fields") or {}).items()
     }
+    latest = datetime.fromisoformat(heard["at"]) if heard.get("at") else row.edited_at
     presser = str(heard.get("presser", NOBODY))
     presser = NOBODY if presser.startswith(BOT) else presser
-    return Heard(account, bool(heard.get("pressed")), presser, named, editor, row.edited_at, fields)
+    return Heard(account, bool(heard.get("pressed")), presser, named, editor, row.edited_at, latest, fields)
 
 
 def _named(columns: Mapping[str, Any], ids: Collection[str]) -> list[str]:

@@ -53,8 +53,10 @@ class Free:
             each.pop(record, None)
 
 
-def match(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row, reading: Reading, free: Free) -> Match:
-    """The record of a row that is bound to none yet."""
+def match(
+    session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row, reading: Reading, free: Free, *, trusted: bool = True
+) -> Match:
+    """The record of a row that is bound to none yet. ``trusted``: we made it, or whoever wrote it may define: else it matches nothing."""
     table: Any = Objective if kind is DatabaseKind.OBJECTIVES else KeyResult
     title = str(reading.given.get("title") or "")
     if key := text_of(row.values.get(KEY)):
@@ -62,11 +64,11 @@ def match(session: Session, database: OkrDatabase, kind: DatabaseKind, row: Row,
         if keyed is not None:
             holder = _holder(session, database, key)
             if holder is None or holder.ref == row.ref:
-                return Match(key)
+                return Match(key) if trusted else Match()
             if _folded(keyed.title) == _folded(title) or _folded(holder.title) == _folded(title):
                 return Match(problem=f"is a copy of “{keyed.title[:80]}”: give it a title of its own, or delete it")
     scope = str(reading.given.get("cycle" if kind is DatabaseKind.OBJECTIVES else "objective") or "")
-    if not title or not scope:
+    if not title or not scope or not trusted:
         return Match()
     found = free.titled(title, scope)
     if len(found) > 1:

@@ -82,8 +82,15 @@ def plan_of(
     contents: Contents,
     sides: Sides,
     row_is_later: Callable[[str], bool],
+    *,
+    held: frozenset[str] = frozenset(),
+    returning: bool = False,
 ) -> Plan:
-    """Compare a row with its record. ``row_is_later``: asked only for a field that both sides changed."""
+    """Compare a row with its record. ``row_is_later``: asked only for a field that both sides changed.
+
+    ``held``: fields with what somebody typed and nobody has filed yet: a correction of it counts, also one that says what we do.
+    ``returning``: its record was hidden until now, and what was typed meanwhile is put back.
+    """
     sides.settle_writing(values)
     plan = Plan(sides, values)
     for name, theirs in values.items():
@@ -97,10 +104,12 @@ def plan_of(
             sides.note_seen(name, theirs)
             if sides.told_of(name) is MISSING:
                 sides.told[name] = None
+        elif returning and (name in CHECK_IN_FIELDS or name == CHECKED_IN_BY or name in DEFINITIONS[kind]):
+            _said_again(plan, name, theirs, ours)
         elif contents.standing is Standing.CLOSED:
             _closed(plan, name, theirs, ours)
         elif name in CHECK_IN_FIELDS or name == CHECKED_IN_BY:
-            _update(plan, name, theirs, ours)
+            _update(plan, name, theirs, ours, held=name in held)
         elif name in DEFINITIONS[kind]:
             _definition(plan, name, theirs, ours, row_is_later)
     return plan
@@ -130,13 +139,25 @@ def _closed(plan: Plan, name: str, theirs: FieldValue, ours: FieldValue) -> None
         plan.sides.say_again(name)
 
 
-def _update(plan: Plan, name: str, theirs: FieldValue, ours: FieldValue) -> None:
+def _said_again(plan: Plan, name: str, theirs: FieldValue, ours: FieldValue) -> None:
+    before = plan.sides.seen_of(name)
+    plan.sides.note_seen(name, theirs)
+    if same(theirs, ours):
+        plan.sides.note(name, theirs, ours)
+        return
+    if before is MISSING or not same(theirs, before):
+        plan.put_back[name] = theirs
+    plan.sides.say_again(name)
+
+
+def _update(plan: Plan, name: str, theirs: FieldValue, ours: FieldValue, *, held: bool) -> None:
     """A field of updates: what somebody typed waits in the row until it is filed, and is ours then."""
     sides, before = plan.sides, plan.sides.seen_of(name)
     sides.note_seen(name, theirs)
-    if same(theirs, ours):
+    changed = plain(theirs) is not None if before is MISSING else not same(theirs, before)
+    if same(theirs, ours) and not (changed and held):
         sides.note(name, theirs, ours)
-    elif (plain(theirs) is not None) if before is MISSING else not same(theirs, before):
+    elif changed:
         if sides.told_of(name) is MISSING:
             sides.told[name] = plain(ours)
         if name != CHECKED_IN_BY:

@@ -18,6 +18,7 @@ from connector.services.declare.aftermath import WorkToDo
 from connector.services.okr_databases import notes, telling
 from connector.services.okr_databases.applying import Applied
 from connector.services.okr_databases.contents import Contents, Standing, contents_of
+from connector.services.okr_databases.crediting import always
 from connector.services.okr_databases.drafts import take_drafts
 from connector.services.okr_databases.editors import editor_of, editors_of
 from connector.services.okr_databases.hearing import heard_of
@@ -120,7 +121,7 @@ def _agree(
             continue
         editor = editors[_editor(connection, row, kept)]
         after_edit = heard is None or bool(kept.heard)
-        telling.tell(session, runtime, database, kept, plan, Applied(), shown, editor, after_edit=after_edit)
+        telling.tell(session, runtime, database, kept, plan, Applied(), shown, always(editor), after_edit=after_edit)
         note_taken(runtime, database, row, kept, plan)
         if to_be_written(database, kept, plan, shown):
             wanted.append(kept.id)

@@ -11,6 +11,7 @@ from connector.errors import HostError, Refused
 from connector.runtime import Runtime
 from connector.services import connections
 from connector.services.okr_databases.importing import read_all
+from connector.services.row_check_ins.asks import note_standing_asks
 from connector.services.row_check_ins.rows import want_history
 from connector.store.tables import Connection
 
@@ -32,6 +33,7 @@ def nightly(runtime: Runtime, connection: Connection) -> int:
         log.warning("okr_databases_not_read", connection=connection.name, error=type(error).__name__, message=error.message)
         return 0
     with runtime.store.write() as session:
+        note_standing_asks(session, runtime.now())
         want_history(session, connection.id, runtime.epoch(), limit=HISTORY)
     for each in done.databases:
         if each.changed or each.gone or each.broken:
@@ -47,6 +49,8 @@ def read_rows(runtime: Runtime, connection_id: int) -> None:
         return
     try:
         read_all(runtime, connection, background=True)
+        with runtime.store.write() as session:
+            want_history(session, connection.id, runtime.epoch())
     except HostError as error:
         log.warning("okr_databases_not_read", connection=connection.name, error=type(error).__name__, message=error.message)
         with runtime.store.write() as session:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from connector.store.tables import OkrRow
 
 # Topics in the order in which they are read: what keeps a person waiting stands first.
-CHECK_IN, FIELDS, REASON, PUT_BACK, ELSEWHERE, STATE = "check_in", "fields", "reason", "put_back", "elsewhere", "state"
-TOPICS = (CHECK_IN, FIELDS, REASON, PUT_BACK, ELSEWHERE, STATE)
+CHECK_IN, DRAFT, FIELDS, REASON, PUT_BACK, ELSEWHERE, STATE = "check_in", "draft", "fields", "reason", "put_back", "elsewhere", "state"
+TOPICS = (CHECK_IN, DRAFT, FIELDS, REASON, PUT_BACK, ELSEWHERE, STATE)
 LONGEST = 900  # characters; people read this in a narrow column
 _KEPT = "notes"  # in ``OkrRow.shown``
 

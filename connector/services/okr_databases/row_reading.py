@@ -18,7 +18,7 @@ from connector.domain.row_drafts import Reading, read_numbers, read_title, refs_
 from connector.hosts.okr_databases import Row
 from connector.services.okr_databases import choices
 from connector.store.tables import Cycle, Objective, OkrDatabase, OkrRow, Person, PersonAccount, Team
-from connector.store.visibility import READY
+from connector.store.visibility import public
 
 AWAITS_OBJECTIVE = "its objective"  # begins the sentences that another row's becoming an objective may end
 _SHOWN = 6  # choices that a sentence lists
@@ -101,13 +101,19 @@ def objective_of(session: Session, database: OkrDatabase, value: FieldValue) -> 
     if found.gone_at is not None:
         return "", f"{AWAITS_OBJECTIVE} {shown} is in the trash; restore it or choose another"
     above = session.get(Objective, found.record)
+    if above is not None and not is_public(session, above.id):
+        return "", f"{AWAITS_OBJECTIVE} is not shown here; choose another"
     if above is None or above.retired_at is not None:
         return "", f"{AWAITS_OBJECTIVE} {shown} was retired; choose another"
     if above.closed_at is not None:
         return "", f"{AWAITS_OBJECTIVE} {shown} is closed and takes no new key results; choose another"
-    if above.restricted or above.stage != READY:
-        return "", f"{AWAITS_OBJECTIVE} {shown} is not kept here; choose another"
     return above.id, ""
+
+
+def is_public(session: Session, objective: str) -> bool:
+    """Whether hosts may show an objective: of one that they may not, not even its name is told there."""
+    query = select(Objective.id).join(Cycle, Cycle.id == Objective.cycle_id).where(Objective.id == objective, public())
+    return session.scalar(query) is not None
 
 
 def by_title(session: Session, database: OkrDatabase, title: str) -> tuple[str, str]:
@@ -116,7 +122,7 @@ def by_title(session: Session, database: OkrDatabase, title: str) -> tuple[str, 
     query = (
         select(Objective.id, Objective.title)
         .join(Cycle, Cycle.id == Objective.cycle_id)
-        .where(Objective.retired_at.is_(None), Objective.closed_at.is_(None), Objective.restricted.is_(False), Objective.stage == READY)
+        .where(Objective.retired_at.is_(None), Objective.closed_at.is_(None), public())
     )
     rows = session.execute(query.where(Cycle.name.in_(cycles)) if cycles else query)
     wanted = " ".join(title.split())
@@ -188,11 +194,16 @@ def _cycle(
         return
     found: Cycle | None = choices.found(known.cycles, text)
     if found is None:
-        listed = [each for each, row in known.cycles.items() if row.end >= today][:_SHOWN]
+        listed = [each for each, row in known.cycles.items() if row.end >= today and row.started_at is not None][:_SHOWN]
         there = f"choose one of {', '.join(listed)}" if listed else "a lead makes it under Cycles first"
         reading.wrong.append(f"“{name}”: there is no cycle {text[:60]!r}; {there}")
     elif found.end < today:
         reading.wrong.append(f"“{name}”: the cycle {found.name} is over; choose one that runs or comes")
+    elif found.started_at is None:
+        # Made now, its record could not be shown, and the row would be emptied before anybody has it elsewhere.
+        reading.wrong.append(
+            f"“{name}”: the cycle {found.name} has not started; this row is taken over when it has, or choose one that runs"
+        )
     else:
         reading.given["cycle"] = found.name
 

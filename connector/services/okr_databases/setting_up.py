@@ -28,8 +28,10 @@ from connector.services.okr_databases.keeping import keep, kept_elsewhere
 from connector.services.okr_databases.one_at_a_time import one_at_a_time
 from connector.services.okr_databases.options import checked, told
 from connector.services.okr_databases.records import databases_of
+from connector.services.okr_databases.waiting_rows import FOUND
 from connector.services.okr_databases.wanted_views import VIEWS
 from connector.services.panels import embedding
+from connector.services.row_check_ins.asks import note_standing_asks
 from connector.services.row_check_ins.rows import want_history
 from connector.store import work
 from connector.store.tables import Connection, Cycle, OkrDatabase, OkrRow
@@ -92,10 +94,12 @@ def set_up(
     *,
     options: Mapping[str, Any] | None = None,
     on_progress: Progress | None = None,
+    reading: bool = False,
 ) -> SetUp:
     """Make what is missing of the four databases on a page, note them, and want a row for each public objective and key result.
 
-    ``page``: its link or id. ``options``: see ``options.DEFAULTS``; those not given stay as they are.
+    ``page``: its link or id. ``options``: see ``options.DEFAULTS``; those not given stay as they are. ``reading``: nobody waits: the
+    rows of databases that were found are read now; else the job "rows" reads them, and wants what is missing.
 
     Raises ``InputError`` (where "page" or an option), ``Conflict`` for a connection that is parked or databases that another connection
     keeps, ``NotFound``, ``Forbidden``, ``HostError`` when the host does not answer.
@@ -108,21 +112,36 @@ def set_up(
             go_on()
             if on_progress:
                 on_progress(f"looking after {TITLES[kind]}")
-            made.append(_one(runtime, host, connection, ref, kind, there, chosen))
+            made.append(_one(runtime, viewer, host, connection, ref, kind, there, chosen))
         requests = host.requests
     again = [each.kind for each in made if each.how == "found"]
-    if again:  # its rows are those of an earlier set-up: they are bound again before any row is made
+    if again and reading:  # its rows are those of an earlier set-up: they are bound again before any row is made
         requests += read_all(runtime, connection, kinds=again).requests
     with runtime.store.write() as session:
-        databases = databases_of(session, connection.id)
+        databases = databases_of(session, connection.id, lock=True)
         today = runtime.now().astimezone(runtime.settings.zone).date()
-        rows = want_faces(session, databases, today, runtime.epoch(), runtime.now())
-        want_history(session, connection.id, runtime.epoch())
+        later = bool(again and not reading)
+        if later:
+            _read_later(databases, again)
+        rows = 0 if later else want_faces(session, databases, today, runtime.epoch(), runtime.now())
+        note_standing_asks(session, runtime.now())
+        if not later:
+            want_history(session, connection.id, runtime.epoch())
         after = {"page": ref, "databases": {each.kind.value: each.how for each in made}, "options": told(chosen)}
         if rows or any(each.how != "kept" or each.added for each in made):
             record(session, viewer, runtime.now(), "set_up", ENTITY, connection.name, after=after)
-    runtime.queue.nudge("drain", connection.id)
-    return SetUp(connection.name, ref, tuple(made), rows, _notes(there, made), requests)
+    runtime.queue.nudge("rows" if later else "drain", connection.id)
+    notes = (*_notes(there, made), *(("the rows of the earlier set-up are read next; what is missing is made then",) if later else ()))
+    return SetUp(connection.name, ref, tuple(made), rows, notes, requests)
+
+
+def _read_later(databases: Mapping[DatabaseKind, OkrDatabase], found: Sequence[DatabaseKind]) -> None:
+    """Until the rows of these were read, one that is to be made is looked for by its key first."""
+    for kind in found:
+        row = databases[kind]
+        row.options = {**(row.options or {}), FOUND: True}
+        if not row.adopted:  # the first reading of an adopted one was on somebody's word: that is not asked for twice
+            row.read_at = None
 
 
 def leave(runtime: Runtime, viewer: Viewer, connection_name: str) -> int:
@@ -281,6 +300,7 @@ def chosen_options(runtime: Runtime, session: Session, given: Mapping[str, Any])
 
 def _one(
     runtime: Runtime,
+    viewer: Viewer,
     host: OkrDatabases,
     connection: Connection,
     page: str,
@@ -296,6 +316,8 @@ def _one(
         found = None if stored is not None else earlier(session, there, kind, connection.id)
     related = {each: row.source for each, row in databases.items()}
     how = "kept" if stored is not None else "found" if found is not None else "made"
+    if how == "found":
+        options = {**options, **word_of(viewer)}
     if stored is not None:
         found = find_kept(host, stored)
     elif found is None:
@@ -325,6 +347,11 @@ def find_kept(host: OkrDatabases, stored: OkrDatabase) -> FoundDatabase:
             "or stop keeping these databases (okr-connector notion leave) and begin anew",
             where="page",
         ) from error
+
+
+def word_of(viewer: Viewer) -> dict[str, Any]:
+    """On whose word the rows that stand in a database already are taken over at the first reading: kept among its options."""
+    return {"adopted_by": {"name": viewer.name, "person": viewer.person_id, "token": viewer.token_id}}
 
 
 def _create(

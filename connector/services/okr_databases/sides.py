@@ -15,6 +15,7 @@ from connector.domain.row_merge import MISSING, plain, same
 from connector.services.mirror import load_value
 from connector.store.tables import OkrRow
 
+_HIDDEN = "hidden"  # in ``OkrRow.shown``
 _SEEN, _TOLD, _WRITING = "seen", "told", "writing"  # in ``OkrRow.shown``; what people's columns said is ``OkrRow.agreed``
 
 
@@ -101,6 +102,16 @@ def keep(row: OkrRow, kind: DatabaseKind, sides: Sides) -> None:
         _TOLD: sides.told,
         _WRITING: sides.writing,
     }
+
+
+def note_hidden(row: OkrRow, *, hidden: bool) -> None:
+    """Note whether a row's record is hidden from its host: what is typed there meanwhile changes nothing, also when it is shown again."""
+    row.shown = {name: value for name, value in (row.shown or {}).items() if name != _HIDDEN} | ({_HIDDEN: True} if hidden else {})
+
+
+def was_hidden(row: OkrRow) -> bool:
+    """Whether the record was hidden when the row was dealt with last."""
+    return bool((row.shown or {}).get(_HIDDEN))
 
 
 def _loaded(kept: Mapping[str, Any], field: str) -> Any:

@@ -15,22 +15,22 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Unknown
-from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, DatabaseKind
+from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, NOTE, REASON, DatabaseKind
 from connector.domain.row_merge import is_later, plain
 from connector.hosts.okr_databases import Row
 from connector.runtime import Runtime
 from connector.services.okr_databases import applying, notes, telling
 from connector.services.okr_databases.applying import Applied
-from connector.services.okr_databases.contents import Contents, contents_of
-from connector.services.okr_databases.editors import editor_of
+from connector.services.okr_databases.contents import Contents, Standing, contents_of
+from connector.services.okr_databases.crediting import credit_of, keep_reason, reason_of
 from connector.services.okr_databases.hearing import Heard, heard_of
 from connector.services.okr_databases.merging import Plan, plan_of
 from connector.services.okr_databases.newcomers import note_taken, take_new, title_of, to_be_written
-from connector.services.okr_databases.sides import sides_of
+from connector.services.okr_databases.sides import note_hidden, sides_of, was_hidden
 from connector.services.okr_databases.waiting import AGAIN
 from connector.services.panels import place_rows
 from connector.services.row_check_ins.decisions import apply_decision
-from connector.services.row_check_ins.typing import note_pressed, note_typed
+from connector.services.row_check_ins.typing import held, note_named, note_pressed, note_typed
 from connector.store import work
 from connector.store.tables import Audit, Connection, OkrDatabase, OkrRow
 
@@ -118,9 +118,11 @@ def _take(
     def row_is_later(name: str) -> bool:
         with runtime.store.read() as session:
             ours_at: datetime | None = applying.changed_at(session, kind, kept.record, name)
-        return is_later(who.at, ours_at, exact=who.exact)
+        moment, exact = who.moment(name)
+        return is_later(moment, ours_at, exact=exact)
 
-    plan = plan_of(kind, row.values, contents, sides_of(kept, kind), row_is_later)
+    hidden, returning = contents.standing is Standing.HIDDEN, was_hidden(kept)
+    plan = plan_of(kind, row.values, contents, sides_of(kept, kind), row_is_later, held=held(kept), returning=returning and not hidden)
     if bound:
         plan.replace_updates(contents)
     if heard is None and not bound and plan.by_people and _may_be_old(row, kept):
@@ -128,29 +130,39 @@ def _take(
         _read_again(runtime, kept.id)
         return 0
     quiet = not (plan.by_people or who.pressed or plan.reason or told or kept.gone_at)
-    if quiet and plan.sides == before and kept.title == title_of(row, kept) and not _notes_to_clear(kept):
+    if quiet and hidden == returning and plan.sides == before and kept.title == title_of(row, kept) and not _notes_to_clear(kept):
         return None
     with runtime.store.read() as session:
-        editor = editor_of(session, connection, who.account)
-        _give_up(session, runtime, kind, kept, plan, contents)
+        credit = credit_of(session, connection, who)
+        reason = reason_of(session, database, kept, before, plan, credit)
+        often = bool(plan.put_back or plan.take) and _put_back_often(session, runtime, kind, kept)
     applied = Applied()
-    if plan.take:
+    for authors, names in credit.groups(plan.take):
+        part, editor = {name: plan.take[name] for name in names}, credit.by(names[0])
         if kind is DatabaseKind.DECISIONS:
-            applied = apply_decision(runtime, connection, database, kept.record, plan.take, editor)
+            applied |= apply_decision(runtime, connection, database, kept.record, part, editor)
         else:
-            applied = applying.apply(runtime, connection, database, kept.record, plan.take, editor, plan.reason)
+            applied |= applying.apply(runtime, connection, database, kept.record, part, editor, reason.of(authors))
+    if reason.refusal:
+        applied.refused[REASON] = reason.refusal
     with runtime.store.write() as session:
         fresh = session.scalars(select(OkrRow).where(OkrRow.id == kept.id).with_for_update()).one()
         if applied.taken:
             contents = contents_of(session, runtime, database, [fresh])[fresh.id]
         _settle_definitions(plan, applied, contents)
+        if often:
+            _give_up(plan, contents)
         after_edit = heard is None or bool(told)
-        telling.tell(session, runtime, database, fresh, plan, applied, contents, editor, after_edit=after_edit)
+        telling.tell(session, runtime, database, fresh, plan, applied, contents, credit.by, reason=reason.later, after_edit=after_edit)
+        if NOTE in plan.left:
+            plan.sides.told[NOTE] = plain(fresh.note)
         if not bound:
             _note_update(session, runtime, fresh, plan, contents, who)
             if heard is not None and dict(fresh.heard or {}) == told:
                 fresh.heard = {}
         note_taken(runtime, database, row, fresh, plan)
+        keep_reason(fresh, reason)
+        note_hidden(fresh, hidden=hidden)
         session.flush()
         if kept.gone_at is not None:
             place_rows(session, [fresh.id], runtime.epoch())  # its page is back, and its panel goes on there
@@ -159,19 +171,22 @@ def _take(
     return int(plan.by_people or who.pressed or kept.gone_at is not None)
 
 
-def _give_up(session: Session, runtime: Runtime, kind: DatabaseKind, row: OkrRow, plan: Plan, contents: Contents) -> None:
-    """Something else writes into our columns again and again: then we do not, until what we have to say changes."""
-    if not plan.put_back:
-        return
+def _put_back_often(session: Session, runtime: Runtime, kind: DatabaseKind, row: OkrRow) -> bool:
     lately = select(func.count()).where(
         Audit.entity == applying.entity_of(kind),
         Audit.entity_id == row.record,
         Audit.action == telling.PUT_BACK,
         Audit.at > runtime.now() - OFTEN[1],
     )
-    if (session.scalar(lately) or 0) >= OFTEN[0]:
-        for name in [each for each in plan.put_back if each in contents.computed and each != NOTE]:
-            plan.sides.told[name] = plain(contents.ours[name])
+    return (session.scalar(lately) or 0) >= OFTEN[0]
+
+
+def _give_up(plan: Plan, contents: Contents) -> None:
+    """Something writes again and again what we put back: then we leave it, until what we have to say changes."""
+    for name in plan.put_back:
+        ours = contents.ours.get(name, Unknown("not ours"))
+        if not isinstance(ours, Unknown):
+            plan.sides.told[name] = plain(ours)
             plan.left.add(name)
 
 
@@ -194,11 +209,20 @@ def _note_update(session: Session, runtime: Runtime, row: OkrRow, plan: Plan, co
     """Hand what was typed, or the press of the button, to those who file updates."""
     fields = [name for name in (*CHECK_IN_FIELDS, CHECKED_IN_BY) if name in plan.values and name not in contents.computed]
     values = {name: plan.values[name] for name in fields}
-    at = who.at or runtime.now()
+    if CHECKED_IN_BY in values:
+        note_named(row, values, who.author(CHECKED_IN_BY))
+    now = runtime.now()
+    for author in sorted({who.author(name) for name in plan.typed}, key=lambda each: max(_moments(plan, who, each), default=now)):
+        if author or not who.pressed:
+            mine = [name for name in plan.typed if who.author(name) == author]
+            note_typed(session, row, values, mine, author, max(_moments(plan, who, author), default=now), runtime.epoch())
     if who.pressed:
-        note_pressed(session, row, values, who.presser, at, runtime.epoch(), editor=who.account)
-    elif plan.typed:
-        note_typed(session, row, values, plan.typed, who.account, at, runtime.epoch())
+        note_pressed(session, row, values, who.presser, who.latest or now, runtime.epoch(), editor=who.account)
+
+
+def _moments(plan: Plan, who: Heard, author: str) -> list[datetime]:
+    """When somebody typed what is theirs."""
+    return [moment for name in plan.typed if who.author(name) == author and (moment := who.moment(name)[0]) is not None]
 
 
 def _may_be_old(row: Row, kept: OkrRow) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -31,13 +31,16 @@ def tell(
     plan: Plan,
     applied: Applied,
     contents: Contents,
-    editor: Editor,
+    by: Callable[[str], Editor],
     *,
+    reason: str = "",
     after_edit: bool,
 ) -> None:
-    """Write the trail and the notes of one row that was merged. ``after_edit``: somebody edited it; else we looked before writing."""
+    """Write the trail and the notes of one row that was merged. ``by``: who changed a field there · ``reason``: what somebody wrote for
+    earlier changes · ``after_edit``: somebody edited it; else we looked before writing.
+    """
     kind = DatabaseKind(database.kind)
-    _trail(session, runtime, kind, row, plan, contents, editor)
+    _trail(session, runtime, kind, row, plan, contents, by)
     if notes.tell(row, notes.STATE, contents.why) and contents.standing is Standing.HIDDEN:
         plan.sides.overwrite(contents.ours)
     notes.tell(row, notes.ELSEWHERE, "")
@@ -49,7 +52,7 @@ def tell(
     put_back = _put_back(database, plan, applied, contents)
     if put_back or after_edit:
         notes.tell(row, notes.PUT_BACK, put_back)
-    _reasons(session, runtime, database, row, plan, applied, editor)
+    _reasons(session, runtime, database, row, plan, applied, reason, by(REASON))
 
 
 def gone(session: Session, runtime: Runtime, database: OkrDatabase, row: OkrRow, *, elsewhere: bool) -> None:
@@ -70,18 +73,24 @@ def gone(session: Session, runtime: Runtime, database: OkrDatabase, row: OkrRow,
     )
 
 
-def _trail(session: Session, runtime: Runtime, kind: DatabaseKind, row: OkrRow, plan: Plan, contents: Contents, editor: Editor) -> None:
+def _trail(
+    session: Session, runtime: Runtime, kind: DatabaseKind, row: OkrRow, plan: Plan, contents: Contents, by: Callable[[str], Editor]
+) -> None:
     words = _Words(session, row.connection_id)
     lines: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
     for clash in plan.clashes:
         before = {clash.field: words.say(clash.field, clash.lost)}
         if not clash.taken:
-            before["typed_by"] = editor.actor
-        lines.append((editor.actor if clash.taken else "system", "conflict", before, {clash.field: words.say(clash.field, clash.kept)}))
-    if set(plan.put_back) - plan.left:
-        typed = {name: words.say(name, value) for name, value in plan.put_back.items() if name not in plan.left}
-        ours = {name: words.say(name, contents.ours.get(name)) for name in typed}
-        lines.append((editor.actor, PUT_BACK, typed, ours))
+            before["typed_by"] = by(clash.field).actor
+        lines.append(
+            (by(clash.field).actor if clash.taken else "system", "conflict", before, {clash.field: words.say(clash.field, clash.kept)})
+        )
+    typed: dict[str, dict[str, Any]] = {}
+    for name, value in plan.put_back.items():
+        if name not in plan.left:
+            typed.setdefault(by(name).actor, {})[name] = words.say(name, value)
+    for actor, values in typed.items():
+        lines.append((actor, PUT_BACK, values, {name: words.say(name, contents.ours.get(name)) for name in values}))
     for actor, action, before, after in lines:
         session.add(
             Audit(at=runtime.now(), actor=actor, action=action, entity=entity_of(kind), entity_id=row.record, before=before, after=after)
@@ -136,7 +145,10 @@ def _put_back(database: OkrDatabase, plan: Plan, applied: Applied, contents: Con
     for name in plan.put_back:
         label = f"“{called(database, name)}”"
         if name in plan.left:
-            said.append(f"{label} is computed here, and something writes into it again and again; it is left alone until it changes here")
+            why = (
+                "is computed here, and something writes into it again and again" if name in contents.computed else "was put back too often"
+            )
+            said.append(f"{label} {why}; it is left alone until it changes here")
         elif name in applied.refused:
             said.append(f"{label} was put back: {applied.refused[name]}")
         elif name == VALUE and contents.value_from:
@@ -162,12 +174,13 @@ def _put_back(database: OkrDatabase, plan: Plan, applied: Applied, contents: Con
     return _sentences(said)
 
 
-def _reasons(session: Session, runtime: Runtime, database: OkrDatabase, row: OkrRow, plan: Plan, applied: Applied, editor: Editor) -> None:
+def _reasons(
+    session: Session, runtime: Runtime, database: OkrDatabase, row: OkrRow, plan: Plan, applied: Applied, reason: str, editor: Editor
+) -> None:
     """The reason that stands in the row goes with the change, also with one that was made before; then its column is emptied."""
     kind = DatabaseKind(database.kind)
-    waits = bool(notes.told(row, notes.REASON) or plan.reason)
-    reason = applying.usable(plan.reason)
-    given = bool(waits and reason) and applying.give_reason(session, kind, row.record, reason, editor, runtime.now()) > 0
+    reason = applying.usable(reason)
+    given = bool(reason) and applying.give_reason(session, kind, row.record, reason, editor, runtime.now()) > 0
     if applied.reasoned or given:
         plan.sides.say_again(REASON)
         notes.tell(row, notes.REASON, "")

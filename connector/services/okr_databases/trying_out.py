@@ -25,6 +25,7 @@ from connector.store.tables import Connection, OkrDatabase
 
 FATES = 500  # rows that are told one by one, those that need something first
 MADE, MATCHED, BOUND, DRAFT = "make", "match", "bound", "draft"
+MOST_ROWS = 500  # rows of each database that are tried while somebody waits for the answer; the command tries all
 _TRIED = (DatabaseKind.OBJECTIVES, DatabaseKind.KEY_RESULTS)
 
 

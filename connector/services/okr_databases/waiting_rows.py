@@ -10,11 +10,14 @@ from sqlalchemy.orm import Session
 
 from connector.store.tables import OkrDatabase, OkrRow
 
+FOUND = "found"  # option of a database that an earlier set-up made: rows that we know nothing of may stand there
+
 
 def want_new_rows(
     session: Session, database: OkrDatabase, records: Iterable[tuple[str, str]], *, now: float, ready_at: float, moment: datetime
 ) -> int:
     """Want a row for each of these records (id, title), which have none; not before ``ready_at``. Returns how many these are."""
+    unsure = bool((database.options or {}).get(FOUND)) and database.read_at is None
     rows = [
         {
             "connection_id": database.connection_id,
@@ -29,6 +32,7 @@ def want_new_rows(
             "wanted": 1,
             "first_at": now,
             "ready_at": ready_at,
+            "unsure": unsure,
         }
         for record, title in records
     ]

@@ -26,7 +26,7 @@ from connector.services.okr_databases.guarding import take_each
 from connector.services.okr_databases.hearing import BOT
 from connector.services.okr_databases.noting import LOOK
 from connector.services.okr_databases.records import columns_of
-from connector.services.okr_databases.writing import write_one
+from connector.services.okr_databases.writing import look_first, write_one
 from connector.services.panels import is_behind
 from connector.store import work
 from connector.store.tables import Connection, OkrDatabase, OkrRow, Panel
@@ -225,8 +225,10 @@ def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, lim
         claims = work.claim(session, OkrRow, now, limit=limit, lease_seconds=LEASE, newest_first=newest_first, where=there)
     aside = 0
     for position, claim in enumerate(claims):
+        mine = claim
         try:
-            write_one(runtime, connection, host, claim, begun)
+            mine = look_first(runtime, host, claim, begun)
+            write_one(runtime, connection, host, mine)
         except Gone as error:
             _gone(runtime, connection, host, claim, error, claims[position:])
         except HostError as error:
@@ -237,7 +239,7 @@ def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, lim
                 _stopped(runtime, connection, error, claims[position:])
                 raise
             log.warning("okr_row_refused", connection=connection.name, row=claim.id, reason=error.message)
-            _refused(runtime, [claim], error)
+            _refused(runtime, [mine], error)
     if claims:
         with runtime.store.write() as session:
             connections.succeeded(session, connection.id, runtime.now())

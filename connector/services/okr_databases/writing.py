@@ -6,7 +6,7 @@ What is about to be written is noted before: whoever comes after a process that 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +23,11 @@ from connector.runtime import Runtime
 from connector.services.okr_databases import notes
 from connector.services.okr_databases.contents import Contents, Standing, contents_of, key_of
 from connector.services.okr_databases.guarding import take_each
+from connector.services.okr_databases.newcomers import held_in
 from connector.services.okr_databases.records import columns_of, row_of
-from connector.services.okr_databases.sides import Sides, keep, sides_of
+from connector.services.okr_databases.sides import Sides, keep, note_hidden, sides_of, was_hidden
 from connector.services.panels import place_rows
 from connector.services.row_check_ins.rows import want_children
-from connector.services.row_check_ins.typing import held
 from connector.store import work
 from connector.store.tables import Connection, KeyResult, OkrDatabase, OkrRow
 
@@ -56,14 +56,30 @@ class _Scene:
     def wanted(self) -> dict[str, FieldValue]:
         """What has to be written."""
         ours = {**self.contents.ours, NOTE: self.row.note}
-        return self.sides.to_write(ours, columns_of(self.database), held(self.row))
+        return self.sides.to_write(ours, columns_of(self.database), held_in(self.row, self.contents))
 
 
-def write_one(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: work.Claim, begun: datetime | None = None) -> None:
-    """Bring one row up to date: no request when it is. ``begun``: what was read since then counts as known.
+def look_first(runtime: Runtime, host: OkrDatabases, claim: work.Claim, begun: datetime) -> work.Claim:
+    """Read a row before people's columns are written, unless that was done since ``begun``. Gives the claim with what this asked for.
 
     Raises ``HostError``; ``Gone`` when the row is.
     """
+    scene = _scene(runtime, claim.id)
+    if scene is None or scene.row.ref is None or scene.row.gone_at is not None or scene.database.broken:
+        return claim
+    if not _needs_look(runtime, scene, begun):
+        return claim
+    read = host.read_rows([scene.row.ref], columns_of(scene.database))
+    if read.gone:
+        raise Gone(f"the row {scene.row.ref} is in the trash or not shared any more")
+    take_each(runtime, scene.database.id, read.rows, heard={scene.row.ref: dict(scene.row.heard or {})})
+    with runtime.store.read() as session:
+        row = session.get(OkrRow, claim.id)
+    return claim if row is None or row.heard else replace(claim, wanted=row.wanted)  # a refusal ends what we asked for ourselves, too
+
+
+def write_one(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: work.Claim) -> None:
+    """Bring one row up to date, which was looked at first: no request when it is. Raises ``HostError``; ``Gone`` when the row is."""
     scene = _scene(runtime, claim.id)
     if scene is None or scene.row.gone_at is not None or scene.database.broken:
         _finish(runtime, claim)
@@ -71,15 +87,6 @@ def write_one(runtime: Runtime, connection: Connection, host: OkrDatabases, clai
     if scene.row.ref is None:
         _make(runtime, connection, host, claim, scene)
         return
-    if _needs_look(runtime, scene, begun or runtime.now()):
-        read = host.read_rows([scene.row.ref], columns_of(scene.database))
-        if read.gone:
-            raise Gone(f"the row {scene.row.ref} is in the trash or not shared any more")
-        take_each(runtime, scene.database.id, read.rows, heard={scene.row.ref: dict(scene.row.heard or {})})
-        scene = _scene(runtime, claim.id)
-        if scene is None or scene.row.ref is None or scene.row.gone_at is not None:
-            _finish(runtime, claim)
-            return
     wanted = scene.wanted
     if not wanted:
         _finish(runtime, claim)
@@ -103,12 +110,19 @@ def _scene(runtime: Runtime, ident: int) -> _Scene | None:
             if contents.standing is Standing.HIDDEN:
                 for topic in (notes.FIELDS, notes.REASON, notes.PUT_BACK):
                     notes.tell(row, topic, "")
+                sides = sides_of(row, DatabaseKind(database.kind))
+                sides.overwrite(contents.ours)
+                keep(row, DatabaseKind(database.kind), sides)
+                note_hidden(row, hidden=True)
     return _Scene(row, database, contents, sides_of(row, DatabaseKind(database.kind)))
 
 
 def _needs_look(runtime: Runtime, scene: _Scene, begun: datetime) -> bool:
     """Whether the row is read before it is written: where people may have written meanwhile, what they wrote must not be lost."""
-    if not set(scene.wanted) - scene.contents.computed:
+    if was_hidden(scene.row) and scene.contents.standing is not Standing.HIDDEN:
+        return True  # what was typed meanwhile gives way, and is not to be taken for an edit
+    ours = set() if scene.contents.standing is Standing.HIDDEN else scene.contents.computed  # people's words are emptied there too
+    if not set(scene.wanted) - ours:
         return False
     read_at = scene.row.read_at
     return bool(scene.row.heard) or read_at is None or read_at < begun or (runtime.now() - read_at).total_seconds() > FRESH
@@ -180,8 +194,8 @@ def _made_before(runtime: Runtime, connection: Connection, host: OkrDatabases, s
     if TITLE not in columns or not isinstance(title, str) or not title or not connection.bot_id:
         return None
     with runtime.store.read() as session:
-        known = (OkrRow.connection_id == connection.id, OkrRow.ref.is_not(None), OkrRow.record != "")
-        taken = set(session.scalars(select(OkrRow.ref).where(OkrRow.database_id == scene.database.id, *known)))
+        bound = (OkrRow.database_id == scene.database.id, OkrRow.ref.is_not(None), OkrRow.record != "")
+        taken = {str(ref) for ref in session.scalars(select(OkrRow.ref).where(*bound))}
     return host.find_row(source, columns, TITLE, title, made_by=connection.bot_id, apart_from=taken)
 
 

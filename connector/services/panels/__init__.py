@@ -1,7 +1,7 @@
 """Panels: where key results are shown in hosts, what is shown there, and the writing of it.
 
 ``placing`` says which places there are and asks for them to be written · ``building`` says what one shows · ``writing`` writes those that
-are due · ``embedding`` gives out, renews and revokes the addresses of our live page.
+are due, ``turns`` says which first · ``embedding`` gives out, renews and revokes the addresses of our live page.
 """
 
 from connector.services.panels.building import build, describe_key_result

@@ -188,7 +188,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
             as_of=row.as_of,
             delayed=bool(said is not None and said.delayed),
             problem=problem,
-            told_by=(facts.told_by or provenance.SOMEBODY) if provenance.is_told(source) else "",
+            told_by=_told_by(facts, source, names),
             reads=provenance.reads_text(source, names, definition),
         ),
         mend=mend,
@@ -242,6 +242,13 @@ def _speaker(facts: Facts) -> str:
     if not facts.spoke:
         return owner
     return f"{facts.spoke} for {owner}" if owner else facts.spoke
+
+
+def _told_by(facts: Facts, source: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Who or what told the number, where no source among ``names`` gave it."""
+    if provenance.is_told(source):
+        return facts.told_by or provenance.SOMEBODY
+    return "" if names else provenance.unauthored(source)
 
 
 def _source_name(link: Link) -> str:

@@ -38,13 +38,15 @@ def write_due(runtime: Runtime, connection: Connection, host: Host, *, limit: in
         try:
             _write_one(runtime, connection, host, claim)
         except HostError as error:
-            rest = claims[position:] if _stops(error) else [claim]
+            stops = _stops(error) and not connections.stays_alone(host, error, claim.attempts)
+            rest = claims[position:] if stops else [claim]
+            alone = connections.back_off(claim.attempts) if _stops(error) and not stops else 0.0
             with runtime.store.write() as session:
                 _keep_receipt(session, claim, error)
-                until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch()) if _stops(error) else 0.0
-                work.postpone(session, PanelRow, [claim], ready_at=max(until, runtime.epoch() + 5.0), error=error.message)
+                until = connections.failed(session, connection.id, error, runtime.now(), runtime.epoch()) if stops else 0.0
+                work.postpone(session, PanelRow, [claim], ready_at=max(until, runtime.epoch() + max(5.0, alone)), error=error.message)
                 work.postpone(session, PanelRow, rest[1:], ready_at=until, error="", failed=False)
-            if _stops(error):
+            if stops:
                 raise
     return len(claims)
 

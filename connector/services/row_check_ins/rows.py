@@ -29,6 +29,7 @@ from connector.store.tables import CheckIn, Cycle, Decision, KeyResult, Objectiv
 from connector.store.visibility import public
 
 Values = dict[str, FieldValue]
+FROM_ROW = "row"  # source of the updates that were typed into a row: settling tells of their drafts
 AT_ONCE = 500  # check-ins of the running cycles whose rows are wanted at one time; the rest follows at night
 
 
@@ -44,6 +45,27 @@ def want_check_in(session: Session, check_in: CheckIn, now: float) -> set[int]:
     places = {face.connection_id for face in faces}
     _want_rows(session, DatabaseKind.CHECK_INS, str(check_in.id), places, now)
     return places
+
+
+def tell_drafts(session: Session, key_result_id: str, now: float) -> set[int]:
+    """Have the key result's rows say which updates were begun elsewhere and are not complete yet. Returns the connections."""
+    begun = session.execute(
+        select(CheckIn, Person.name)
+        .join(Person, Person.id == CheckIn.author_id)
+        .where(CheckIn.key_result_id == key_result_id, CheckIn.draft.is_(True), CheckIn.source != FROM_ROW)
+        .order_by(CheckIn.id)
+    ).all()
+    said = [
+        f"{name} has an update that lacks {_lacking(row)}; what {name} files next, here or elsewhere, completes it" for row, name in begun
+    ]
+    told = [face for face in _faces(session, key_result_id) if notes.tell(face, notes.DRAFT, ". ".join(said))]
+    work.want(session, OkrRow, [face.id for face in told], now)
+    return {face.connection_id for face in told}
+
+
+def _lacking(draft: CheckIn) -> str:
+    words = {"a value": draft.value, "a confidence": draft.confidence, "a decision": draft.decision}
+    return " and ".join(word for word, value in words.items() if value is None) or "its last word"
 
 
 def want_decision(session: Session, decision: Decision, now: float) -> set[int]:

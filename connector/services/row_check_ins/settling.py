@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from connector.domain.checkin import check_in_faults
+from connector.domain.model import FieldValue
 from connector.domain.okr_columns import CHECK_IN_FIELDS, CHECKED_IN_BY, COMMENT, CONFIDENCE, DECISION, VALUE, DatabaseKind, column
 from connector.domain.row_merge import MISSING, same
 from connector.domain.wording import moment_text
@@ -24,7 +25,7 @@ from connector.errors import Conflict, Forbidden, HostError, InputError, NotFoun
 from connector.runtime import Runtime
 from connector.services.check_ins.amending import amend_check_in
 from connector.services.check_ins.filing import Filed, file_check_in
-from connector.services.check_ins.opening import carried_with_draft, over_text
+from connector.services.check_ins.opening import carried_with_draft, open_draft, over_text
 from connector.services.check_ins.rights import may_check_in, why_not
 from connector.services.check_ins.steps import is_fed, stepwise
 from connector.services.facts import Facts, load_facts
@@ -63,7 +64,8 @@ class _Row:
 class _Outcome:
     """What became of an update. ``after``: as it is kept at the row then, None for not at all · ``note``: what the row says about it.
 
-    ``lost``: action of the audit trail for what was typed and does not count, "" when it counts or waits.
+    ``lost``: action of the audit trail for what was typed and does not count, "" when it counts or waits · ``withdrawn``: its author took
+    it back, and its draft goes too.
     """
 
     after: Update | None
@@ -71,6 +73,7 @@ class _Outcome:
     lost: str = ""
     actor: str = "system"
     filed: bool = False
+    withdrawn: bool = False
 
 
 def settles_at(session: Session, connection_id: int) -> float | None:
@@ -112,6 +115,8 @@ def _settled(runtime: Runtime, connection: Connection, known: _Row, update: Upda
         facts = load_facts(session, [known.row.record], computing=False).get(known.row.record) if known.row.record else None
         if facts is None or not facts.public:
             return _Outcome(None, "", "put_back", editor.actor)
+        if _is_nothing_new(session, known, update, editor):
+            return _Outcome(None, withdrawn=True)
         if editor.person is None or not editor.person.active:
             return _stranger(runtime, known, update, editor)
         refusal = over_text(facts, runtime)
@@ -122,6 +127,9 @@ def _settled(runtime: Runtime, connection: Connection, known: _Row, update: Upda
         if _is_overtaken(known, update, facts):
             return _Outcome(None, _overtaken_text(runtime, known, update, facts), "conflict", editor.actor)
         typed, note = _typed(known, update, facts)
+        if update.filed is not None and open_draft(session, facts.row.id, editor.person.id) is not None:
+            typed = _news(session, update.filed, typed)  # what they began elsewhere since is completed by this, as by any update
+            update = replace(update, first=update.said, filed=None)
         fields = _carried(session, facts, editor, update) | typed
         typable = not (is_fed(facts) or stepwise(facts))
         faults = [each for each in check_in_faults(fields, facts.definition) if each.field in CHECK_IN_FIELDS]
@@ -129,12 +137,39 @@ def _settled(runtime: Runtime, connection: Connection, known: _Row, update: Upda
         return _Outcome(_rested(update) if update.filed else None, note)
     if faults:
         said = "; ".join(f"{known.name(each.field)}: {each.message}" for each in faults)
-        return _Outcome(replace(update, due_at=0.0, waits=FAULTY), f"Not filed yet. {said}")
+        return _Outcome(_faulty(runtime, update), f"Not filed yet. {said}")
     return _filed(runtime, known, update, editor, typed, fields, note, typable=typable)
 
 
 def _rested(update: Update) -> Update:
     return replace(update, due_at=0.0, waits="")
+
+
+def _faulty(runtime: Runtime, update: Update) -> Update:
+    """An update that waits until it is mended. Of a change of what was filed only the news wait: the rest counts already."""
+    values = update.values
+    if update.filed is not None:
+        with runtime.store.read() as session:
+            news = _news(session, update.filed, update.field_values())
+        values = {name: value for name, value in values.items() if name in news}
+    return replace(update, values=values, due_at=0.0, waits=FAULTY)
+
+
+def _is_nothing_new(session: Session, known: _Row, update: Update, editor: Editor) -> bool:
+    """Whether its author took everything back: what they typed last is what stands. A press says it on purpose."""
+    if update.filed is not None or update.pressed or not update.values:
+        return False
+    draft = open_draft(session, known.row.record, editor.person.id if editor.person is not None else None)
+    if draft is not None and draft.source_id != update.identity(known.row.id):
+        return False  # begun elsewhere, and completed by this
+    ours = _ours(session, known.row)
+    return all(same(value, ours[name]) for name, value in update.field_values().items())
+
+
+def _ours(session: Session, row: OkrRow) -> dict[str, FieldValue]:
+    """What stands, by check-in field."""
+    current = session.scalar(select(KeyResult.current).where(KeyResult.id == row.record))
+    return {**standing(session, row.connection_id, [row.record])[row.record], VALUE: current}
 
 
 def _is_overtaken(known: _Row, update: Update, facts: Facts) -> bool:
@@ -187,6 +222,12 @@ def _typed(known: _Row, update: Update, facts: Facts) -> tuple[dict[str, Any], s
     return typed, ""
 
 
+def _news(session: Session, filed: int, typed: dict[str, Any]) -> dict[str, Any]:
+    """What was typed since it was filed."""
+    said = session.get(CheckIn, filed)
+    return {name: value for name, value in typed.items() if said is None or (value or None) != (getattr(said, name) or None)}
+
+
 def _source_name(facts: Facts, link: Link) -> str:
     return f"{facts.connections[link.connection_id].host.capitalize()} ({describe(link)})"
 
@@ -222,7 +263,7 @@ def _filed(
                 after = replace(update, first=update.said, filed=None)
             except InputError as error:
                 name = known.name(error.where) if error.where in CHECK_IN_FIELDS else error.where
-                return _Outcome(replace(update, due_at=0.0, waits=FAULTY), f"Not changed yet. {name} {error.message}".strip())
+                return _Outcome(_faulty(runtime, update), f"Not changed yet. {name} {error.message}".strip())
         done = _file(runtime, known, after, editor, fields)
         if done.repeated and not done.draft:  # filed before a crash: what was typed since is said too
             amend_check_in(runtime, done.id, typed, viewer=editor.viewer)
@@ -279,6 +320,10 @@ def _close(runtime: Runtime, known: _Row, update: Update, outcome: _Outcome) -> 
             notes.tell(row, notes.CHECK_IN, _waiting_text(session, known, waiting[-1]))
         if outcome.after is not None and outcome.after.filed is not None and COMMENT in update.values and not update.values[COMMENT]:
             _note_cleared(session, outcome.after.filed)
+        if outcome.withdrawn:
+            session.execute(
+                delete(CheckIn).where(CheckIn.draft.is_(True), CheckIn.source == SOURCE, CheckIn.source_id == update.identity(row.id))
+            )
         _note_sides(session, row)
         if outcome.lost and update.values:
             session.add(
@@ -313,8 +358,7 @@ def _note_cleared(session: Session, check_in: int) -> None:
 def _note_sides(session: Session, row: OkrRow) -> None:
     """What was typed and counts now is what both sides say; what does not count, and nobody completes, gives way to ours."""
     sides = sides_of(row, DatabaseKind.KEY_RESULTS)
-    current = session.scalar(select(KeyResult.current).where(KeyResult.id == row.record))
-    ours = {**standing(session, row.connection_id, [row.record])[row.record], VALUE: current}
+    ours = _ours(session, row)
     for name in set(CHECK_IN_FIELDS) - held(row):
         seen = sides.seen_of(name)
         if seen is MISSING:

@@ -102,11 +102,11 @@ def _gone_on(session: Session, row: OkrRow, account: str, typed: Mapping[str, An
     kept: list[Update] = []
     taken: dict[str, Any] = {}
     for each in updates_of(row):
-        if each.filed is not None and each.due_at == 0.0:
+        if not each.open:
             if each.account == account and now - each.first_at <= amended:
                 kept.append(each)
         elif each.account == account or not typed:
-            kept.append(each)
+            kept.append(_anew(each, now) if each.waits and each.filed is not None and now - each.first_at > amended else each)
         elif each.due_at > 0.0 and not each.waits:
             each.due_at = min(each.due_at, now)
             kept.append(each)
@@ -127,7 +127,12 @@ def _gone_on(session: Session, row: OkrRow, account: str, typed: Mapping[str, An
 
 def _draft_of(updates: Collection[Update], account: str) -> Update | None:
     """What this author began and could not file, which others went past."""
-    return next((each for each in updates if each.account == account and each.filed is None and each.due_at == 0.0), None)
+    return next((each for each in updates if each.account == account and each.open and each.due_at == 0.0), None)
+
+
+def _anew(update: Update, now: float) -> Update:
+    """A change that waited until what it was to change stood for good: an update of its own."""
+    return replace(update, first=datetime.fromtimestamp(now, UTC).isoformat(), first_at=now, filed=None)
 
 
 def _begun(account: str, at: datetime, now: float) -> Update:
@@ -163,21 +168,21 @@ def _stored(values: Mapping[str, FieldValue], changed: Collection[str]) -> dict[
 def _unfiled(session: Session, row: OkrRow, values: Mapping[str, FieldValue]) -> list[str]:
     """The fields of a row that hold what no update says: just typed, or there since before the row was a key result's face.
 
-    Where the row differs because it does not show our last word yet, that word counts.
+    Where the row differs because it does not show our last word yet, that word counts. What somebody's update waits with is theirs.
     """
     sides = sides_of(row, DatabaseKind.KEY_RESULTS)
     ours = {
         **standing(session, row.connection_id, [row.record])[row.record],
         VALUE: session.scalar(select(KeyResult.current).where(KeyResult.id == row.record)),
     }
-    waiting = updates_of(row)
+    waiting = [each for each in updates_of(row) if each.open and each.account]
     found = []
     for name in CHECK_IN_FIELDS:
         if name not in values or isinstance(values[name], Unknown):
             continue
         told = sides.told_of(name)
-        if any(each.open and name in each.values and same(load_value(each.values[name]), values[name]) for each in waiting):
-            continue  # somebody's words already, who may not be the one who pressed
+        if any(name in each.values and same(load_value(each.values[name]), values[name]) for each in waiting):
+            continue
         lags = told is MISSING or not same(told, ours[name])
         if not _is_seen(sides, name, values[name]) or not (lags or same(values[name], ours[name])):
             found.append(name)
@@ -209,7 +214,7 @@ def _named(session: Session, row: OkrRow, values: Mapping[str, FieldValue], edit
             entity_id=row.record,
             before={CHECKED_IN_BY: named, "entered_by": chosen_by},
             after={CHECKED_IN_BY: editor},
-            reason=f"{named} was entered by {chosen_by or 'nobody knows whom'}, so the update is not theirs",
+            reason=f"{named} was entered by {chosen_by or 'somebody unknown'}, so the update does not count as theirs",
         )
     )
     return ""

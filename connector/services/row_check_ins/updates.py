@@ -49,8 +49,8 @@ class Update:
 
     @property
     def open(self) -> bool:
-        """Whether something of it is still to be filed."""
-        return self.filed is None or self.due_at > 0.0
+        """Whether something of it is still to be filed: also a change of what was filed that waits because it is wrong."""
+        return self.filed is None or self.due_at > 0.0 or bool(self.waits)
 
     def field_values(self) -> dict[str, FieldValue]:
         """What was typed, as values."""

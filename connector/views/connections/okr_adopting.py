@@ -12,7 +12,7 @@ from connector.domain.rights import Act
 from connector.errors import Conflict, HostError, InputError
 from connector.services.okr_databases import adopting
 from connector.services.okr_databases.adopting import Proposal
-from connector.services.okr_databases.trying_out import BOUND, DRAFT, MADE, MATCHED, DryRun, try_out
+from connector.services.okr_databases.trying_out import BOUND, DRAFT, MADE, MATCHED, MOST_ROWS, DryRun, try_out
 from connector.views.connections.blueprint import blueprint
 from connector.views.connections.okr_databases import EDITORS, LOOKS, cycle_names, note, okr_page, options_of
 from connector.views.connections.steps import TESTS
@@ -21,7 +21,6 @@ from connector.web.forms import Form, submitted
 from connector.web.gate import need, viewer
 from connector.web.limits import limiter
 
-TRIED = 500  # rows of each database that a page tries: the command tries all
 FATES = {MADE: "becomes a record", MATCHED: "is the face of", BOUND: "is kept already, as", DRAFT: "stays a draft"}
 LINKS = tuple(f"links.{kind.value}" for kind in IN_ORDER)
 
@@ -61,7 +60,7 @@ def try_okr_rows(name: str) -> tuple[str, int]:
     """What the first rows would become; nothing is kept in step yet."""
     form = submitted()
     try:
-        trial = try_out(runtime(), viewer(), name, _links(form), _columns(form), options=options_of(form), most_rows=TRIED)
+        trial = try_out(runtime(), viewer(), name, _links(form), _columns(form), options=options_of(form), most_rows=MOST_ROWS)
     except (InputError, Conflict, HostError) as error:
         return okr_page(name, form, opened="adopt", status=note(form, error, "links.key_results"))
     return _columns_page(name, form, trial.proposals, trial=trial)

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from connector.domain.model import FieldValue, Unknown
 from connector.domain.okr_columns import COLUMNS
 from connector.hosts.notion.fields import moment, properties_of
-from connector.hosts.notion.okr_databases.values import encode_values, incomplete, number_in, read_values
+from connector.hosts.notion.okr_databases.values import columns_now, encode_values, incomplete, number_in, read_values, unit_of
 from connector.hosts.notion.sandbox_values import accepted, new_property, shown_value
 from connector.hosts.okr_databases import FoundColumn
 from tests.hosts.notion.conftest import check
@@ -117,7 +117,7 @@ def test_whatever_comes_is_written_or_named_and_never_an_error(field: str, kind:
 
 @pytest.mark.parametrize(
     ("words", "number"),
-    [("640", 640.0), ("-3.5", -3.5), ("1 200", 1200.0), ("48 %", 0.48), ("−4", -4.0), ("1,200", None), ("1,5", None), ("", None),
+    [("640", 640.0), ("-3.5", -3.5), ("1 200", 1200.0), ("48 %", 0.48), ("−4", -4.0), ("1,200", None), ("1,5", 1.5), ("", None),
      ("ten", None), ("1e3", None), ("inf", None), ("nan", None), ("0x10", None), ("12 eggs", None), ("9" * 400, None)],
 )  # fmt: skip
 def test_text_is_a_number_only_where_it_can_be_read_one_way(words: str, number: float | None) -> None:
@@ -134,6 +134,34 @@ def test_progress_in_a_text_column_is_a_share_that_is_read_back() -> None:
     assert round_trip("progress", "rich_text", 0.48) == 0.48
     found, _ = column("rich_text")
     assert encode_values({"progress": found}, {"progress": 0.48}).properties[found.id]["rich_text"][0]["text"]["content"] == "48 %"
+
+
+@pytest.mark.parametrize(("kept", "ours"), [(0.1, 10.0), (0.07, 7.0), (0.333, 33.3), (-0.5, -50.0), (1, 100.0)])
+def test_a_measure_in_a_column_of_percent_counts_to_100_and_is_kept_as_a_share(kept: float, ours: float) -> None:
+    columns = {name: FoundColumn(name, name.title(), "number", format="percent") for name in ("from", "to", "value", "progress")}
+    present = {name: (name, {"type": "number", "number": kept}) for name in columns}
+    read = read_values(properties_of({"properties": {name: {"id": name, **each} for name, (_, each) in present.items()}}), columns, {})
+    assert read == {"from": ours, "to": ours, "value": ours, "progress": kept}
+    written = encode_values(columns, read).properties
+    assert written == {name: {"number": kept} for name in columns}
+
+
+@pytest.mark.parametrize(
+    ("start", "target", "unit"),
+    [("10 %", "50 %", "%"), ("10 %", "50", ""), ("", "50%", "%"), ("10", "50", ""), ("", "", ""), ("low", "50 %", "%")],
+)
+def test_texts_in_percent_have_the_unit_percent(start: str, target: str, unit: str) -> None:
+    columns = {name: FoundColumn(name, name.title(), "rich_text") for name in ("from", "to")}
+    texts = {"from": start, "to": target}
+    page = {"properties": {name: {"id": name, "type": "rich_text", "rich_text": [{"plain_text": texts[name]}]} for name in columns}}
+    assert unit_of(properties_of(page), columns) == unit
+    assert read_values(properties_of(page), columns, {})["to"] in (50.0, None)
+
+
+def test_a_format_that_is_changed_later_changes_no_number() -> None:
+    kept = {"from": FoundColumn("a", "From", "number")}
+    now = columns_now(kept, [FoundColumn("a", "Start", "number", format="percent")])
+    assert now == {"from": FoundColumn("a", "Start", "number")}
 
 
 def test_types_of_tomorrow_and_missing_columns_are_unknown() -> None:

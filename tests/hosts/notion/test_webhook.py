@@ -98,6 +98,17 @@ def test_only_a_delivery_whose_every_author_is_one_bot_is_marked_as_a_bots() -> 
     assert one(delivery("page.created", authors=None)).author == ""
 
 
+def test_an_event_names_all_its_authors_and_what_was_edited() -> None:
+    bot = {"id": "f" * 32, "type": "bot"}
+    told = delivery("page.properties_updated", authors=[bot, {"id": ALICE, "type": "person"}, bot])
+    event = one({**told, "data": {**told["data"], "updated_properties": ["XGe%40", "DbAu", "DbAu", 7]}})
+    assert event.authors == ("bot:ffffffff-ffff-ffff-ffff-ffffffffffff", ALICE)
+    assert event.fields == ("XGe@", "DbAu")
+    assert one(delivery("page.content_updated")).fields == ("title",)
+    assert one(delivery("page.created", authors=None)).authors == ()
+    assert one(delivery("page.created", data={"updated_properties": "XGe%40"})).fields == ()
+
+
 def test_a_send_webhook_action_has_a_key_and_a_page() -> None:
     source = {"type": "automation", "automation_id": "x", "action_id": "y", "event_id": "ev-1", "attempt": 2}
     page = {"object": "page", "id": "a" * 32, "parent": {"type": "data_source_id", "data_source_id": "d" * 32}, "properties": {}}
@@ -107,6 +118,15 @@ def test_a_send_webhook_action_has_a_key_and_a_page() -> None:
     event = one({"source": source, "data": page})
     assert (event.kind, event.ref) == ("changed", "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa")
     assert dialect.delivery({}, body(source={"type": "automation"}, data=page)).key.startswith("sha256:")
+
+
+@pytest.mark.parametrize("source", [{}, {"type": "formula"}, {"type": 7}, {"type": None, "event_id": "ev-1"}])
+def test_an_automation_of_a_kind_that_is_not_known_is_left_alone(source: dict[str, Any]) -> None:
+    raw = body(source=source, data={"object": "page", "id": "a" * 32})
+    assert dialect.delivery({}, raw).event == "automation"
+    assert dialect.parse({}, raw) == Ignored("unknown automation")
+    with pytest.raises(NotThisHost):
+        dialect.delivery({}, body(source=source))
 
 
 @pytest.mark.parametrize("kind", ["automation", "button", "database_button"])

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from connector.domain.rights import Viewer
 from connector.errors import Conflict, Forbidden, InputError, NotFound, Uncertain
 from connector.services import decisions, leads_page
 from connector.services.leads_page import telling
 from connector.services.leads_page.setting import drop_leads_page, set_leads_page
-from connector.store.tables import CheckIn, Connection, Forum, KeyResult, LeadsPage, Objective, Panel, Person, Team
+from connector.store.tables import CheckIn, Connection, Decision, Forum, KeyResult, LeadsPage, Objective, Panel, Person, Team
 from tests.support.okr_notion import OkrScene, okr_world
 
 ADMIN = Viewer("ada", "admin")
@@ -120,10 +120,8 @@ def test_four_sections_answer_what_a_lead_asks(scene: OkrScene, page: str) -> No
     assert f"confidence 7 of 10 · blocker: Waiting for legal · ask: approval since {day}" in pre_read[1]
     assert pre_read[2] == "At risk · Key result kr-a · Alice · 20 % done, 50 % expected"
     assert "Updates that are due: 1 · Key result kr-d" in pre_read
-    assert shown["Decisions due"] == [
-        f"asked since {day} · Faster approval needed: Key result kr-b · nobody has taken it up · Key result kr-b"
-    ]
-    assert shown["Blockers, oldest first"] == [f"since {day} · Waiting for legal · Alice · Key result kr-b"]
+    assert shown["Decisions due"] == [f"asked since {day} · Faster approval needed · nobody has taken it up · Key result kr-b"]
+    assert shown["Blockers, oldest first"] == [f"blocked since {day} · Waiting for legal · Alice · Key result kr-b"]
 
 
 def test_nothing_new_costs_no_request_and_one_change_one_section(scene: OkrScene, page: str) -> None:
@@ -240,6 +238,18 @@ def test_an_overdue_decision_is_said_first(scene: OkrScene, page: str) -> None:
     assert "Late · Bob · Key result kr-a" in lines[0]
     assert lines[1].startswith("due ")
     assert len(lines) == 3
+
+
+def test_what_was_asked_first_stands_first_after_what_is_due(scene: OkrScene, page: str) -> None:
+    scene.company.objective("onboarding")
+    for name, days in (("kr-new", 1), ("kr-old", 9), ("kr-mid", 4)):
+        stand(scene, name, "at_risk", decision_needed="budget")
+        told(scene, name, days=days, value=20.0, confidence=4, decision="budget")
+    with scene.runtime.store.write() as session:
+        session.execute(delete(Decision).where(Decision.key_result_id == "kr-old"))  # asked before decisions were kept
+    set_up(scene, page)
+    write(scene)
+    assert [line.rsplit(" ", 1)[-1] for line in sections(scene, page)["Decisions due"]] == ["kr-old", "kr-mid", "kr-new"]
 
 
 def test_a_page_that_went_comes_back_with_its_sections(scene: OkrScene, page: str) -> None:

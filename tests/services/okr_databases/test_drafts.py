@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from sqlalchemy import select
 from connector.domain.okr_columns import DatabaseKind
 from connector.domain.rights import SYSTEM
 from connector.services.okr_databases import setting_up
+from connector.services.okr_databases.contents import contents_of
 from connector.services.okr_databases.importing import read_all
 from connector.services.okr_databases.overview import Overview, overview
-from connector.store.tables import Audit, CheckIn, Cycle, KeyResult, Objective, OkrRow, Person, Reading, Team
+from connector.store.tables import Audit, CheckIn, Cycle, KeyResult, Objective, OkrDatabase, OkrRow, Person, Reading, Team
 from tests.services.okr_databases.bare import Bare, bare_world
 
 KEY_RESULTS, OBJECTIVES = DatabaseKind.KEY_RESULTS, DatabaseKind.OBJECTIVES
@@ -252,13 +254,28 @@ def test_what_a_new_row_says_of_its_value_comes_with_it(bare: Bare) -> None:
         reading = session.scalars(select(Reading)).one()
         update = session.scalars(select(CheckIn)).one()
         author = session.get_one(Person, update.author_id)
-    assert (reading.value, reading.kind, reading.source) == (12.0, "import", {"file": "Key Results"})
+    assert (reading.value, reading.kind, reading.source) == (12.0, "check_in", {"file": "Key Results", "check_in": update.id})
     assert (update.confidence, update.blocker, update.decision, update.comment) == (7, "Legal review", "approval", "Two customers wait")
     assert author.name == "Alice"
     bare.company.work(bare.connection)
     assert bare.key_results()[0].current == 12.0
     with bare.runtime.store.read() as session:
         assert len(session.scalars(select(CheckIn)).all()) == 1
+        database = session.scalars(select(OkrDatabase).where(OkrDatabase.kind == KEY_RESULTS)).one()
+        [row] = session.scalars(select(OkrRow).where(OkrRow.database_id == database.id, OkrRow.record != "")).all()
+        ours = contents_of(session, bare.runtime, database, [row])[row.id].ours
+    assert "value told by Alice, as of" in str(ours["source"])
+    # When and who are of one event, and what a source reads later has neither the person's name nor their time.
+    minute = update.created_at.replace(second=0, microsecond=0)
+    assert (ours["updated_by"], ours["updated"]) == ("Alice", minute.isoformat())
+    later = minute + timedelta(hours=1)
+    with bare.runtime.store.write() as session:
+        kept = session.get_one(KeyResult, row.record)
+        kept.as_of, kept.source = later, {"kind": "import"}
+        session.flush()
+        ours = contents_of(session, bare.runtime, database, [row])[row.id].ours
+    assert (ours["updated_by"], ours["updated"]) == ("an import", later.isoformat())
+    assert "value told by an import" in str(ours["source"])
 
 
 def test_what_is_no_update_is_left_out(bare: Bare) -> None:

@@ -67,9 +67,41 @@ def test_a_relation_must_lead_to_the_objectives() -> None:
 def test_texts_that_are_no_numbers_speak_against_a_column() -> None:
     found = _found(Name="title", Target="rich_text")
     assert _guessed(found, Target=["42", "4.5", None])["to"] == "Target"
-    assert "to" not in _guessed(found, Target=["42", "many"])
+    assert "to" not in _guessed(found, Target=["42", "many", "few"])
     notes = guess(KEY_RESULTS, found, {"Target": ["many"]}, {}).notes
     assert notes == ("Target was left out: it holds 'many', which is no number",)
+
+
+def test_an_odd_value_among_numbers_is_its_own_rows() -> None:
+    found = _found(Name="title", Target="rich_text", Confidence="rich_text")
+    guessed = guess(KEY_RESULTS, found, {"Target": ["42", "50 %", "high", "0,5"], "Confidence": ["7", "high", "high"]}, {})
+    assert guessed.columns["to"].name == "Target"
+    assert guessed.notes == ("Confidence was left out: it holds 'high', which is no number",)
+
+
+@pytest.mark.parametrize(
+    ("start", "goal", "current"),
+    [
+        ("Baseline", "Goal", "Current"),
+        ("Ausgangswert", "Ziel", "Aktueller Wert"),
+        ("Départ", "Objectif", "Valeur actuelle"),
+        ("Valor inicial", "Objetivo", "Valor actual"),
+    ],
+)
+def test_a_goal_in_numbers_is_where_a_key_result_goes_to(start: str, goal: str, current: str) -> None:
+    columns = {start: "number", goal: "number", current: "number"}
+    assert _guessed(_found(Name="title", **columns)) == {"title": "Name", "from": start, "to": goal, "value": current}
+    texts = dict.fromkeys(columns, "rich_text")
+    assert _guessed(_found(Name="title", **texts), **{goal: ["50 %", "3"]})["to"] == goal
+
+
+def test_a_goal_that_is_named_is_the_objective() -> None:
+    assert _guessed(_found(Name="title", Objective="select"))["objective"] == "Objective"
+    assert _guessed(_found(Name="title", Goal="rich_text", Target="number"), Goal=["Grow"]) == {
+        "title": "Name", "objective": "Goal", "to": "Target",
+    }  # fmt: skip
+    both = _found(Name="title", Objective="select", Ziel=FoundColumn("z", "Ziel", "relation", to="o"))
+    assert guess(KEY_RESULTS, both, {}, {}).columns["objective"].name == "Ziel"
 
 
 def test_a_status_of_people_is_theirs() -> None:

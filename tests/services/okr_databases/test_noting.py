@@ -53,7 +53,8 @@ def test_a_persons_edit_is_to_be_read_with_its_author_and_moment(scene: OkrScene
     alice, bob = scene.account("Alice"), scene.account("Bob")
     assert note(scene, changed(scene, author=alice, at=at), changed(scene, author=bob, at=at - timedelta(seconds=9))) == {row.ref}
     here = scene.row_here(row.ref)
-    assert here.heard == {"authors": [alice, bob], "at": at.isoformat()}
+    any_column = {"": {"authors": [alice, bob], "at": at.isoformat()}}
+    assert here.heard == {"authors": [alice, bob], "at": at.isoformat(), "fields": any_column}
     assert here.wanted > here.done
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,11 @@ from sqlalchemy import select
 from connector.domain.okr_columns import COLUMNS, IN_ORDER, KEY, TITLES, DatabaseKind
 from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import Conflict, Faults, Forbidden, HostError, InputError, NotFound
-from connector.services.okr_databases import setting_up
+from connector.hosts.okr_databases import FoundDatabase, OkrDatabases
+from connector.services.okr_databases import nightly, setting_up
+from connector.services.okr_databases.one_at_a_time import LEASE, one_at_a_time
 from connector.services.okr_databases.overview import overview
+from connector.services.okr_databases.showing import want_changed
 from connector.store.tables import Connection, Objective, OkrDatabase, OkrRow, Team
 from tests.services.okr_databases.bare import Bare, bare_world
 
@@ -112,7 +115,8 @@ def test_a_database_whose_answer_was_lost_is_found_again(bare: Bare, tell: bool)
     assert len(bare.databases()) == 4
 
 
-def test_what_was_noted_nowhere_is_found_by_its_title_and_key(bare: Bare) -> None:
+@pytest.mark.parametrize("first", ["job", "change", "command"])
+def test_what_was_noted_nowhere_is_found_by_its_title_and_key(bare: Bare, first: str) -> None:
     bare.company.objective()
     bare.company.key_result("kr-setup")
     _set_up(bare)
@@ -121,8 +125,21 @@ def test_what_was_noted_nowhere_is_found_by_its_title_and_key(bare: Bare) -> Non
         for row in session.scalars(select(OkrDatabase)):
             session.delete(row)
     assert not bare.rows()
-    again = _set_up(bare)
+    bare.sandbox.log.clear()
+    if first == "command":
+        again = setting_up.set_up(bare.runtime, SYSTEM, "acme-notion", bare.page, reading=True)
+    else:
+        again = _set_up(bare)
+        assert not [path for _, path, _, _ in bare.sandbox.log if path.endswith("/query")], "no rows are read while somebody waits"
+        assert not bare.rows()
+        if first == "change":  # a row is wanted before the job came to it
+            with bare.runtime.store.write() as session:
+                want_changed(session, ["kr-setup"], bare.runtime.epoch())
+            bare.company.work(bare.connection)
+        nightly.read_rows(bare.runtime, bare.connection)
+    bare.company.work(bare.connection)
     assert {each.how for each in again.databases} == {"found"}
+    assert [each.record for each in bare.rows()] == ["kr-setup"]
     assert bare.titles() == sorted(ALL)
     assert len([each for each in bare.sandbox.world.data["pages"].values() if each["source"]]) == len(
         [each for each in bare.rows() + bare.rows(DatabaseKind.OBJECTIVES) if each.ref]
@@ -300,3 +317,34 @@ def test_no_views_are_no_trouble(bare: Bare) -> None:
     made = _set_up(bare)
     assert {each.how for each in made.databases} == {"made"}
     assert all(not row.views for row in bare.databases().values())
+
+
+def test_a_second_click_makes_no_second_set(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing, said = setting_up.standing_on, []
+
+    def slow(host: OkrDatabases, page: str) -> Sequence[FoundDatabase]:
+        found = standing(host, page)
+        if not said:  # somebody clicks while the first one looks
+            said.append("clicked")
+            with pytest.raises(Conflict, match="somebody sets up"):
+                _set_up(bare)
+            said.append("refused")
+        return found
+
+    monkeypatch.setattr(setting_up, "standing_on", slow)
+    assert {each.how for each in _set_up(bare).databases} == {"made"}
+    assert said == ["clicked", "refused"]
+    assert bare.titles() == sorted(ALL)
+    assert {each.how for each in _set_up(bare).databases} == {"kept"}, "the turn was given back"
+
+
+def test_a_set_up_that_died_keeps_nobody_out_for_long(bare: Bare) -> None:
+    turn = one_at_a_time(bare.runtime, bare.row())
+    renew = turn.__enter__()
+    with pytest.raises(Conflict, match="right now"):
+        _set_up(bare)
+    bare.company.clock.ahead += LEASE + 1
+    assert _set_up(bare).databases
+    with pytest.raises(Conflict):
+        renew()
+    turn.__exit__(None, None, None)

@@ -69,3 +69,21 @@ def test_few_rows_are_written_while_panels_wait_too_long(scene: OkrScene) -> Non
         session.execute(update(Panel).values(done=Panel.wanted))
     working.work_on_rows(scene.runtime, connection(scene))
     assert not waiting(scene, OkrRow)
+
+
+def test_a_panel_that_cannot_be_written_lets_the_others_go_on(scene: OkrScene) -> None:
+    ids = wait(scene, Panel, 5.0)
+    with scene.runtime.store.write() as session:
+        stuck = session.get_one(Panel, ids[-1])
+        session.execute(update(Panel).where(Panel.connection_id == scene.connection).values(receipt={"unsure": True}))
+        ref = stuck.ref
+    scene.sandbox.fail(path=f"(pages|blocks)/{ref}", times=99, status=500, code="internal_server_error")
+    for _ in range(6):
+        scene.drain(ahead=60.0, rounds=1)
+    assert waiting(scene, Panel) == {ids[-1]}
+    with scene.runtime.store.read() as session:
+        assert session.get_one(Panel, ids[-1]).attempts > 2
+    scene.sandbox.troubles.clear()
+    for _ in range(5):
+        scene.drain(ahead=70.0, rounds=1)
+    assert not waiting(scene, Panel)

@@ -165,3 +165,18 @@ def test_lists_show_what_is_open_by_day_and_only_to_those_who_may_know(desk: Des
         assert len(open_decisions(session, key_results=["kr-setup"])) == 3
         assert open_decisions(session, key_results=["kr-other"]) == []
     assert shown[0].asked_at <= datetime.now(UTC)
+
+
+def test_what_may_not_be_shown_is_reached_through_no_decision(desk: Desk, asked: Decision) -> None:
+    desk.company.objective("hush")
+    desk.company.key_result("kr-hush", "hush")
+    with desk.company.runtime.store.write() as session:
+        desk.add_row(session, "kr-hush")
+        session.execute(update(Objective).where(Objective.id == "hush").values(restricted=True))
+    said = "that key result is no longer shown here; choose another"
+    assert edit(desk, asked, {"key_result": ("row-kr-hush",)}).wrong == {"key_result": said}
+    assert draft(desk, {"title": "Mine", "key_result": ("row-kr-hush",)}).missing == (said,)
+    with desk.company.runtime.store.write() as session:
+        session.execute(update(Objective).where(Objective.id == "onboarding").values(restricted=True))
+    assert edit(desk, asked, {"outcome": "No"}).refused == {"outcome": "its key result is no longer shown here"}
+    assert len(desk.decisions()) == 1

@@ -160,6 +160,32 @@ def test_what_somebody_could_not_complete_another_completes_and_files(desk: Desk
     assert (entry.before, entry.after) == ({"confidence": 7.0, "typed_by": "n-Alice"}, {"confidence": 6.0})
 
 
+def test_words_of_a_draft_stay_their_author_s_when_another_completes_the_rest(desk: Desk) -> None:
+    share_team(desk)
+    desk.type("Bob", blocker="Bob: legal is slow", value=44.0)
+    desk.settle()
+    desk.type("Alice", after=3600.0, confidence=6.0, decision="none")
+    desk.settle()
+    assert [(each["by"], each["value"], each["confidence"], each["blocker"]) for each in desk.filed()] == [("Alice", 44.0, 6, None)]
+    assert desk.held == {"blocker"}
+    assert desk.note == "Blocker as typed by Bob waits as a draft; it is filed once they go on with it, or the button is pressed."
+    desk.type("Bob", after=3600.0, comment="Still so")
+    desk.settle()
+    last = desk.filed()[-1]
+    assert (last["by"], last["blocker"], last["comment"], last["confidence"]) == ("Bob", "Bob: legal is slow", "Still so", 6)
+    assert (desk.held, desk.note, desk.waiting[0].account, len(desk.waiting)) == (frozenset(), "", "n-Bob", 1)
+
+
+def test_words_that_gave_way_to_an_update_from_elsewhere_are_told_in_the_row(desk: Desk) -> None:
+    desk.type(confidence=2.0, blocker="My long thought")
+    desk.pass_(3.0 + 60.0)
+    file_check_in(desk.company.runtime, KEY_RESULT, {**WHOLE, "confidence": 9}, author="alice@acme.example", source="page", source_id="p-1")
+    desk.settle()
+    assert [each["confidence"] for each in desk.filed()] == [9]
+    assert desk.note.startswith("Confidence and Blocker typed here gave way to a newer update, filed elsewhere ")
+    assert desk.note.endswith("; the words are kept in the audit trail. Enter them again if they still hold.")
+
+
 def test_a_draft_of_the_row_ends_when_its_author_files_elsewhere(desk: Desk) -> None:
     desk.type(value=42.0, confidence=7.0)
     desk.settle()

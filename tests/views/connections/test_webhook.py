@@ -7,6 +7,7 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import func, select
 
+from connector.domain.button_secret import button_secret
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.notion.sandbox import TOKEN, NotionSandbox
 from connector.store.tables import Audit
@@ -67,6 +68,7 @@ def test_a_handshake_is_armed_waited_for_and_shown_once(acme: Company, app: Flas
     tested = admin.post("/connect/notion-token", {"name": "acme-notion", "url": address(notion), "token": TOKEN})
     admin.post("/connect", {"tested": MARK.search(tested.text)[1]})  # type: ignore[index]
     token = "secret_tNy0verification"
+    assert admin.post("/connections/acme-notion/webhook/button").status_code == 409
     door = app.test_client()
     assert door.post("/webhooks/acme-notion", json={"verification_token": token}).status_code == 401
     assert admin.post("/connections/acme-notion/webhook/arm").status_code == 303
@@ -79,6 +81,9 @@ def test_a_handshake_is_armed_waited_for_and_shown_once(acme: Company, app: Flas
     assert token in SECRET.findall(admin.post("/connections/acme-notion/webhook/token").text)
     assert admin.post("/connections/acme-notion/webhook/token").status_code == 409
     assert token not in admin.get("/connections/acme-notion/webhook").text
+    assert button_secret(token) not in admin.get("/connections/acme-notion/webhook").text
+    shown = admin.post("/connections/acme-notion/webhook/button").text
+    assert (button_secret(token) in SECRET.findall(shown), token in shown) == (True, False)
     assert admin.post("/connections/acme-notion/webhook/arm").status_code == 409
     assert admin.post("/connections/acme-notion/webhook/arm", {"replace": "1"}).status_code == 303
     row = row_of(acme, "acme-notion")

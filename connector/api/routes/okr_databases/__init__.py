@@ -30,7 +30,7 @@ from connector.services.okr_databases import adopting, setting_up
 from connector.services.okr_databases.adopting import Proposal
 from connector.services.okr_databases.overview import DatabaseView, DraftView, LeadsPageView, Overview, overview
 from connector.services.okr_databases.setting_up import SetUp
-from connector.services.okr_databases.trying_out import try_out
+from connector.services.okr_databases.trying_out import MOST_ROWS, try_out
 from connector.store.reads.paging import moment_text
 from connector.store.tables import Forum, Team
 
@@ -168,13 +168,13 @@ def set_up_okr_databases(call: Call, name: str) -> Answer:
 
 
 def adopt_okr_databases(call: Call, name: str) -> Answer:
-    """Take over databases that people made; ``dry_run``, the default, tells columns and fates of rows. 201 when adopted."""
+    """Take over databases that people made; ``dry_run``, the default, tells columns and fates of the first 500 rows. 201 when adopted."""
     body: AdoptBody = call.body
     links = body.links.model_dump(exclude_none=True)
     columns: Mapping[str, Mapping[str, str]] = {str(kind): chosen for kind, chosen in (body.columns or {}).items()}
     options = body.options.model_dump(exclude_none=True) if body.options else {}
     if body.dry_run:
-        trial = try_out(call.runtime, call.viewer, name, links, columns, options=options)
+        trial = try_out(call.runtime, call.viewer, name, links, columns, options=options, most_rows=MOST_ROWS)
         rows = [
             {"kind": each.kind.value, "title": each.title, "url": each.url, "fate": each.fate, "record": each.record}
             | {"missing": list(each.missing)}
