@@ -159,7 +159,7 @@ class Window:
         }
 
     def is_new(self, ref: str, created: str) -> bool:
-        """Note one row; False when an earlier window has shown it already. ``created`` "": not told, so the window stands where it stood."""
+        """Note one row; False when an earlier window has shown it already. ``created`` "" (not told) moves no window."""
         self.count += 1
         if not created:
             return ref not in self.seen

@@ -144,8 +144,8 @@ def test_renamed_columns_are_followed_and_deleted_ones_named(bare: Bare) -> None
     row = bare.databases()[KEY_RESULTS]
     assert row.columns["owner"]["name"] == "Responsible"
     assert row.drift == [
-        "the column “OKR progress” was deleted: it is not written any more. Restore it in Notion, or run set-up again to have it added",
         "the column “OKR status” lost its option Stalled: run set-up again to have it added",
+        "the column “OKR progress” was deleted: it is not written any more. Restore it in Notion, or run set-up again to have it added",
         "the column “Blocker” was deleted: people cannot change it there any more. "
         "Restore it in Notion, or run set-up again to have it added",
     ]

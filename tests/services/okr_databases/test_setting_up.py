@@ -308,7 +308,7 @@ def test_our_page_is_embedded_from_https_alone(bare: Bare) -> None:
 def test_a_database_that_was_unshared_is_named_with_the_mend(bare: Bare) -> None:
     _set_up(bare)
     bare.sandbox.world.unshare(bare.databases()[DatabaseKind.DECISIONS].database)
-    with pytest.raises(InputError, match="Decisions: .*share it with the connection again or take it out of the trash"):
+    with pytest.raises(InputError, match=r"Decisions: .*share it with the connection again or take it out of the trash"):
         _set_up(bare)
 
 
