@@ -102,7 +102,7 @@ def test_an_edit_in_the_row_moves_its_callout_and_its_objectives(scene: OkrScene
         scene.drain(ahead=10)
     assert "now 45\u00a0%" in callout(scene, ref)
     assert "Ask: budget" in callout(scene, ref)
-    assert "Blocker: No test data · since " in callout(scene, ref)
+    assert "Blocker: No test data · blocked since " in callout(scene, ref)
     assert "Ask: budget" in callout(scene, above)
 
 
@@ -206,7 +206,7 @@ def test_a_blocker_says_since_when_it_stands_there(scene: OkrScene) -> None:
     scene.company.clock.ahead += timedelta(days=3).total_seconds()
     tell(scene, "kr-a", 42.0, blocker="Still waiting for legal")
     settled(scene)
-    assert f"Blocker: Still waiting for legal · since {begun.day} {begun:%b}" in callout(scene, ref)
+    assert f"Blocker: Still waiting for legal · blocked since {begun.day} {begun:%b}" in callout(scene, ref)
 
 
 def test_our_live_page_stands_beneath_and_a_revoked_address_is_replaced_in_place(scene: OkrScene) -> None:
