@@ -47,7 +47,7 @@ class OkrRow(Wanted, Base):
 
     ``ref``: the host's id of the row, None until it was made · ``record``: id of the objective, key result, check-in or decision, "" while
     the row is a draft · ``agreed``: human field → value as both sides last had it · ``shown``: computed field → what we last wrote ·
-    ``heard``: what events told since the last read (``author``, ``at``, ``pressed``), empty when there is nothing to read ·
+    ``heard``: what events told since the last read (authors and moment, also by field; a press), empty when there is nothing to read ·
     ``typing``: an update being typed into the row (see ``services.row_check_ins``) · ``settle_at``: when it is filed (epoch seconds,
     0.0 = none) · ``missing``: what a draft still needs · ``note``: what we told in the row · ``unsure``: the row may have been made
     although nobody noted its ref.
