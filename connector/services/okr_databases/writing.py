@@ -172,7 +172,15 @@ def _make(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: w
         values = {**scene.wanted}
         with runtime.store.write() as session:
             making = session.scalars(select(OkrRow).where(OkrRow.id == row.id).with_for_update()).one()
-            making.unsure, making.shown = True, {name: value for name, value in (making.shown or {}).items() if name != _LOOKED}
+            ours, begun = making.lease == claim.lease, making.unsure and not row.unsure
+            if ours and not begun:
+                making.unsure, making.shown = True, {name: value for name, value in (making.shown or {}).items() if name != _LOOKED}
+        if not ours:  # somebody else took it over while this process stood still, and makes the row
+            log.warning("okr_row_lease_lost", row=claim.id)
+            return
+        if begun:  # whoever had it before may be making it this moment
+            _look_later(runtime, claim)
+            return
         found = host.create_row(scene.database.source, columns, values)
         _bound(runtime, claim, scene, found, values)
         return
