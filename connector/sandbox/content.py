@@ -24,6 +24,7 @@ PEOPLE = (
 
 ADMIN = "alice"  # whom the link of the sandbox signs in
 GUEST = ("mara", "Mara Voss")  # a guest of the Notion workspace whom nobody here knows
+MEMBERS = (("robin", "Robin Falk"), ("sasha", "Sasha Winter"))  # members of it who are nobody here yet
 
 PROJECTS = (("GROW", "Growth"), ("PAY", "Payments"), ("PLAT", "Platform"))
 

@@ -186,6 +186,8 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
     for full, email in others:
         names[f"person_{email.partition('@')[0]}"] = world.add_person(full, email)
     world.add_person(content.GUEST[1], f"{content.GUEST[0]}@elsewhere.example", guest=True)
+    for name, full in content.MEMBERS:
+        world.add_person(full, f"{name}@{content.DOMAIN}")
     return _with_steady_ids(world.data, names)
 
 
