@@ -20,7 +20,10 @@ from connector.services import sync as syncs
 from connector.services.connecting import keeping
 from connector.services.exchange import working
 from connector.services.mapping import candidates
+from connector.services.messages import sending
 from connector.services.okr_databases import nightly
+from connector.services.rhythm import locking
+from connector.services.signals import nightly as signals
 from connector.settings import load_settings
 
 log = structlog.get_logger(__name__)
@@ -118,3 +121,29 @@ def read_rows(connection_id: int) -> None:
     runtime.queue.started("rows", connection_id)
     with _outage_ends_it("rows"):
         nightly.read_rows(runtime, connection_id)
+
+
+def lock_review(review_id: int) -> None:
+    """Freeze the pre-read of one review."""
+    runtime = get_runtime()
+    runtime.queue.started("lock", review_id)
+    with _outage_ends_it("lock"):
+        if locking.lock(runtime, review_id):
+            runtime.queue.nudge("send")
+
+
+def send_messages() -> None:
+    """Send the messages that are due."""
+    runtime = get_runtime()
+    runtime.queue.started("send")
+    with _outage_ends_it("send"):
+        while sending.send_due(runtime):
+            pass
+
+
+def find_signals() -> None:
+    """Look at all key results for what delivery data asks."""
+    runtime = get_runtime()
+    runtime.queue.started("signals")
+    with _outage_ends_it("signals"):
+        signals.find_all(runtime)

@@ -27,10 +27,25 @@ JOBS = {
     "look": "connector.jobs.look",
     "webhook": "connector.jobs.keep_webhook",
     "rows": "connector.jobs.read_rows",
+    "lock": "connector.jobs.lock_review",
+    "send": "connector.jobs.send_messages",
+    "signals": "connector.jobs.find_signals",
 }
-SLOW = frozenset({"list", "sync", "import", "look", "webhook", "rows"})
+SLOW = frozenset({"list", "sync", "import", "look", "webhook", "rows", "send", "signals"})
 # A nudge that got lost is repeated after this long. Slow jobs may wait for hours; they must not pile up meanwhile.
-NUDGE_SECONDS = {"drain": 2, "settle": 2, "list": 60, "sync": 60, "import": 5, "look": 30, "webhook": 60, "rows": 60}
+NUDGE_SECONDS = {
+    "drain": 2,
+    "settle": 2,
+    "list": 60,
+    "sync": 60,
+    "import": 5,
+    "look": 30,
+    "webhook": 60,
+    "rows": 60,
+    "lock": 10,
+    "send": 5,
+    "signals": 60,
+}
 TIMEOUTS = {  # seconds
     "drain": 300,
     "settle": 300,
@@ -40,6 +55,9 @@ TIMEOUTS = {  # seconds
     "look": 1800,
     "webhook": 600,
     "rows": 3 * 3600,
+    "lock": 300,
+    "send": 600,
+    "signals": 3600,
 }
 
 

@@ -20,10 +20,12 @@ from connector.services.connecting import keeping
 from connector.services.drain import agenda
 from connector.services.forge.overseeing import look_for_silence
 from connector.services.goals import linking
+from connector.services.messages import sending
 from connector.services.mirror import drop_idle, upsert
 from connector.services.okr_databases import importing
 from connector.services.panels import embedding
 from connector.services.people import leavers
+from connector.services.rhythm import turn
 from connector.services.rollup import want_all
 from connector.settings import load_settings
 from connector.store import work
@@ -119,12 +121,20 @@ def nightly(runtime: Runtime) -> None:
     for connection_id in ids:
         if not runtime.queue.nudge("sync", connection_id):
             raise StoreUnavailable("the queue did not take the nightly sync; it is tried again")
+    runtime.queue.nudge("signals")
 
 
 def keep_webhooks(runtime: Runtime) -> None:
     """Have the webhooks looked at that end unless they are prolonged."""
     for connection_id in keeping.due(runtime):
         runtime.queue.nudge("webhook", connection_id)
+
+
+def keep_rhythm(runtime: Runtime) -> None:
+    """Plan reviews, remind, have locks made that are due, and messages sent."""
+    turn(runtime)
+    if sending.anything_due(runtime):
+        runtime.queue.nudge("send")
 
 
 def prune(runtime: Runtime) -> None:
@@ -139,9 +149,16 @@ def prune(runtime: Runtime) -> None:
             drop_idle(session, connection_id, Router(load_links(session, connection_id=connection_id)))
 
 
+def find_signals(runtime: Runtime) -> None:
+    """Have all key results looked at for what delivery data asks."""
+    runtime.queue.nudge("signals")
+
+
 SCHEDULE = (
     Entry("sweep", 1.0, sweep, "nudge work that the queue lost or that has become due"),
     Entry("refresh", 3600.0, refresh_states, "states change with the calendar"),
+    Entry("rhythm", 10.0, keep_rhythm, "reminders, locks and pre-reads come at their moment"),
+    Entry("signals", 6 * 3600.0, find_signals, "what delivery data asks changes with every day"),
     Entry("webhooks", 3600.0, keep_webhooks, "prolong webhooks that end, make lost ones again"),
     Entry("nightly", None, nightly, "repair what webhooks missed"),
     Entry("forge", 600.0, look_for_silence, "an uninstalled Forge app says nothing: it stops calling"),

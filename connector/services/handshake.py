@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.domain.button_secret import button_secret
-from connector.errors import Conflict, NotFound
+from connector.errors import Conflict
 from connector.runtime import Runtime
+from connector.services.connection_names import connection_called
 from connector.store.tables import Audit, Connection
 
 KEEP_PREVIOUS = timedelta(hours=25)  # the host may still repeat deliveries signed with the old secret
@@ -22,7 +23,7 @@ def arm(runtime: Runtime, name: str, *, hours: float = 24.0, replace: bool = Fal
     """
     now = runtime.now()
     with runtime.store.write() as session:
-        row = _find(session, name)
+        row = connection_called(session, name)
         if row.webhook_secret is not None:
             if not replace:
                 raise Conflict(f"{name} has a webhook secret; add --replace to accept a new one (the old one counts for a day more)")
@@ -38,7 +39,7 @@ def show_token(runtime: Runtime, name: str, *, actor: str = "command") -> str:
     Raises ``NotFound``, and ``Conflict`` when none has come or it was shown before.
     """
     with runtime.store.write() as session:
-        row = _find(session, name)
+        row = connection_called(session, name)
         came, shown = _came_and_shown(session, name)
         if row.webhook_secret is None or not came:
             waits = "it is armed and waits for it" if row.armed_until and row.armed_until > runtime.now() else "arm it first"
@@ -57,7 +58,7 @@ def show_button_secret(runtime: Runtime, name: str, *, actor: str = "command") -
     Raises ``NotFound``, and ``Conflict`` when no webhook secret is stored, or the host signs everything that it sends.
     """
     with runtime.store.write() as session:
-        row = _find(session, name)
+        row = connection_called(session, name)
         if not runtime.dialect(row.host).unsigned:
             raise Conflict(f"{name} needs no secret for buttons: its host signs everything that it sends")
         if row.webhook_secret is None:
@@ -82,10 +83,3 @@ def _came_and_shown(session: Session, name: str) -> tuple[int, int]:
     )
     last = {row[0]: int(row[1]) for row in rows}
     return last.get(actions[0], 0), last.get(actions[1], 0)
-
-
-def _find(session: Session, name: str) -> Connection:
-    row = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
-    if row is None:
-        raise NotFound(f"there is no connection {name!r}")
-    return row

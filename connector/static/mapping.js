@@ -113,12 +113,17 @@ function keep(event) {
   changed = before ? [...values()].filter(([name, now]) => !IDLE.includes(name) && now.join("\n") !== (before.get(name) ?? []).join("\n")) : [];
 }
 
+// A select that no longer offers a value would send nothing at all, and the rows of the filter would move up.
+function takes(control, value) {
+  return value !== undefined && (!control.matches("select") || [...control.options].some((each) => each.value === value));
+}
+
 function giveBack() {
   for (const [name, now] of changed) {
     const controls = [...form.elements].filter((each) => each.name === name);
     const boxes = controls.filter((each) => each.matches("[type=checkbox], [type=radio]"));
     for (const box of boxes) box.checked = now.includes(box.value);
-    controls.filter((each) => !boxes.includes(each)).forEach((each, place) => (each.value = now[place] ?? each.value));
+    controls.filter((each) => !boxes.includes(each)).forEach((each, place) => takes(each, now[place]) && (each.value = now[place]));
     for (const lost of name === "epic" ? now.filter((value) => !boxes.some((box) => box.value === value)) : []) {
       document.getElementById("choices")?.append(Object.assign(document.createElement("input"), { type: "hidden", name, value: lost }));
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,13 +83,11 @@ def desk(tmp_path: Path, browser: Browser, complaints: Complaints) -> Iterator[D
 @pytest.mark.parametrize("scripts", [True, False])
 def test_three_clicks_from_the_key_result_to_a_saved_update(desk: Desk, scripts: bool) -> None:
     page = desk.open(PAGE, scripts=scripts)
-    begun = time.monotonic()
     page.get_by_role("link", name="Update", exact=True).click()
     page.locator("label", has_text="Faster approval").click()
     page.get_by_role("button", name="Save check-in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("First invoice sent in 7 days")
     expect(page.get_by_text("Check-in saved: 42")).to_be_visible()
-    assert time.monotonic() - begun < 60
     last = desk.filed[-1]
     assert (last.value, last.confidence, last.blocker, last.decision) == (42.0, 6, "conversion of existing traffic", "approval")
     assert last.seconds is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from playwright.sync_api import Browser, Page, expect
 
 from connector.app import create_app
@@ -24,6 +24,8 @@ from tests.support.signed_in import add_person
 from tests.support.standin import running
 from tests.support.world import Company, company
 
+# What a browser says of refused forms, and htmx of a question that a newer one replaced.
+EXPECTED = r"\b(409|422)\b|^htmx:(afterRequest|sendAbort), \[object HTMLDivElement\]$"
 EPICS = ("Guided first run", "Team invitations", "Import from a sheet")
 
 
@@ -38,6 +40,7 @@ class Office:
     source: str
     connections: tuple[int, int]
     open: Callable[..., Page]
+    pauses: list[float]  # seconds that the coming answers about the parts of the form wait, one each
 
 
 def cookie_of(app: Flask, company: Company) -> str:
@@ -67,10 +70,16 @@ def office(tmp_path: Path, browser: Browser, complaints: Complaints) -> Iterator
             found.connection("acme-jira", "jira", jira_url, {"email": "bot@acme.example", "api_token": "sandbox-token"}),
             found.connection("acme-notion", "notion", notion_url, {"token": "ntn_sandbox"}),
         )
-        app = create_app(found.runtime)
+        app, pauses = create_app(found.runtime), list[float]()
+
+        @app.before_request
+        def wait() -> None:
+            if request.endpoint == "mappings.parts" and pauses:
+                time.sleep(pauses.pop(0))
+
         with running(app) as url, signed_in(browser, url, complaints, cookie_of(app, found)) as opened:
-            yield Office(found, jira, notion, url, source, ids, opened)
-    assert [text for text in complaints.texts if "422" not in text and "409" not in text] == []
+            yield Office(found, jira, notion, url, source, ids, opened, pauses)
+    assert [text for text in complaints.texts if not re.search(EXPECTED, text)] == []
 
 
 def ready(page: Page) -> None:
@@ -79,8 +88,9 @@ def ready(page: Page) -> None:
 
 
 def settled(page: Page, label: str) -> None:
-    """Wait until a control has come anew from the server and listens."""
+    """Wait until a control has come anew from the server and listens, and nothing more is under way for the form."""
     expect(page.get_by_label(label)).to_be_visible()
+    ready(page)
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
@@ -150,7 +160,7 @@ def test_the_number_follows_every_change_and_jira_judges_the_query(office: Offic
     answered(page, "A count gives a plain number, but the key result is in %")
     page.get_by_label("What is measured").select_option("sum:all")
     answered(page, "Choose the number field.")
-    ready(page)
+    settled(page, "Number field")
     page.get_by_label("Number field").select_option("Story Points")
     answered(page, "10 items without a number")
     page.get_by_label("What is measured").select_option("done_share")
@@ -166,9 +176,12 @@ def test_the_number_follows_every_change_and_jira_judges_the_query(office: Offic
 def test_rows_of_notion_are_mapped_by_a_filter(office: Office) -> None:
     page = office.open("/mappings/new?key_result=kr-seats")
     page.get_by_label("Where the work is").select_option("acme-notion")
+    settled(page, "Deals")
     page.get_by_label("Deals").click()
     expect(page.locator("select#f-decides option")).to_have_count(2)
+    settled(page, "Property 1")
     page.get_by_label("Property 1").select_option("Stage")
+    settled(page, "Test 1")
     page.locator("select#v-1").select_option("Won")
     page.get_by_label("What is measured").select_option("sum:all")
     page.get_by_label("Number field").select_option("Seats")
@@ -184,6 +197,41 @@ def test_rows_of_notion_are_mapped_by_a_filter(office: Office) -> None:
     answered(page, "the value stays 41")
 
 
+def test_who_changes_a_choice_before_its_answer_came_gets_what_was_chosen_last(office: Office) -> None:
+    """As by the arrow keys on a select: each step is a change of its own."""
+    page = office.open("/mappings/new?key_result=kr-seats&connection=acme-notion")
+    ready(page)
+    page.get_by_label("Deals").click()
+    expect(page.locator("select#f-decides option")).to_have_count(2)
+    office.pauses.append(1.0)
+    page.get_by_label("Property 1").select_option("Seats")
+    page.get_by_label("Property 1").select_option("Stage")
+    page.locator("select#v-1").select_option("Won")
+    settled(page, "Value 1")
+    expect(page.get_by_label("Property 1")).to_have_value("Stage")
+    expect(page.get_by_label("Value 1")).to_have_value("Won")
+    office.pauses.append(1.0)
+    page.get_by_label("Property 2").select_option("Seats")
+    page.get_by_label("Property 1").select_option("Paid")
+    expect(page.locator("select#v-1 option")).to_contain_text(["yes", "no"])
+    settled(page, "Value 2")
+    expect(page.get_by_label("Property 1")).to_have_value("Paid")
+    expect(page.get_by_label("Property 2")).to_have_value("Seats")
+
+
+def test_the_late_answer_to_an_earlier_change_takes_nothing_back(office: Office) -> None:
+    page = office.open("/mappings/new?key_result=kr-seats&connection=acme-notion")
+    ready(page)
+    office.pauses.append(2.0)
+    page.get_by_label("Deals").click()
+    page.get_by_label("Where the work is").select_option("acme-jira")
+    expect(page.get_by_role("searchbox", name=re.compile("Epics"))).to_be_visible()
+    ready(page)
+    time.sleep(2.2)  # by then the first answer came, were it still waited for
+    expect(page.get_by_role("searchbox", name=re.compile("Epics"))).to_be_visible()
+    expect(page.get_by_label("Where the work is")).to_have_value("acme-jira")
+
+
 def test_a_status_group_and_a_window_of_days_are_chosen_without_a_query_language(office: Office) -> None:
     groups = {"To-do": ["Idea"], "In progress": ["Building"], "Complete": ["Live", "Dropped"]}
     properties = {"Rollout": {"type": "status", "groups": groups}, "Signed": "date", "Seats": "number"}
@@ -193,12 +241,15 @@ def test_a_status_group_and_a_window_of_days_are_chosen_without_a_query_language
         signed = (today - timedelta(days=20 * number)).isoformat()
         office.notion.world.add_row(source, {"Name": f"Site {number}", "Rollout": stage, "Seats": 20 + number, "Signed": signed})
     page = office.open("/mappings/new?key_result=kr-seats&connection=acme-notion")
+    settled(page, "Rollouts")
     page.get_by_label("Rollouts").click()
     expect(page.locator("select#f-decides option")).to_have_count(2)
+    settled(page, "Property 1")
     page.get_by_label("Property 1").select_option("Rollout")
     settled(page, "Test 1")
     page.get_by_label("Test 1").select_option("is in the group")
     expect(page.locator("select#v-1 option")).to_have_text(["choose", "To-do", "In progress", "Complete"])
+    settled(page, "Value 1")
     page.locator("select#v-1").select_option("Complete")
     page.get_by_label("What is measured").select_option("sum:all")
     page.get_by_label("Number field").select_option("Seats")

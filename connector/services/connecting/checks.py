@@ -17,7 +17,7 @@ from connector.services import connections
 from connector.services.changes import record, require
 from connector.services.connecting import testing
 from connector.services.connecting.testing import Tested
-from connector.services.connecting.views import find
+from connector.services.connection_names import connection_called
 from connector.store.tables import Connection
 
 ASKED_FULL = 2  # see the job "sync"
@@ -65,7 +65,7 @@ def run_checks(runtime: Runtime, viewer: Viewer, name: str) -> dict[str, Any]:
     """
     require(viewer, Act.OPERATE)
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
     if row.paused_at is not None:
         raise Conflict(f"{name} is paused, so its host is not called: resume it first")
     tested, error, skew = _ask(runtime, row)
@@ -73,7 +73,7 @@ def run_checks(runtime: Runtime, viewer: Viewer, name: str) -> dict[str, Any]:
     found = stored_checks(tested, now) if tested is not None else failed_checks(error or InputError("not known"), now, skew)
     freed = False
     with runtime.store.write() as session:
-        current = find(session, name)
+        current = connection_called(session, name)
         if current.auth != row.auth and not (tested is not None and _is_renewed(runtime, row, current)):
             return dict(current.checks or {})  # other credentials were stored meanwhile: what was asked is of the past
         current.checks = found

@@ -22,7 +22,8 @@ from connector.services.connecting import testing
 from connector.services.connecting.checks import stored_checks
 from connector.services.connecting.drafts import Draft, check_auth, check_options, check_url, read_draft
 from connector.services.connecting.testing import Tested
-from connector.services.connecting.views import NEW, find, settings_view, view
+from connector.services.connecting.views import NEW, settings_view, view
+from connector.services.connection_names import connection_called
 from connector.services.declare.aftermath import WorkToDo
 from connector.store import work
 from connector.store.tables import Connection, KeyResult, Mapping
@@ -67,7 +68,7 @@ def try_renewal(runtime: Runtime, viewer: Viewer, name: str, data: Given[str, An
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        row = find(session, name, retired=True)
+        row = connection_called(session, name, retired=True)
     url = check_url(data.get("url") or row.url, allow_private=testing.allows_private(runtime))
     # The day that was entered for the former credentials says nothing of these.
     options = {key: value for key, value in (row.options or {}).items() if key != "token_expires"} | check_options(data.get("options"))
@@ -79,7 +80,7 @@ def address_of(runtime: Runtime, viewer: Viewer, name: str) -> str:
     """The address of a stored connection, retired ones too. Raises ``NotFound``."""
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        return find(session, name, retired=True).url
+        return connection_called(session, name, retired=True).url
 
 
 def save_renewal(runtime: Runtime, viewer: Viewer, draft: Draft, tested: Tested) -> None:
@@ -87,7 +88,7 @@ def save_renewal(runtime: Runtime, viewer: Viewer, draft: Draft, tested: Tested)
     require(viewer, Act.ADMINISTER)
     now = runtime.now()
     with runtime.store.write() as session:
-        row = find(session, draft.name, retired=True)
+        row = connection_called(session, draft.name, retired=True)
         if row.host != draft.host:
             raise Conflict(f"{row.name} is a connection to {row.host}; it cannot become one to {draft.host}")
         before = view(row)
@@ -127,7 +128,7 @@ def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[st
     wanted = check_options(options)
     said = _check_fields(runtime, name, wanted.get("fields") or {})
     with runtime.store.write() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         check_version(settings_view(row), version)
         before = view(row)
         ident, other = row.id, wanted.get("fields") != (row.options or {}).get("fields")
@@ -143,7 +144,7 @@ def save_settings(runtime: Runtime, viewer: Viewer, name: str, options: Given[st
 def _check_fields(runtime: Runtime, name: str, named: Given[str, str]) -> str:
     """Raises ``InputError`` for fields that the host does not have; what keeps it from being asked is told, and is no fault."""
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
     if not named or named == (row.options or {}).get("fields"):
         return ""
     if row.parked_at is not None or row.paused_at is not None:
@@ -175,7 +176,7 @@ def _switch(runtime: Runtime, viewer: Viewer, name: str, action: str) -> int:
     require(viewer, Act.ADMINISTER)
     now = runtime.now()
     with runtime.store.write() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         before = view(row)
         row.paused_at = (row.paused_at or now) if action == "pause" else None
         record(session, viewer, now, action, "connection", name, before=before, after=view(row))
@@ -191,7 +192,7 @@ def retire(runtime: Runtime, viewer: Viewer, name: str, version: str | None = No
     require(viewer, Act.ADMINISTER)
     now = runtime.now()
     with runtime.store.write() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         check_version(view(row), version)
         before = view(row)
         row.retired_at, row.paused_at, row.armed_until = now, None, None
@@ -213,7 +214,7 @@ def ask_for_sync(runtime: Runtime, viewer: Viewer, name: str, *, full: bool = Fa
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
     if row.parked_at is not None:
         raise Conflict(f"{name} is parked: enter working credentials first")
     if row.paused_at is not None:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from connector.errors import NotFound
 from connector.store.tables import Connection
 
 SET, UNSET, NEW = "set", "not set", "new"
@@ -37,11 +33,3 @@ def settings_view(row: Connection) -> dict[str, Any]:
         "progress_field": fields.get("progress", ""),
         "status_field": fields.get("status", ""),
     }
-
-
-def find(session: Session, name: str, *, retired: bool = False) -> Connection:
-    """The connection of this name. Raises ``NotFound``; for a retired one unless ``retired``."""
-    row = session.scalar(select(Connection).where(Connection.name == name))
-    if row is None or (row.retired_at is not None and not retired):
-        raise NotFound(f"there is no connection {name!r}")
-    return row

@@ -24,7 +24,8 @@ from connector.services import handshake
 from connector.services.changes import check_version, record, require
 from connector.services.connecting import testing
 from connector.services.connecting.kinds import JIRA
-from connector.services.connecting.views import find, view
+from connector.services.connecting.views import view
+from connector.services.connection_names import connection_called
 from connector.services.sources import as_wanted
 from connector.store.tables import Connection, Item, MappingItem
 from mappings.repository import load_links
@@ -73,7 +74,7 @@ def make_secret(runtime: Runtime, viewer: Viewer, name: str) -> str:
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.write() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         if row.host != JIRA:
             raise Conflict(f"{name}'s webhook secret comes from the host: arm the connection instead")
         secret = _new_secret()
@@ -89,7 +90,7 @@ def register(runtime: Runtime, viewer: Viewer, name: str) -> SetUp:
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
     if row.paused_at is not None or row.parked_at is not None:
         raise Conflict(f"{name} is {'paused' if row.paused_at else 'parked'}, so its host is not called: mend that first")
     if row.host != JIRA:
@@ -100,7 +101,7 @@ def register(runtime: Runtime, viewer: Viewer, name: str) -> SetUp:
     wanted = wanted_containers(runtime, row) if own else ()
     secret = own or _new_secret()
     with runtime.store.write() as session:  # before the host knows it: no delivery signed with it may be refused
-        store_secret(runtime, find(session, name), secret)
+        store_secret(runtime, connection_called(session, name), secret)
     sealed = _stored_secret(runtime, name)
     made: WebhookSetUp | None = None
     try:
@@ -154,7 +155,7 @@ def _settle(
     """Note what became of it. A secret that the host did not take gives way to the one before, which the host still signs with."""
     now = runtime.now()
     with runtime.store.write() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         taken = made is not None and made.created
         if not taken and row.webhook_secret == sealed and (before[0] or made is None or wanted is not None):
             row.webhook_secret, row.previous_webhook_secret, row.previous_secret_until = before
@@ -170,7 +171,7 @@ def take_away(runtime: Runtime, viewer: Viewer, name: str, version: str | None =
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         check_version(view(row), version)
     if not (row.webhook or {}).get("kept") or row.paused_at is not None or row.parked_at is not None:
         return False
@@ -184,7 +185,7 @@ def take_away(runtime: Runtime, viewer: Viewer, name: str, version: str | None =
 
 def _stored_secret(runtime: Runtime, name: str) -> str:
     with runtime.store.read() as session:
-        return find(session, name).webhook_secret or ""
+        return connection_called(session, name).webhook_secret or ""
 
 
 def store_secret(runtime: Runtime, row: Connection, secret: str) -> None:
@@ -214,7 +215,7 @@ def arm(runtime: Runtime, viewer: Viewer, name: str, *, replace: bool = False) -
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
     if row.host == JIRA:
         raise Conflict(f"Jira sends no verification token: make a secret for {name} instead")
     handshake.arm(runtime, name, hours=ARMED_HOURS, replace=replace, actor=viewer.name)
@@ -250,14 +251,14 @@ def guide_of(runtime: Runtime, viewer: Viewer, name: str) -> Guide:
     """The steps by hand for a connection. Raises ``NotFound``."""
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        return guide_for(runtime, find(session, name))
+        return guide_for(runtime, connection_called(session, name))
 
 
 def token_state(runtime: Runtime, name: str) -> Mapping[str, Any]:
     """Where a handshake stands: ``state`` is "set", "came" (a token waits to be shown), "armed" or "missing"; ``until`` of the arming."""
     now = runtime.now()
     with runtime.store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         waiting = handshake.is_unshown(session, row)
     if row.webhook_secret:
         return {"state": "came" if waiting else "set", "until": None}

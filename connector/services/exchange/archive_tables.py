@@ -28,7 +28,7 @@ def _part(columns: str, without: tuple[str, ...] = ()) -> Part:
 
 
 PARTS: Mapping[str, Part] = {
-    "people": _part("id email name active role"),
+    "people": _part("id email name active role zone away_until"),
     "identities": _part("issuer subject person_id created_at"),
     "connections": _part(
         "id name host url options bot_id account site paused_at last_event_at last_success_at last_sync_at last_full_at webhook "
@@ -58,7 +58,8 @@ PARTS: Mapping[str, Part] = {
         ),
     ),
     "person_accounts": _part("person_id connection_id account left_at checked_at"),
-    "forums": _part("id name caller_id retired_at"),
+    "forums": _part("id name caller_id sponsor_id cadence weekday time first_on zone country lock_time lock_days minutes pack retired_at"),
+    "forum_members": _part("forum_id person_id leader"),
     "teams": _part("id name lead_id forum_id retired_at"),
     "team_members": _part("team_id person_id"),
     "cycles": _part("id name start end started_at retired_at"),
@@ -68,17 +69,18 @@ PARTS: Mapping[str, Part] = {
     "objective_readers": _part("objective_id person_id"),
     "key_results": _part(
         "id objective_id position title owner_id kind unit start target low high strict decimals weight cadence checkpoints phased_targets "
-        "milestones by_hand stretch_reason created_at retired_at current progress raw_progress expected state reasons flags movement "
-        "movement_since movement_from confidence blocker decision_needed as_of updated_at source",
+        "milestones by_hand stretch_reason effect_lag created_at retired_at current progress raw_progress expected state reasons flags "
+        "movement movement_since movement_from confidence blocker decision_needed as_of updated_at source insight",
         without=_WORK,
     ),
     "sign_offs": _part("id key_result_id person_id verdict title suggestion comment at"),
     "mappings": _part(
         "id key_result_id connection_id position rule mode owner_id resolved broken listed_at created_at retired_at version", without=_WORK
     ),
-    "mapping_days": _part("mapping_id day items done"),
+    "mapping_days": _part("mapping_id day items done started points points_done open_points blocked_points"),
     "items": _part(
-        "id connection_id ref key title url kind container parents category status resolution fields created_at updated_at seen_at gone_at",
+        "id connection_id ref key title url kind container parents category status resolution blocked fields created_at updated_at "
+        "seen_at gone_at",
         without=(*_WORK, "recheck_at"),
     ),
     "mapping_items": _part("mapping_id item_id"),
@@ -89,7 +91,7 @@ PARTS: Mapping[str, Part] = {
     "readings": _part("id key_result_id value previous kind as_of day recorded_at actor source"),
     "check_ins": _part(
         "id key_result_id author_id value confidence blocker decision comment movement as_of delayed draft created_at source source_id "
-        "doubt blocker_link seconds"
+        "doubt blocker_link seconds late"
     ),
     "goal_targets": _part("id connection_id goal metric_target digest exported_at", without=_WORK),
     "comment_commands": _part("id connection_id ref comment_id outcome digest reply created_at handled_at", without=_WORK),
@@ -103,7 +105,32 @@ PARTS: Mapping[str, Part] = {
         without=(*_WORK, "settle_at"),
     ),
     "leads_pages": _part("id connection_id ref url options receipt written_at gone_at created_at", without=_WORK),
-    "decisions": _part("id key_result_id check_in_id kind title owner_id due state outcome asked_by_id source created_at closed_at"),
+    "reviews": _part(
+        "id forum_id day starts_at lock_at state locked_at opened_at opened_by_id closed_at closed_by_id skipped_reason version minutes "
+        "created_at"
+    ),
+    "pre_reads": _part("id key review_id frozen_at content digest"),
+    "pre_read_readings": _part("pre_read_id person_id at place"),
+    "calls_needed": _part("pre_read_id key_result_id person_id at"),
+    "review_items": _part(
+        "id review_id key_result_id position score reasons minutes folded fits snapshot verdict verdict_at verdict_by_id plan "
+        "handed_to_id opened_at spent_seconds"
+    ),
+    "decisions": _part(
+        "id key_result_id check_in_id kind title owner_id due state outcome asked_by_id source review_id verdict action link effect "
+        "created_at decided_at closed_at"
+    ),
+    "signals": _part(
+        "id kind subject key_result_id sentence numbers seen_at changed_at ended_at dismissed_at dismissed_by_id dismissed_reason"
+    ),
+    "blockers": _part("id key_result_id source text link share since confirmed_at clear_at ended_at ended_by"),
+    "held_values": _part("id key_result_id value previous why reading at outcome resolved_at resolved_by_id reason"),
+    "state_changes": _part("id key_result_id at before state progress"),
+    "celebrations": _part("id key_result_id kind subject text at"),
+    "recognitions": _part("id key_result_id sender_id text at"),
+    "raised": _part("id key_result_id kind since level person_id text at"),
+    "reminded": _part("person_id key_result_id lock_at step at"),
+    "form_openings": _part("id key key_result_id place opened_at saved_at clicks offered kept"),
     "runs": _part(
         "id connection_id kind trigger status started_at finished_at seen changed repaired gone requests written error",
         without=("cursor", "lease_until", "lease"),
@@ -119,6 +146,8 @@ LEFT_OUT: Mapping[str, str] = {
     "imports": "uploaded files on their way in",
     "tasks": "the schedule's state and leases: it starts anew",
     "forge_installations": "secrets: the app's next call makes its installation known again",
+    "channels": "secrets: set the channels up again",
+    "messages": "sent, or on their way from the installation that made them: a restored one must not send them again",
     "counters": "figures of the running processes; the installation's own id stands in the head of the file",
 }
 

@@ -13,6 +13,7 @@ from connector.errors import Conflict, Gone, InputError, NotFound
 from connector.hosts.goals import Goal, Goals
 from connector.runtime import Runtime
 from connector.services.changes import record
+from connector.services.connection_names import connection_called
 from connector.services.facts import Facts, load_facts
 from connector.services.goals.numbers import numbers_of, target_name
 from connector.store import work
@@ -49,9 +50,7 @@ def link(runtime: Runtime, key_result_id: str, goal: str, connection_name: str, 
         raise InputError("goals are off; set OKR_ATLASSIAN_GOALS=1 and start the connector again", where="OKR_ATLASSIAN_GOALS")
     with runtime.store.read() as session:
         facts = _known(session, key_result_id)
-        connection = session.scalar(select(Connection).where(Connection.name == connection_name, Connection.retired_at.is_(None)))
-    if connection is None:
-        raise NotFound(f"there is no connection {connection_name!r}")
+        connection = connection_called(session, connection_name)
     if not facts.public:
         raise InputError(
             f"{key_result_id} is restricted, a draft, or its cycle was not started: it is shown nowhere outside", where="key_result"

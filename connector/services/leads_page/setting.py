@@ -12,6 +12,7 @@ from connector.domain.rights import Act, Viewer
 from connector.errors import Conflict, InputError, NotFound, Uncertain
 from connector.runtime import Runtime
 from connector.services.changes import record, require
+from connector.services.connection_names import working_connection
 from connector.services.insight.scope import Lost, find_scope
 from connector.store import work
 from connector.store.tables import Connection, LeadsPage, OkrRow, Panel
@@ -32,7 +33,7 @@ def set_leads_page(
     if bool(page.strip()) is bool(parent.strip()):
         raise InputError("give the link of a page to use, or of a page to make a new one under: one of the two", where="page")
     with runtime.store.read() as session:
-        row = _connection(session, connection)
+        row = working_connection(session, connection)
         chosen = _checked(session, runtime, options or {})
     ref, address = _used(runtime, row, page) if page.strip() else _made(runtime, row, parent)
     with runtime.store.write() as session:
@@ -59,21 +60,12 @@ def drop_leads_page(runtime: Runtime, viewer: Viewer, connection: str, ident: in
     """Stop keeping a leads' page. What stands there stays, as of its last change. Raises ``Forbidden``, ``NotFound``."""
     require(viewer, Act.ADMINISTER)
     with runtime.store.write() as session:
-        row = _connection(session, connection)
+        row = working_connection(session, connection)
         found = session.scalar(select(LeadsPage).where(LeadsPage.connection_id == row.id, LeadsPage.id == ident))
         if found is None:
             raise NotFound(f"{connection} has no such leads' page")
         record(session, viewer, runtime.now(), "delete", "leads_page", f"{row.name} {found.ref}", before=dict(found.options or {}))
         session.delete(found)
-
-
-def _connection(session: Session, name: str) -> Connection:
-    found = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
-    if found is None:
-        raise NotFound(f"there is no connection {name}")
-    if found.parked_at is not None:
-        raise Conflict(f"connection {name} is parked: {found.parked_reason}. Mend it first")
-    return found
 
 
 def _checked(session: Session, runtime: Runtime, options: Mapping[str, Any]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from connector.errors import Conflict, HostError, NotFound
 from connector.hosts.base import Candidate, Host
 from connector.runtime import Runtime
 from connector.services.changes import record, require
+from connector.services.connection_names import connection_called
 from connector.services.mirror import upsert
 from connector.services.patience import patiently
 from connector.store import work
@@ -71,9 +72,7 @@ def ask_for_look(runtime: Runtime, viewer: Viewer, name: str) -> bool:
     """Have a worker look at a connection. False when the queue cannot be reached. Raises ``NotFound``, ``Conflict``, ``Forbidden``."""
     require(viewer, Act.WRITE)
     with runtime.store.read() as session:
-        connection = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
-    if connection is None:
-        raise NotFound(f"no connection is called {name!r}")
+        connection = connection_called(session, name)
     if connection.parked_at is not None or connection.paused_at is not None:
         raise Conflict(f"connection {name} is parked or paused; mend it first")
     return runtime.queue.nudge("look", connection.id)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import closing
 from typing import TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.errors import Conflict, InputError, NotFound
+from connector.errors import InputError
 from connector.hosts.base import Choice, Container, Description, Host, QueryCheck
 from connector.runtime import Runtime
+from connector.services.connection_names import working_connection
 from connector.services.remembered import once, shelf
 from connector.store.tables import Connection
 
@@ -30,12 +30,7 @@ def usable_connection(session: Session, name: object) -> Connection:
     """The connection of that name. Raises ``InputError`` without a name, ``NotFound``, ``Conflict`` when it is parked."""
     if not isinstance(name, str) or not name:
         raise InputError("name the connection", where="connection")
-    connection = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
-    if connection is None:
-        raise NotFound(f"no connection is called {name!r}")
-    if connection.parked_at is not None:
-        raise Conflict(f"connection {name} is parked: {connection.parked_reason}; mend it first")
-    return connection
+    return working_connection(session, name)
 
 
 def identity(connection: Connection) -> Hashable:

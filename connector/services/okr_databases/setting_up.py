@@ -20,6 +20,7 @@ from connector.hosts.okr_databases import FoundDatabase, OkrDatabases
 from connector.hosts.registry import HOSTS
 from connector.runtime import Runtime
 from connector.services.changes import record, require
+from connector.services.connection_names import connection_called
 from connector.services.okr_databases import columns as fitting
 from connector.services.okr_databases.choices import with_options
 from connector.services.okr_databases.faces import want_faces
@@ -209,9 +210,7 @@ def make_again(runtime: Runtime, viewer: Viewer, connection_name: str, ident: st
 
 def named(session: Session, name: str) -> Connection:
     """The connection of this name whose host can keep OKR databases. Raises ``NotFound``, ``InputError``."""
-    row: Connection | None = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
-    if row is None:
-        raise NotFound(f"there is no connection {name[:80]!r}")
+    row = connection_called(session, name)
     if not hasattr(HOSTS[row.host], "build_okr_databases"):
         raise InputError(f"connection {row.name} is of {HOSTS[row.host].TITLE}, which keeps no OKR databases", where="connection")
     return row

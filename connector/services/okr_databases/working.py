@@ -6,8 +6,9 @@ be made last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,14 +45,14 @@ LEASE = 90.0  # seconds
 
 def rows_due_at(session: Session, connection_id: int) -> float | None:
     """When the next row, or a database itself, is to be read or written (epoch seconds); None when nothing waits."""
-    return 0.0 if _to_look_at(session, connection_id) else work.next_due(session, OkrRow, OkrRow.connection_id == connection_id)
+    return _due_at(session, connection_id, _to_look_at(session, connection_id))
 
 
 def work_on_rows(runtime: Runtime, connection: Connection) -> int:
     """Work on some rows that are due. Returns how many were taken. Raises ``HostError`` for the connection."""
     with runtime.store.read() as session:
-        due = rows_due_at(session, connection.id)
         looks = _to_look_at(session, connection.id)
+        due = _due_at(session, connection.id, looks)
     if due is None or due > runtime.epoch():
         return 0
     host = runtime.okr_databases(connection, spread=True)
@@ -70,6 +71,10 @@ def work_on_rows(runtime: Runtime, connection: Connection) -> int:
 def _databases(session: Session, connection_id: int) -> list[OkrDatabase]:
     query = select(OkrDatabase).where(OkrDatabase.connection_id == connection_id, OkrDatabase.retired_at.is_(None))
     return list(session.scalars(query.order_by(OkrDatabase.id)))
+
+
+def _due_at(session: Session, connection_id: int, looks: Collection[int]) -> float | None:
+    return 0.0 if looks else work.next_due(session, OkrRow, OkrRow.connection_id == connection_id)
 
 
 def _to_look_at(session: Session, connection_id: int) -> list[int]:
@@ -148,22 +153,14 @@ def _read_due(runtime: Runtime, connection: Connection, host: OkrDatabases) -> i
         claims = work.claim(session, OkrRow, runtime.epoch(), limit=READ_AT_ONCE, lease_seconds=LEASE, newest_first=True, where=heard_of)
         rows = {row.id: row for row in session.scalars(select(OkrRow).where(OkrRow.id.in_([claim.id for claim in claims])))}
         databases = {row.id: row for row in _databases(session, connection.id)}
-    left, aside = sorted(claims, key=_failed_often), 0
+    left, trouble = sorted(claims, key=_failed_often), _Trouble(runtime, connection)
     for ident, mine in _parts(left, rows):
         database = databases.get(ident)
         try:
             if database is not None and database.broken is None:
                 _read_some(runtime, connection, host, database, [rows[claim.id] for claim in mine])
         except HostError as error:
-            if aside < MOST_ALONE and len(mine) == 1 and _set_aside(runtime, connection, mine[0], error):
-                aside += 1
-                left = [claim for claim in left if claim not in mine]
-                continue
-            if not _concerns_item(runtime, connection, error):
-                _stopped(runtime, connection, error, [*mine, *(claim for claim in left if claim not in mine)], of=len(mine))
-                raise
-            log.warning("okr_rows_refused", connection=connection.name, database=database.kind if database else "", reason=error.message)
-            _refused(runtime, mine, error)
+            trouble.meet(error, mine, [claim for claim in left if claim not in mine])
         else:
             with runtime.store.write() as session:
                 work.finish(session, OkrRow, mine, runtime.epoch())
@@ -223,7 +220,7 @@ def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, lim
         if is_behind(session, Panel, now, Panel.connection_id == connection.id):
             limit = FEW
         claims = work.claim(session, OkrRow, now, limit=limit, lease_seconds=LEASE, newest_first=newest_first, where=there)
-    aside = 0
+    trouble = _Trouble(runtime, connection)
     for position, claim in enumerate(claims):
         mine = claim
         try:
@@ -232,14 +229,7 @@ def _write_due(runtime: Runtime, connection: Connection, host: OkrDatabases, lim
         except Gone as error:
             _gone(runtime, connection, host, claim, error, claims[position:])
         except HostError as error:
-            if aside < MOST_ALONE and _set_aside(runtime, connection, claim, error):
-                aside += 1
-                continue
-            if not _concerns_item(runtime, connection, error):
-                _stopped(runtime, connection, error, claims[position:])
-                raise
-            log.warning("okr_row_refused", connection=connection.name, row=claim.id, reason=error.message)
-            _refused(runtime, [mine], error)
+            trouble.meet(error, [mine], claims[position + 1 :])
     if claims:
         with runtime.store.write() as session:
             connections.succeeded(session, connection.id, runtime.now())
@@ -281,6 +271,27 @@ def _gone(runtime: Runtime, connection: Connection, host: OkrDatabases, claim: w
 # --- trouble -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class _Trouble:
+    """What the errors of one pass mean for the rows at work, and for those behind them."""
+
+    runtime: Runtime
+    connection: Connection
+    aside: int = 0  # rows that were set aside in this pass
+
+    def meet(self, error: HostError, mine: Sequence[work.Claim], behind: Sequence[work.Claim]) -> None:
+        """Set one row aside, or note what the host refuses, so that the others go on. Raises the error when everything has to wait."""
+        runtime, connection = self.runtime, self.connection
+        if self.aside < MOST_ALONE and len(mine) == 1 and _set_aside(runtime, connection, mine[0], error):
+            self.aside += 1
+            return
+        if not _concerns_item(runtime, connection, error):
+            _stopped(runtime, connection, error, [*mine, *behind], of=len(mine))
+            raise error
+        log.warning("okr_rows_refused", connection=connection.name, rows=[claim.id for claim in mine], reason=error.message)
+        _refused(runtime, mine, error)
+
+
 def _concerns_item(runtime: Runtime, connection: Connection, error: HostError) -> bool:
     if connections.is_item_trouble(error):
         return True
@@ -292,7 +303,7 @@ def _credentials_work(runtime: Runtime, connection: Connection, error: Refused) 
         return connections.credentials_work(host, error)
 
 
-def _refused(runtime: Runtime, claims: list[work.Claim], error: HostError) -> None:
+def _refused(runtime: Runtime, claims: Sequence[work.Claim], error: HostError) -> None:
     """The host takes this not: said with the row, and tried again with its next change."""
     with runtime.store.write() as session:
         work.finish(session, OkrRow, claims, runtime.epoch())

@@ -11,7 +11,9 @@ from connector.domain.rights import Act, Viewer
 from connector.errors import InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record, require
-from connector.services.panels.embedding import connection_called, problem
+from connector.services.connection_names import connection_called
+from connector.services.panels.changing import change_all
+from connector.services.panels.embedding import problem
 from connector.store import work
 from connector.store.tables import Panel
 
@@ -44,23 +46,15 @@ def show_again(runtime: Runtime, viewer: Viewer, connection: str) -> int:
 
     Raises ``Forbidden``, ``NotFound``.
     """
-    require(viewer, Act.ADMINISTER)
-    with runtime.store.write() as session:
-        found = connection_called(session, connection)
-        rows = [
-            row
-            for row in session.scalars(select(Panel).where(Panel.connection_id == found.id).order_by(Panel.id))
-            if forgiven(row.receipt or {}) != (row.receipt or {})
-        ]
-        for row in rows:
-            row.receipt = {**forgiven(row.receipt), "unsure": True}
-        if rows:
-            record(session, viewer, runtime.now(), "show_again", "connection", found.name, after={"panels": len(rows)})
-        work.want(session, Panel, [row.id for row in rows], runtime.epoch())
-        ident = found.id
-    if rows:
-        runtime.queue.nudge("drain", ident)
-    return len(rows)
+
+    def forgive(row: Panel) -> bool:
+        before = row.receipt or {}
+        if forgiven(before) == before:
+            return False
+        row.receipt = {**forgiven(before), "unsure": True}
+        return True
+
+    return change_all(runtime, viewer, connection, forgive, action="show_again", counted="panels")
 
 
 def forgiven(receipt: Mapping[str, Any]) -> dict[str, Any]:

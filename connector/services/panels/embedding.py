@@ -17,11 +17,11 @@ from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import Act, Viewer
-from connector.errors import Forbidden, NotFound
+from connector.domain.rights import Viewer
+from connector.errors import Forbidden
 from connector.runtime import Runtime
-from connector.services.changes import record, require
 from connector.services.panels.building import home_of
+from connector.services.panels.changing import change_all
 from connector.services.panels.placing import LONGEST, QUIET, REST
 from connector.store import work
 from connector.store.tables import Connection
@@ -115,33 +115,15 @@ def revoke(runtime: Runtime, viewer: Viewer, connection: str) -> int:
 
     Raises ``Forbidden``, ``NotFound``.
     """
-    require(viewer, Act.ADMINISTER)
-    with runtime.store.write() as session:
-        found = connection_called(session, connection)
-        rows = [
-            row
-            for row in session.scalars(select(PanelRow).where(PanelRow.connection_id == found.id).order_by(PanelRow.id))
-            if _LINK in (row.options or {})
-        ]
-        until = (_today(runtime) + LASTS).isoformat()
-        for row in rows:
-            row.options = {**row.options, _LINK: {"number": _link(row)["number"] + 1, "until": until}}
-        if rows:
-            after = {"addresses": len(rows)}
-            record(session, viewer, runtime.now(), "revoke_embeds", "connection", found.name, after=after)
-        work.want(session, PanelRow, [row.id for row in rows], runtime.epoch())
-        ident = found.id
-    if rows:
-        runtime.queue.nudge("drain", ident)
-    return len(rows)
+    until = (_today(runtime) + LASTS).isoformat()
 
+    def end(row: PanelRow) -> bool:
+        if _LINK not in (row.options or {}):
+            return False
+        row.options = {**row.options, _LINK: {"number": _link(row)["number"] + 1, "until": until}}
+        return True
 
-def connection_called(session: Session, name: str) -> Connection:
-    """The connection of that name. Raises ``NotFound``."""
-    found = session.scalar(select(Connection).where(Connection.name == name, Connection.retired_at.is_(None)))
-    if found is None:
-        raise NotFound(f"there is no connection {name}")
-    return found
+    return change_all(runtime, viewer, connection, end, action="revoke_embeds", counted="addresses")
 
 
 def _link(row: PanelRow) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from connector.domain.rights import DEFAULT_ROLE, Act, Viewer
-from connector.errors import Faults, InputError, NotFound
+from connector.errors import Faults, InputError
 from connector.runtime import Runtime
 from connector.services.changes import record, require
+from connector.services.connection_names import connection_called
 from connector.services.okr_databases.waiting import want_waiting
 from connector.services.people import directory
 from connector.services.people.fields import account_id, email_address, person_name
-from connector.store.tables import Connection, Person, PersonAccount
+from connector.store.tables import Person, PersonAccount
 
 MOST = 500  # people added at a time
 
@@ -63,9 +64,7 @@ def host_accounts(runtime: Runtime, viewer: Viewer, connection: str, text: str =
     """
     require(viewer, Act.ADMINISTER)
     with runtime.store.read() as session:
-        row = session.scalar(select(Connection).where(Connection.name == connection, Connection.retired_at.is_(None)))
-    if row is None:
-        raise NotFound(f"there is no connection {connection[:80]!r}")
+        row = connection_called(session, connection)
     host = runtime.connect(row)
     try:
         page = host.people(text.strip()[:200], cursor)
@@ -106,9 +105,7 @@ def add_people(runtime: Runtime, viewer: Viewer, connection: str, people: Sequen
     faults: list[InputError] = []
     new = linked = 0
     with runtime.store.write() as session:
-        number = session.scalar(select(Connection.id).where(Connection.name == connection, Connection.retired_at.is_(None)))
-        if number is None:
-            raise NotFound(f"there is no connection {connection[:80]!r}")
+        number = connection_called(session, connection).id
         for index, each in enumerate(people):
             try:
                 address = email_address(each.email, where=f"email-{index}")

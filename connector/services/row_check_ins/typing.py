@@ -144,17 +144,7 @@ def _note_overwritten(session: Session, row: OkrRow, other: Update, typed: Mappi
     """Nobody's words are lost: what one typed and could not file, and another typed over, stands in the audit trail."""
     lost = {name: value for name, value in other.values.items() if name in typed and typed[name] != value}
     if lost:
-        session.add(
-            Audit(
-                at=datetime.fromtimestamp(now, UTC),
-                actor="system",
-                action="conflict",
-                entity="key_result",
-                entity_id=row.record,
-                before={**lost, "typed_by": other.account},
-                after={name: typed[name] for name in lost},
-            )
-        )
+        _note_conflict(session, row, now, {**lost, "typed_by": other.account}, {name: typed[name] for name in lost})
 
 
 def _stored(values: Mapping[str, FieldValue], changed: Collection[str]) -> dict[str, Any]:
@@ -205,6 +195,14 @@ def _named(session: Session, row: OkrRow, values: Mapping[str, FieldValue], edit
     chosen_by = str((row.shown or {}).get(_CHOSEN_BY) or "")
     if named == chosen_by:
         return named
+    why = f"{named} was entered by {chosen_by or 'somebody unknown'}, so the update does not count as theirs"
+    _note_conflict(session, row, now, {CHECKED_IN_BY: named, "entered_by": chosen_by}, {CHECKED_IN_BY: editor}, why)
+    return ""
+
+
+def _note_conflict(
+    session: Session, row: OkrRow, now: float, before: Mapping[str, Any], after: Mapping[str, Any], reason: str = ""
+) -> None:
     session.add(
         Audit(
             at=datetime.fromtimestamp(now, UTC),
@@ -212,12 +210,11 @@ def _named(session: Session, row: OkrRow, values: Mapping[str, FieldValue], edit
             action="conflict",
             entity="key_result",
             entity_id=row.record,
-            before={CHECKED_IN_BY: named, "entered_by": chosen_by},
-            after={CHECKED_IN_BY: editor},
-            reason=f"{named} was entered by {chosen_by or 'somebody unknown'}, so the update does not count as theirs",
+            before=dict(before),
+            after=dict(after),
+            reason=reason,
         )
     )
-    return ""
 
 
 def _options(session: Session, row: OkrRow) -> Mapping[str, Any]:

@@ -100,6 +100,9 @@ class LeadsPage(Wanted, Base):
 class Decision(Base):
     """What was asked for, or decided, about a key result. ``state``: "asked" (nobody has taken it up) · "open" (somebody does it until
     ``due``) · "done" · "dropped". ``check_in_id``: the update that asked; ``kind``: see ``domain.model.DecisionKind``.
+
+    What a review adds: ``review_id``, ``verdict`` and ``action`` (see ``domain.agenda``), ``decided_at`` when it was called. ``link``: the
+    issue or row that it became and closes with: ``{"connection": id, "ref", "key", "url", "wanted"}``. ``effect``: what followed, see S9.
     """
 
     __tablename__ = "decisions"
@@ -115,5 +118,11 @@ class Decision(Base):
     outcome: Mapped[str] = mapped_column(default="", server_default="")
     asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", name="fk_decisions_asked_by_id_people"))
     source: Mapped[str] = mapped_column(default="", server_default="")
+    review_id: Mapped[int | None] = mapped_column(ForeignKey("reviews.id", name="fk_decisions_review_id_reviews"))
+    verdict: Mapped[str] = mapped_column(default="", server_default="")
+    action: Mapped[str] = mapped_column(default="", server_default="")
+    link: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    effect: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Moment)
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -58,6 +58,7 @@ class KeyResult(Wanted, Base):
     """A key result: its definition, and its last computed status (everything below ``current`` is derived and rebuilt).
 
     ``by_hand``: somebody has said that its owner enters the value, so that it needs no mapping.
+    ``effect_lag``: weeks until work shows in the value, None while nobody said. ``insight``: what the nightly signals computed.
     ``stretch_reason``: why a target that history calls too far or too easy is kept; "" = nobody has said.
     """
 
@@ -83,6 +84,7 @@ class KeyResult(Wanted, Base):
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
     by_hand: Mapped[bool] = mapped_column(default=False, server_default=false())
     stretch_reason: Mapped[str] = mapped_column(default="", server_default="")
+    effect_lag: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(Moment)
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -102,6 +104,7 @@ class KeyResult(Wanted, Base):
     as_of: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime | None] = mapped_column(Moment)
     source: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    insight: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
 
 class SignOff(Base):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connector.store.base import Base, Moment
 
 
 class Person(Base):
-    """A human being; matched to host accounts by account id, never by name. ``role``: see ``connector.domain.rights``."""
+    """A human being; matched to host accounts by account id, never by name. ``role``: see ``connector.domain.rights``.
+
+    ``zone``: the time zone in which they are left in peace at night, "" for the installation's. ``away_until``: on leave up to that day.
+    """
 
     __tablename__ = "people"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -19,6 +22,8 @@ class Person(Base):
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     role: Mapped[str] = mapped_column(default="member", server_default="member")
+    zone: Mapped[str] = mapped_column(default="", server_default="")
+    away_until: Mapped[date | None]
 
 
 class PersonAccount(Base):
@@ -34,12 +39,29 @@ class PersonAccount(Base):
 
 
 class Forum(Base):
-    """Who meets to review; ``caller_id`` is the person who can call decisions."""
+    """Who meets to review, and when; ``caller_id`` is the person who can call decisions, ``sponsor_id`` who hears what stays unanswered.
+
+    ``cadence``: "weekly" or "fortnightly" · ``weekday``: 0 is Monday, None while no review is planned · ``time``, ``lock_time``: "10:00",
+    local · ``first_on``: a day in the week of a fortnightly review · ``zone``: "" for the installation's · ``country``: whose holidays
+    shift it, as "DE" or "DE-BY", "" for none · ``lock_days``: working days before the review · ``minutes``: how long it may take ·
+    ``pack``: whether the review pack is delivered at the lock.
+    """
 
     __tablename__ = "forums"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     caller_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    sponsor_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", name="fk_forums_sponsor_id_people"))
+    cadence: Mapped[str] = mapped_column(default="weekly", server_default="weekly")
+    weekday: Mapped[int | None]
+    time: Mapped[str] = mapped_column(default="10:00", server_default="10:00")
+    first_on: Mapped[date | None]
+    zone: Mapped[str] = mapped_column(default="", server_default="")
+    country: Mapped[str] = mapped_column(default="", server_default="")
+    lock_time: Mapped[str] = mapped_column(default="16:00", server_default="16:00")
+    lock_days: Mapped[int] = mapped_column(default=1, server_default="1")
+    minutes: Mapped[int] = mapped_column(default=30, server_default="30")
+    pack: Mapped[bool] = mapped_column(default=False, server_default=false())
     retired_at: Mapped[datetime | None] = mapped_column(Moment)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connector.store.base import Base, Json, Moment
@@ -37,6 +37,7 @@ class CheckIn(Base):
 
     ``doubt``: what the author wants only lead and champion to read (R043). ``blocker_link``: the issue or row that was picked as the
     blocker: ``{"connection": id, "ref", "key", "url"}``. ``seconds``: from opening the form to saving it, None where nobody can tell.
+    ``late``: filed after the lock of the review that was about to begin, and no part of its pre-read (R054).
     """
 
     __tablename__ = "check_ins"
@@ -62,6 +63,7 @@ class CheckIn(Base):
     doubt: Mapped[str | None]
     blocker_link: Mapped[dict[str, Any] | None] = mapped_column(Json)
     seconds: Mapped[int | None]
+    late: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Panel(Wanted, Base):

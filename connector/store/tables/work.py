@@ -67,6 +67,7 @@ class Connection(Base):
 class Item(Wanted, Base):
     """One Jira issue or Notion row as last seen. ``fields`` holds only what a mapping measures, by field id.
 
+    ``blocked``: what the host says holds it up, None when nothing does: ``{"flag", "status", "links": [{"ref", "key", "done"}], "since"}``.
     ``gone_at``: deleted, trashed, archived or out of reach. ``recheck_at``: read again then (search indexes lag).
     """
 
@@ -89,6 +90,7 @@ class Item(Wanted, Base):
     category: Mapped[str] = mapped_column(default="undefined", server_default="undefined")
     status: Mapped[str | None]
     resolution: Mapped[str | None]
+    blocked: Mapped[dict[str, Any] | None] = mapped_column(Json)
     fields: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -130,13 +132,21 @@ class MappingItem(Base):
 
 
 class MappingDay(Base):
-    """How many items a mapping had at the end of a nightly sync; drift is judged against it."""
+    """How many items a mapping had at the end of a nightly sync; drift and activity are judged against it.
+
+    ``started``: how many are under way. Points are None where items have none.
+    """
 
     __tablename__ = "mapping_days"
     mapping_id: Mapped[int] = mapped_column(ForeignKey("mappings.id", ondelete="CASCADE"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     items: Mapped[int]
     done: Mapped[int]
+    started: Mapped[int | None]
+    points: Mapped[float | None]
+    points_done: Mapped[float | None]
+    open_points: Mapped[float | None]
+    blocked_points: Mapped[float | None]
 
 
 class Candidate(Base):

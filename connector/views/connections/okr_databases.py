@@ -14,7 +14,7 @@ from connector.domain.rights import Act
 from connector.domain.wording import moment_text
 from connector.errors import Conflict, Faults, HostError, InputError
 from connector.services.connecting import report
-from connector.services.connecting.views import find
+from connector.services.connection_names import connection_called
 from connector.services.okr_databases import setting_up
 from connector.services.okr_databases.options import told
 from connector.services.okr_databases.overview import Overview, overview
@@ -51,7 +51,7 @@ def okr_page(name: str, form: Form | None = None, *, opened: str = "", status: i
     """The page with what was wrong in a form; ``opened`` names the part of the page that the form is of. Raises ``NotFound``."""
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
         found = overview(session, viewer(), row, runtime().epoch())
     shown = form or Form({}, {"cycles": list(found.options["cycles"])})
     if "look" not in shown.values:  # the form of another part of the page: the choices show what is stored
@@ -270,7 +270,7 @@ def make_okr_row_again(name: str) -> AnyResponse:
 def okr_state(name: str) -> Response | str:
     """The part of the page that changes while rows are read; when that is over, the page itself is asked for."""
     with runtime().store.read() as session:
-        found = overview(session, viewer(), find(session, name), runtime().epoch())
+        found = overview(session, viewer(), connection_called(session, name), runtime().epoch())
     reading = [each for each in found.databases if each.reading is not None]
     if not reading:
         return Response(status=204, headers={"HX-Redirect": url_for("connections.show_okr_databases", name=name)})

@@ -14,7 +14,7 @@ from connector.errors import Conflict, HostError
 from connector.services.connecting import keeping, webhooks
 from connector.services.connecting.kinds import HOST_TITLES
 from connector.services.connecting.report import span_text
-from connector.services.connecting.views import find
+from connector.services.connection_names import connection_called
 from connector.views.connections.blueprint import blueprint
 from connector.web.context import runtime
 from connector.web.forms import submitted
@@ -117,7 +117,7 @@ def _kept(facts: dict[str, Any]) -> dict[str, str]:
 def _page(name: str, *, made: webhooks.SetUp | None = None, secret: str = "", button: str = "", problem: str = "") -> str:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
-        row = find(session, name)
+        row = connection_called(session, name)
     former = row.previous_secret_until if row.previous_webhook_secret else None
     kept = dict(row.webhook or {})
     return render_template(

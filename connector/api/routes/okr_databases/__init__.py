@@ -24,7 +24,7 @@ from connector.api.routes.okr_databases.shapes import (
 from connector.api.routing import Answer, Call, Endpoint
 from connector.domain.rights import Act
 from connector.errors import InputError, NotFound
-from connector.services.connecting.views import find
+from connector.services.connection_names import connection_called
 from connector.services.leads_page import setting
 from connector.services.okr_databases import adopting, setting_up
 from connector.services.okr_databases.adopting import Proposal
@@ -37,7 +37,7 @@ from connector.store.tables import Forum, Team
 
 def _found(call: Call, name: str) -> Overview:
     with call.runtime.store.read() as session:
-        return overview(session, call.viewer, find(session, name), call.runtime.epoch())
+        return overview(session, call.viewer, connection_called(session, name), call.runtime.epoch())
 
 
 def _made(made: SetUp) -> dict[str, Any]:
