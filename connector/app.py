@@ -29,7 +29,7 @@ from connector.runtime import Runtime
 from connector.services.sign_in import sessions
 from connector.web import limits
 from connector.web.gate import KEY, common, inside, keep_inside
-from connector.web.navigation import entries
+from connector.web.navigation import entries, landing
 from webhooks.views import make_blueprint
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,7 @@ PARTS = (
     "connector.api",
     "connector.views.sign_in",
     "connector.views",
+    "connector.views.triage",
     "connector.views.plan",
     "mappings.views",
     "connector.views.connections",
@@ -135,6 +136,7 @@ def create_app(runtime: Runtime) -> Flask:
         app.register_blueprint(importlib.import_module(name).blueprint)
     app.context_processor(common)
     app.jinja_env.globals["entries"] = entries
+    app.jinja_env.globals["landing"] = landing
     limits.install(app, runtime.redis_url)
     if runtime.settings.sandbox:
         install = getattr(importlib.import_module("connector.sandbox"), "install", None)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connector.hosts.base import ConnectionSettings, Dialect, Host
 from connector.hosts.goals import Goals
 from connector.hosts.limits import Budget
+from connector.hosts.makers import ItemMaker
 from connector.hosts.okr_databases import OkrDatabases
 from connector.hosts.registry import HOSTS
 from connector.queue import InlineQueue, Queue, RedisQueue
@@ -152,6 +153,15 @@ class Runtime:
         budget = self._budget(connection.id, connection.name)
         goals: Goals = build(settings, budget=budget, allow_private=self._allows_private, patience=patience)
         return goals
+
+    def item_maker(self, connection: Connection, *, patience: float = 2.0) -> ItemMaker | None:
+        """What makes issues or rows on a connection, None for a host that makes none; close it after use."""
+        build = getattr(HOSTS[connection.host], "build_item_maker", None)
+        if build is None:
+            return None
+        budget = self._budget(connection.id, connection.name, spread=True)
+        found: ItemMaker = build(self._settings_of(connection), budget=budget, allow_private=self._allows_private, patience=patience)
+        return found
 
     @property
     def _allows_private(self) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
-from connector.services import leads_page
+from connector.services import decision_links, leads_page
 from connector.services.connecting import keeping
 from connector.services.drain import agenda
 from connector.services.forge.overseeing import look_for_silence
@@ -114,6 +114,8 @@ def nightly(runtime: Runtime) -> None:
     with runtime.store.write() as session:
         leads_page.want_all(session, runtime.epoch())
         embedding.renew_ending(session, runtime.now().astimezone(runtime.settings.zone).date(), runtime.epoch())
+    with runtime.store.write() as session:
+        decision_links.want_reads(session, runtime.epoch())
     with runtime.store.read() as session:
         ids = session.scalars(
             select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_at.is_(None))

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from connector.domain.quiet import QuietHours, parse_quiet_hours
 from connector.errors import InputError
 
 _BELONGS_TO = {
@@ -72,6 +73,12 @@ class Settings(BaseSettings):
         "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json", description="Where the keys of Forge's calls are published."
     )
     atlassian_goals: bool = Field(False, description="1 lets key results be exported to goals of Atlassian (unconfirmed, one way).")
+    celebrate: Literal["off", "pages", "hosts"] = Field(
+        "pages", description="Where a quarter, half or whole of a way is told: nowhere, on our pages, or as a comment at the work too."
+    )
+    quiet_hours: str = Field(
+        "20:00-07:00", description="When mails and mentions wait, in the zone of whom they are for; weekends are quiet; empty: never."
+    )
     sandbox: bool = Field(False, description="1 serves the two stand-in hosts with a sample organisation; never with real credentials.")
 
     @field_validator("timezone")
@@ -144,6 +151,15 @@ class Settings(BaseSettings):
             raise ValueError("must be a time such as 02:17")
         return value
 
+    @field_validator("quiet_hours")
+    @classmethod
+    def _two_times(cls, value: str) -> str:
+        try:
+            parse_quiet_hours(value)
+        except InputError as error:
+            raise ValueError(error.message) from error
+        return value.strip()
+
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: str) -> str:
@@ -156,6 +172,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The time zone as an object."""
         return ZoneInfo(self.timezone)
+
+    @cached_property
+    def quiet(self) -> QuietHours | None:
+        """The quiet hours as a value, None for none."""
+        return parse_quiet_hours(self.quiet_hours)
 
     @property
     def resolved_database_url(self) -> str:

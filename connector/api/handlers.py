@@ -81,6 +81,7 @@ def file_update(call: Call, id: str) -> Answer:
     except NotFound as error:
         raise InputError(str(error), where="as") from None
     data = {"id": filed.id, "key_result": id, "draft": filed.draft, "missing": list(filed.missing), "repeated": filed.repeated}
+    data |= {"late": bool(filed.late), "note": filed.late or None}
     return Answer(data, 200 if filed.repeated else 201)
 
 

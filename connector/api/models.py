@@ -121,6 +121,7 @@ class CheckIn(Shape):
     as_of: datetime
     delayed: bool
     draft: bool
+    late: Annotated[bool, Field(description="after the lock of a review, and no part of its pre-read")]
     created_at: datetime
     source: str
     doubt: Annotated[str | None, Field(description="null unless the token is the author's, a lead's or a champion's")]
@@ -272,10 +273,15 @@ class Preview(Shape):
 
 
 class Filed(Shape):
-    """A stored check-in; ``missing`` names what keeps it a draft, ``repeated`` says that it was filed before."""
+    """A stored check-in; ``missing`` names what keeps it a draft, ``repeated`` says that it was filed before.
+
+    ``late``: it came after the lock of a review and is no part of its pre-read; ``note`` says so.
+    """
 
     id: int
     key_result: str
     draft: bool
     missing: list[str]
     repeated: bool
+    late: bool
+    note: str | None

@@ -42,3 +42,5 @@ def check_in(author: str, key_result: str, **given: object) -> None:
             click.echo(f"{key_result}: saved as a draft, it does not count yet; missing: {', '.join(filed.missing)}")
         else:
             click.echo(f"{key_result}: {sentence(load_definition(row), row.current)} · {STATE_WORDS[State(row.state)]}")
+        if filed.late:
+            click.echo(f"It came {filed.late}.")

@@ -17,6 +17,8 @@ from connector.domain.scoring import raw_progress
 
 LAST_VALUES = 5
 """How many values make the recent rate."""
+LEAST_POINTS = 3
+"""How many values a forecast takes that people are shown."""
 
 _DAY = timedelta(days=1)
 
@@ -60,6 +62,29 @@ def forecast(points: Sequence[Point], at: datetime) -> Forecast | None:
         return None
     last = _distinct(points)[-1]
     return Forecast(last.value + slope * max(0.0, (at - last.at) / _DAY), slope)
+
+
+def recent_points(
+    told: Iterable[Point], read: Iterable[Point], current: float | None, today: datetime, length: timedelta, *, fed: bool
+) -> tuple[Point, ...]:
+    """What the recent rate is judged by: values of check-ins and readings, and the one of today, half a cadence apart.
+
+    Readings are stored when they differ. A source that still answers and says the same (``fed``) is a value of today, not an old slope;
+    and a value that was read just now may not be among the points yet. ``today``: midnight, so that the rate stays the same for a day.
+    """
+    points = tuple(sorted((*told, *read), key=lambda point: point.at))  # stable: at one moment the reading wins
+    if current is not None and points:
+        last = points[-1]
+        if last.value != current or (fed and today - last.at >= length / 2):
+            points = (*points, Point(max(today, last.at + timedelta(seconds=1)), current))
+    return thinned(points, length / 2)
+
+
+def outlook(points: Sequence[Point], at: datetime, length: timedelta) -> Forecast | None:
+    """The forecast of ``recent_points``; None below three of them, or when they span less than one cadence."""
+    if len(points) < LEAST_POINTS or points[-1].at - points[0].at < length:
+        return None
+    return forecast(points, at)
 
 
 def required_rate(definition: Definition, current: float | None, days_left: float) -> float | None:

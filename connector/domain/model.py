@@ -33,6 +33,24 @@ FieldValue = Scalar | tuple[str, ...] | Unknown
 
 
 @dataclass(frozen=True, slots=True)
+class BlockingLink:
+    """An item that another waits for. ``done`` None: nobody can tell here."""
+
+    ref: str
+    key: str = ""
+    done: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What a host says of what holds an item up: a flag, a status whose name says so, or items that it waits for."""
+
+    flag: bool = False
+    status: str | None = None
+    links: tuple[BlockingLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One Jira issue or one Notion row, as the host last told it. Moments are aware UTC."""
 
@@ -49,6 +67,7 @@ class Item:
     fields: Mapping[str, FieldValue] = field(default_factory=lambda: MappingProxyType({}))  # by field id, never by name
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    blocked: Blocked | Unknown | None = None  # None: nothing; unknown: this read did not ask
 
 
 class Kind(StrEnum):

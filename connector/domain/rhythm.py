@@ -52,6 +52,21 @@ def next_working_day(day: date, holidays: Collection[date] = frozenset()) -> dat
     return following
 
 
+def after_working_days(moment: datetime, days: float, zone: tzinfo, holidays: Collection[date] = frozenset()) -> datetime:
+    """The moment (UTC) so many working days after another, at the same time on the wall; from a day off it counts from the next morning.
+
+    Half a day is twelve hours: Monday 09:00 and 1.5 days is Tuesday 21:00.
+    """
+    local = moment.astimezone(zone)
+    day, at = local.date(), local.time()
+    if day.weekday() >= 5 or day in holidays:
+        day, at = next_working_day(day, holidays), time()
+    whole = int(days)
+    for _ in range(whole):
+        day = next_working_day(day, holidays)
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC) + timedelta(days=days - whole)
+
+
 def expected(
     cycle: Cycle, today: date, definition: Definition | None = None, holidays: Collection[date] = frozenset(), too_early: float = TOO_EARLY
 ) -> Expected:

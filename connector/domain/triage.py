@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 
 from connector.domain import rhythm, wording
-from connector.domain.forecast import forecast, rate_ratio, required_rate, thinned
+from connector.domain.forecast import outlook, rate_ratio, recent_points, required_rate
 from connector.domain.model import Cadence, CheckInFact, DecisionKind, Definition, Kind, Movement, Point, State
 from connector.domain.rhythm import Expected
 from connector.domain.scoring import BOUND_KINDS, TOLERANCE, badge, epsilon, faults, is_inside, raw_progress, shown_progress
@@ -29,6 +29,7 @@ FLAG_TOO_EARLY = "too early"
 FLAG_NO_OWNER_COMMENT = wording.NO_OWNER_COMMENT  # R011
 FLAG_FLAT_BUT_CONFIDENT = "flat but confident"  # R030
 FLAG_NO_SIGNAL = "no signal"  # R033
+FLAG_HELD = "value held back"  # S15
 FLAG_OWNERLESS = "ownerless"  # R012; the owner is no matter of triage, so the roll-up sets it
 SURE = 7
 """Confidence from which a flat key result is asked what makes it safe."""
@@ -54,7 +55,8 @@ class TriageInputs:
     """Everything that decides a state. Moments are aware; ``check_ins`` and ``points`` are oldest first; drafts are left out.
 
     ``started_at``: the later of the start of the cycle and the key result's arrival in the tracker. ``movement`` is that since the
-    check-in before. ``has_source``: a mapping in mode ``value`` feeds it.
+    check-in before. ``has_source``: a mapping in mode ``value`` feeds it. ``held``: what is said of a wild value that waits for the
+    owner's word, "" for none.
     """
 
     definition: Definition
@@ -74,6 +76,7 @@ class TriageInputs:
     source_broken: str | None = None
     source_last_success: datetime | None = None
     blocker_since: datetime | None = None
+    held: str = ""
     edges: Edges = field(default_factory=Edges)
     holidays: frozenset[date] = frozenset()
 
@@ -110,6 +113,8 @@ def triage(inputs: TriageInputs) -> Triage:
     risks = (*pace_risk, *_outside(inputs), *_forecast(inputs), *_confidence(inputs), *_blocker(inputs))
     if risks:
         return Triage(State.AT_RISK, risks, deep, flags)
+    if inputs.held:  # nobody vouches for the number: it is not painted green
+        return Triage(State.DATA_LATE, (inputs.held,), flags=flags)
     return Triage(State.ON_TRACK, (_fine(inputs),), flags=flags)
 
 
@@ -197,17 +202,9 @@ def _forecast(inputs: TriageInputs) -> tuple[str, ...]:
     if inputs.definition.kind is not Kind.METRIC or inputs.expected.too_early or today >= inputs.cycle_end:
         return ()
     length = rhythm.cadence_length(inputs.cadence)
-    told = tuple(Point(check_in.at, check_in.value) for check_in in inputs.check_ins if check_in.value is not None)
-    points = tuple(sorted((*told, *inputs.points), key=lambda point: point.at))  # stable: at one moment the reading wins
-    if inputs.current is not None and points:
-        # Readings are stored when they differ. A source that still answers and says the same is a value of today, not an old slope;
-        # and a value that was read just now may not be among the points yet. Midnight, so that the rate stays the same for a day.
-        last = points[-1]
-        if last.value != inputs.current or (inputs.has_source and today - last.at >= length / 2):
-            points = (*points, Point(max(today, last.at + timedelta(seconds=1)), inputs.current))
-    points = thinned(points, length / 2)
-    ahead = forecast(points, inputs.cycle_end)
-    if ahead is None or len(points) < 3 or points[-1].at - points[0].at < length:
+    told = (Point(check_in.at, check_in.value) for check_in in inputs.check_ins if check_in.value is not None)
+    ahead = outlook(recent_points(told, inputs.points, inputs.current, today, length, fed=inputs.has_source), inputs.cycle_end, length)
+    if ahead is None:
         return ()
     progress = raw_progress(inputs.definition, ahead.value)
     if progress is None or progress >= inputs.edges.on_track - TOLERANCE:
@@ -264,6 +261,8 @@ def _flags(inputs: TriageInputs) -> tuple[str, ...]:
         flags.append(FLAG_FLAT_BUT_CONFIDENT)
     if _says_nothing(inputs):
         flags.append(FLAG_NO_SIGNAL)
+    if inputs.held:
+        flags.append(FLAG_HELD)
     return tuple(flag for flag in flags if flag)
 
 

@@ -29,9 +29,11 @@ STATE_WORDS = {
 MOVEMENT_WORDS = {Movement.UP: "Moving", Movement.FLAT: "Flat", Movement.DOWN: "Slipping"}
 MOVEMENT_NOT_KNOWN = "Movement not known"
 NO_READING = "no reading yet"
+AFTER_LOCK = "after the lock"
 NO_OWNER_COMMENT = "number only, no owner comment"
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # strftime would ask the locale
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FULL, _EMPTY, _NOTCH = "█", "░", "┆"
 _LEFT, _RIGHT = "▕", "▏"
 
@@ -47,6 +49,7 @@ class SourceFacts:
     item_word: str = "row"  # singular: "row", "issue"
     as_of: datetime | None = None
     delayed: bool = False  # the owner said that the number is delayed (R025)
+    late: bool = False  # the check-in came after the lock of a review (R054)
     unconfirmed: bool = False  # a value without the owner's confirmation in the window (R011)
     problem: str = ""  # "connection acme-notion is parked: Notion no longer accepts the token"
     told_by: str = ""  # who told the value in a check-in; then the source is only read beside it
@@ -110,6 +113,11 @@ def moment_text(moment: datetime, zone: tzinfo) -> str:
     """ "18 Nov 14:12"."""
     local = moment.astimezone(zone)
     return f"{day_text(local.date())} {local.hour:02d}:{local.minute:02d}"
+
+
+def weekday_moment_text(moment: datetime, zone: tzinfo) -> str:
+    """ "Thu 19 Nov 10:00"."""
+    return f"{_WEEKDAYS[moment.astimezone(zone).weekday()]} {moment_text(moment, zone)}"
 
 
 def days_text(days: int) -> str:
@@ -277,7 +285,8 @@ def source_text(facts: SourceFacts, zone: tzinfo) -> str:
     if facts.checked_in_at is None:
         parts = [f"{facts.owner_name}, no check-in yet".removeprefix(", ")]
     else:
-        parts = [f"{facts.owner_name}, {local_day_text(facts.checked_in_at, zone)}".removeprefix(", ")]
+        when = f"{local_day_text(facts.checked_in_at, zone)}{f', {AFTER_LOCK}' if facts.late else ''}"
+        parts = [f"{facts.owner_name}, {when}".removeprefix(", ")]
     if facts.unconfirmed:
         parts.append(NO_OWNER_COMMENT)
     as_of = ""

@@ -238,8 +238,11 @@ class Host(Protocol):
         """
         ...
 
-    def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
-        """Mention a person where they work (a comment)."""
+    def notify(self, ref: str, accounts: Sequence[str], text: str, *, mark: str = "", since: datetime | None = None) -> Mapping[str, JSON]:
+        """Write a comment that mentions people where they work. Receipt: ``{"comment": id}``. May raise ``Uncertain``.
+
+        ``mark`` names the comment. ``since``: one may have been written after that moment, so it is looked for first; None: surely not.
+        """
         ...
 
     def read_all(self, query: ListQuery, most: int, on_page: Callable[[Page], None]) -> bool:
@@ -333,6 +336,8 @@ class Event:
     fields: tuple[str, ...] = ()  # the host's ids of what was edited, () where it does not tell
     at: datetime | None = None
     text: str | None = None
+    blocked_at: datetime | None = None  # it tells that ``ref`` began to be held up: flagged, or waiting for another
+    freed: bool = False  # it tells that a flag or such a link was taken away
     pressed: bool = False  # a person pressed a button: what the row holds is filed at once
 
 

@@ -44,7 +44,7 @@ def account_of(person: str) -> str:
 
 def jira_world(today: date, start: date) -> dict[str, Any]:
     """The Jira site as ``JiraSandbox`` takes it: 3 projects, 60 epics, 900 issues. ``start``: first day of the cycle."""
-    from connector.hosts.jira.sandbox_world import DEFAULT_FIELDS
+    from connector.hosts.jira.sandbox_fields import DEFAULT_FIELDS
 
     chance = random.Random(SEED)  # noqa: S311  # sample data, no secret
     issues: list[dict[str, Any]] = []
@@ -85,13 +85,6 @@ def jira_world(today: date, start: date) -> dict[str, Any]:
             key(parent.partition("-")[0]), f"{content.SUBTASKS[number % 4]}: {parent}", "Sub-task", start, today, chance, parent=parent
         )
         issues.append({**task, "category": "done" if number % 3 else "new", "resolution": "Done" if number % 3 else None})
-    flagged = {
-        "id": FLAGGED,
-        "key": FLAGGED,
-        "name": "Flagged",
-        "custom": True,
-        "schema": {"type": "array", "items": "option", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:multicheckboxes"},
-    }
     return {
         "email": JIRA_BOT,
         "api_token": JIRA_TOKEN,
@@ -105,7 +98,7 @@ def jira_world(today: date, start: date) -> dict[str, Any]:
             ),
         ],
         "projects": [{"id": str(10000 + number), "key": key_, "name": name} for number, (key_, name) in enumerate(content.PROJECTS)],
-        "fields": [*DEFAULT_FIELDS, flagged],
+        "fields": list(DEFAULT_FIELDS),
         "issues": issues,
     }
 

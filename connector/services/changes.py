@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import Act, Viewer, roles_that_may
+from connector.domain.rights import SYSTEM, Act, Viewer, roles_that_may
 from connector.errors import Conflict, Forbidden
 from connector.store.tables import Audit
 
@@ -78,3 +78,10 @@ def record(
         )
     )
     return True
+
+
+def record_by_system(
+    session: Session, at: datetime, action: str, entity: str, ident: str, *, before: View | None = None, after: View | None = None
+) -> bool:
+    """``record`` of what background work did."""
+    return record(session, SYSTEM, at, action, entity, ident, before=before, after=after)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connector.errors import HostError
 from connector.hosts.base import Host
 from connector.runtime import Runtime
-from connector.services import connections, heartbeat
+from connector.services import connections, decision_links, heartbeat
 from connector.services.comment_commands import answer_due
 from connector.services.events import Handled, handle_deliveries
 from connector.services.goals.exporting import export_due
@@ -49,6 +49,7 @@ class Agenda:
     rows: float | None = None  # of OKR databases: to be read or written
     typed: float | None = None  # updates typed into rows that are filed then
     leads: float | None = None
+    issues: float | None = None  # that decisions become
 
     @property
     def due_at(self) -> float | None:
@@ -71,6 +72,7 @@ def agenda(session: Session, connection_id: int, *, goals: bool = False) -> Agen
         rows_due_at(session, connection_id),
         settles_at(session, connection_id),
         work.next_due(session, LeadsPage, LeadsPage.connection_id == connection_id),
+        decision_links.due_at(session, connection_id),
     )
 
 
@@ -155,6 +157,8 @@ def _work(runtime: Runtime, connection: Connection, host: Host, waiting: Agenda,
     if computed or answered or _is_due(waiting.panels, now):
         write_due(runtime, connection, host)
         work_on_rows(runtime, connection)
+    if _is_due(waiting.issues, now):
+        decision_links.make_due(runtime, connection)
     if _is_due(waiting.leads, now):
         write_pages(runtime, connection)
     if _is_due(waiting.goals, now):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from connector.hosts.base import Dialect, Event, Ignored, NotThisHost
 from connector.runtime import Runtime
+from connector.services.blocked_items import note_told
 from connector.services.comment_commands import note_comments, why_left_alone, worth_reading
 from connector.services.counters import count
 from connector.services.mirror import mark_dirty
@@ -75,6 +76,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             count(session, "okr_deliveries_total", number, connection=connection.name, event=event, outcome=outcome)
         refs -= note_changes(session, connection.id, heard, now, moment)
         mark_dirty(session, connection.id, refs, now)
+        note_told(session, connection.id, heard)
         if refs:
             _note_change(session, connection.id, now)
         if scopes:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from connector.errors import HostError, Refused
 from connector.hosts.base import Fetched, Host, Wanted
 from connector.runtime import Runtime
-from connector.services import sources
+from connector.services import decision_links, sources
 from connector.services.connections import failed, succeeded
 from connector.services.mirror import Saved, mark_gone, save_items
 from connector.services.sources import as_wanted
@@ -131,6 +131,7 @@ def _save(
         if not mine:
             return  # the lease was lost: whoever has it reads anew
         saved = save_items(session, connection.id, fetched.items, router, at=moment, told=told, asked=frozenset(told))
+        decision_links.follow(session, connection.id, fetched.items, now, moment)
         gone = mark_gone(session, connection.id, _really_gone(session, connection.id, fetched.gone, broken), router, at=moment)
         touched = saved.key_results | gone.key_results
         for mapping_id, reason in broken.items():

@@ -18,13 +18,14 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
+from connector.services.blocked_items import forget_told, held_up, pass_on, who_is_done
 from connector.store.base import Json
 from connector.store.tables import Item as ItemRow
 from connector.store.tables import MappingItem
 from mappings.repository import Link, Router
 
 CHUNK = 400
-MATERIAL = ("key", "kind", "container", "parents", "category", "status", "resolution", "fields")
+MATERIAL = ("key", "kind", "container", "parents", "category", "status", "resolution", "fields", "blocked")
 
 
 @dataclass
@@ -191,44 +192,52 @@ def _save_chunk(
     }
     before = _memberships(session, [row.id for row in rows.values()])
     ancestors = _ancestors(session, connection_id, items) if router.with_subtasks else {}
+    done = who_is_done(session, connection_id, items)
     unasked = {link.id for link in router.jql if link.id not in asked}
     fresh: list[tuple[dict[str, Any], dict[int, Link]]] = []
     joins: list[dict[str, int]] = []
     updates: list[dict[str, Any]] = []
+    finished: dict[str, bool] = {}  # whether those items are done now that others may wait for
     for ref, item in by_ref.items():
         row = rows.get(ref)
         item = _completed(item, row.fields if row is not None else "{}", router)
         belongs_to = router.feeding(item, {mapping: ref in refs for mapping, refs in told.items()}, ancestors.get(ref, ()))
         watched = router.as_epic(ref)
+        if row is not None and read_at is not None and (row.served_at > read_at or _is_older(item, row)):
+            continue
+        if item.category is not Category.UNDEFINED:
+            finished[ref] = item.category is Category.DONE
         if row is None:
             if belongs_to or watched:
-                fresh.append(({"connection_id": connection_id, "ref": ref, "seen_at": at, **_columns(item)}, belongs_to))
+                held = held_up(item, None, None, done, at)
+                fresh.append(({"connection_id": connection_id, "ref": ref, "seen_at": at, **_columns(item), "blocked": held}, belongs_to))
                 saved.changed += 1
                 saved.key_results.update(link.key_result_id for link in (*belongs_to.values(), *watched))
             continue
-        if read_at is not None and (row.served_at > read_at or _is_older(item, row)):
-            continue
         was = before.get(row.id, set())
         now_in = set(belongs_to) | (was & unasked)
-        material = row.gone_at is not None or row.seen_at is None or _material(item) != tuple(row[-len(MATERIAL) :])
+        held = held_up(item, row.blocked, row.blocked_told_at, done, at)
+        material = row.gone_at is not None or row.seen_at is None or _material(item, held) != tuple(row[-len(MATERIAL) :])
         saved.changed += material or was != now_in
         if material or was != now_in or row.updated_at != item.updated_at:
             touched = {router.links[mapping] for mapping in was | now_in if mapping in router.links}
             saved.key_results.update(link.key_result_id for link in (*touched, *watched))
         if material or row.updated_at != item.updated_at or row.title != item.title or row.url != item.url:
-            updates.append({"row_id": row.id, "seen_at": at, "gone_at": None, **_columns(item)})
+            updates.append({"row_id": row.id, "seen_at": at, "gone_at": None, **_columns(item), "blocked": held})
         if was - now_in:
             session.execute(delete(MappingItem).where(MappingItem.item_id == row.id, MappingItem.mapping_id.in_(was - now_in)))
         joins += [{"mapping_id": mapping, "item_id": row.id} for mapping in now_in - was]
     # Tables, not mapped classes: the ORM's bookkeeping per row is several times the cost of the row itself.
     if updates:
         session.connection().execute(_UPDATE, updates)
+    forget_told(session, [row.id for row in rows.values() if row.blocked_told_at is not None])
     if fresh:
         made = session.connection().execute(insert(_TABLE).returning(_TABLE.c.id, _TABLE.c.ref), [values for values, _ in fresh])
         id_of = {ref: item_id for item_id, ref in made}
         joins += [{"mapping_id": mapping, "item_id": id_of[values["ref"]]} for values, belongs_to in fresh for mapping in belongs_to]
     if joins:
         session.connection().execute(insert(_JOINS), joins)
+    saved.key_results |= pass_on(session, connection_id, finished, router, at)
 
 
 def set_members(session: Session, mapping_id: int, connection_id: int, refs: Iterable[str], *, begun_at: float) -> bool:
@@ -289,6 +298,7 @@ def mark_gone(session: Session, connection_id: int, refs: Iterable[str], router:
             .values(gone_at=at)
             .execution_options(synchronize_session=False)
         )
+        saved.key_results |= pass_on(session, connection_id, dict.fromkeys(ordered[start : start + CHUNK], True), router, at)
     return saved
 
 
@@ -306,11 +316,12 @@ def drop_idle(session: Session, connection_id: int, router: Router) -> int:
     return len(ids)
 
 
-def _material(item: Item) -> tuple[Any, ...]:
+def _material(item: Item, held: dict[str, Any] | None) -> tuple[Any, ...]:
     """What of an item can move a number, in the order and shape of the last columns of ``_COMPARED``."""
     fields = {name: dump_value(value) for name, value in item.fields.items()}
     return (
-        item.key, item.kind, item.container, _text(list(item.parents)), item.category.value, item.status, item.resolution, _text(fields)
+        item.key, item.kind, item.container, _text(list(item.parents)), item.category.value, item.status, item.resolution, _text(fields),
+        None if held is None else _text(held),
     )  # fmt: skip
 
 
@@ -376,11 +387,11 @@ def _columns(item: Item) -> dict[str, Any]:
 _TABLE = cast(Table, ItemRow.__table__)
 _JOINS = cast(Table, MappingItem.__table__)
 _COMPARED = (
-    *(getattr(ItemRow, name) for name in ("id", "ref", "gone_at", "seen_at", "served_at", "title", "url", "updated_at")),
+    *(getattr(ItemRow, name) for name in ("id", "ref", "gone_at", "seen_at", "served_at", "title", "url", "updated_at", "blocked_told_at")),
     *(type_coerce(column, Text) if isinstance((column := _TABLE.c[name]).type, Json) else column for name in MATERIAL),
 )
 _TOLD = (
     "seen_at", "gone_at", "key", "title", "url", "kind", "container", "parents", "category", "status", "resolution", "fields", "created_at",
-    "updated_at",
+    "updated_at", "blocked",
 )  # fmt: skip
 _UPDATE = update(_TABLE).where(_TABLE.c.id == bindparam("row_id")).values({name: bindparam(name) for name in _TOLD})

@@ -20,7 +20,7 @@ from connector.domain.quality import OUTPUT, is_output
 from connector.domain.triage import FLAG_OWNERLESS, TriageInputs, triage
 from connector.domain.wording import day_text
 from connector.runtime import Runtime
-from connector.services import heartbeat, leads_page, panels
+from connector.services import celebrations, heartbeat, leads_page, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
 from connector.services.goals import exporting
 from connector.services.okr_databases import showing
@@ -72,7 +72,10 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
         computed = {name: compute(known, moment, runtime.settings.zone) for name, known in facts.items()}
     with runtime.store.write() as session:
         mine = work.finish(session, KeyResult, claims, runtime.epoch())
-        shown = _save(session, {name: outcome for name, outcome in computed.items() if name in mine}, moment)
+        kept = {name: outcome for name, outcome in computed.items() if name in mine}
+        shown = _save(session, kept, moment, glad=runtime.settings.celebrate != "off")
+        if runtime.settings.celebrate == "hosts":
+            celebrations.post(session, facts, shown, moment)
         panels.place(session, [name for name in facts if name in mine], changed=shown, now=runtime.epoch())
         if runtime.settings.atlassian_goals:
             exporting.want_changed(session, shown, runtime.epoch())
@@ -82,11 +85,13 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
     return len(claims)
 
 
-def _save(session: Session, computed: dict[str, Computed], moment: datetime) -> set[str]:
-    """Store the outcomes. Returns the key results whose shown content changed."""
+def _save(session: Session, computed: dict[str, Computed], moment: datetime, *, glad: bool = True) -> set[str]:
+    """Store the outcomes; ``glad``: and what there is to celebrate. Returns the key results whose shown content changed."""
     shown: set[str] = set()
-    for row in session.scalars(select(KeyResult).where(KeyResult.id.in_(computed))):
+    for row in session.scalars(select(KeyResult).where(KeyResult.id.in_(computed))).all():
         outcome = computed[row.id]
+        if glad:
+            celebrations.note(session, row, outcome.columns, outcome.reading, moment)
         if any(getattr(row, name) != outcome.columns[name] for name in SHOWN):
             for name in SHOWN:
                 setattr(row, name, outcome.columns[name])
@@ -214,7 +219,13 @@ def _milestones_reading(facts: Facts, last: Reading | None, now: datetime) -> di
         "kind": "milestones",
         "as_of": now,
         "actor": "system",
-        "source": {"items": total, "done": done, "total": total, "explanation": [f"{done} of {total} milestones done"]},
+        "source": {
+            "items": total,
+            "done": done,
+            "total": total,
+            "explanation": [f"{done} of {total} milestones done"],
+            celebrations.REACHED: celebrations.reached(facts.definition.milestones),
+        },
     }
 
 

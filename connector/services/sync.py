@@ -20,6 +20,7 @@ from connector.errors import Conflict, Gone, HostError, Refused
 from connector.hosts.base import Host, ListQuery, Wanted
 from connector.runtime import Runtime
 from connector.services import connections, heartbeat, runs, sources
+from connector.services.blocked_items import wait_for_others
 from connector.services.drift.nightly import after_sync
 from connector.services.listing import epic_refs, note_missing_epics, read_epics, resolve_links
 from connector.services.mirror import mark_dirty, mark_gone, save_items, set_members
@@ -311,6 +312,8 @@ def _finish(state: _Sync) -> None:
         session.execute(update(Connection).where(Connection.id == connection.id).values(**values))
         connections.succeeded(session, connection.id, runtime.now())
         warn_overlaps(session, connection.id, runtime.now())
+        if run.kind != "full":  # what others wait for changes without an edit of theirs, and may be none of our items
+            mark_dirty(session, connection.id, wait_for_others(session, connection.id), runtime.epoch())
         # Ages and silent sources are judged anew, also where no number moved.
         work.want(session, KeyResult, {link.key_result_id for link in state.links}, runtime.epoch())
     runtime.queue.nudge("settle")

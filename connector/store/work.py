@@ -14,10 +14,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
-from connector.store.tables import CommentCommand, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
+from connector.store.tables import CommentCommand, DecisionIssue, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
 
 Workable = (
-    type[CommentCommand] | type[GoalTarget] | type[Item] | type[KeyResult] | type[LeadsPage] | type[Mapping] | type[OkrRow] | type[Panel]
+    type[CommentCommand]
+    | type[DecisionIssue]
+    | type[GoalTarget]
+    | type[Item]
+    | type[KeyResult]
+    | type[LeadsPage]
+    | type[Mapping]
+    | type[OkrRow]
+    | type[Panel]
 )
 BATCH = 500  # ids per statement: below SQLite's limit of bound values
 

@@ -269,7 +269,7 @@ def _said(definition: Definition, draft: CheckInDraft | None, filed: Filed) -> s
     ask = ASKS.get(draft.decision.value) if draft is not None and draft.decision else None
     if ask:
         parts.append(f"{ask[:1].lower()}{ask[1:]}")
-    return f"Check-in saved: {', '.join(parts)}."
+    return f"Check-in saved: {', '.join(parts)}.{f' It came {filed.late}.' if filed.late else ''}"
 
 
 def context(shown: Shown, form: Form) -> dict[str, Any]:
@@ -311,6 +311,7 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
         else (),
         "last_day": wording.local_day_text(last.created_at, zone) if last else "",
         "cycle_end": wording.day_text(opening.facts.cycle.end),
+        "late": opening.late,
         "anchors": asking.ANCHORS,
         "decisions": list(asking.DECISION_WORDS.items()),
         "prompt": asking.prompt_for(view.id, day),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.asking import DECISION_WORDS
 from connector.domain.checkin import said_nothing
-from connector.domain.wording import local_day_text, moment_text, value_text
+from connector.domain.wording import AFTER_LOCK, local_day_text, moment_text, value_text
 from connector.services import provenance
 from connector.services.check_ins import may_check_in, readable_doubts
 from connector.services.check_ins.opening import over_text
@@ -106,7 +106,7 @@ def _told(check_ins: list[Any], view: KeyResultView, doubts: dict[int, str], own
             "comment": each.comment or "",
             "doubt": doubts.get(each.id, ""),
             "by": _by(each, owner),
-            "at": moment_text(each.created_at, zone),
+            "at": f"{moment_text(each.created_at, zone)}{f', {AFTER_LOCK}' if each.late else ''}",
             "draft": each.draft,
             "no_signal": each.id in silent,
         }
@@ -128,7 +128,7 @@ def _check_ins(session: Session, ident: str) -> list[Any]:
             select(
                 CheckIn.id, CheckIn.author_id, CheckIn.source, CheckIn.delayed, CheckIn.blocker_link,
                 CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.decision, CheckIn.comment, CheckIn.created_at,
-                CheckIn.movement, CheckIn.blocker, CheckIn.as_of, CheckIn.draft, Person.name.label("author"), Person.name,
+                CheckIn.movement, CheckIn.blocker, CheckIn.as_of, CheckIn.draft, CheckIn.late, Person.name.label("author"), Person.name,
             )
             .outerjoin(Person, Person.id == CheckIn.author_id)
             .where(CheckIn.key_result_id == ident)

@@ -21,7 +21,9 @@ class Entry:
         return self.endpoint.partition(".")[0]
 
 
+LEADS = ("admin", "lead", "champion")  # whose first question is where things stand
 ENTRIES = (
+    Entry("Triage", "triage.triage"),
     Entry("Key results", "pages.overview"),
     Entry("Plan", "plan.index", (Act.WRITE, Act.SIGN_OFF)),
     Entry("Mappings", "mappings.index", (Act.WRITE,)),
@@ -37,3 +39,8 @@ def entries(viewer: Viewer | None) -> list[Entry]:
     if viewer is None:
         return []
     return [entry for entry in ENTRIES if not entry.acts or any(viewer.may(act) for act in entry.acts)]
+
+
+def landing(viewer: Viewer | None) -> str:
+    """The endpoint that the product's name leads to: triage for those who lead, the key results for everybody else."""
+    return "triage.triage" if viewer is not None and viewer.role in LEADS else "pages.overview"

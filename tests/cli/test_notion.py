@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import select, update
 
-from connector.cli import main
 from connector.domain.okr_columns import IN_ORDER, TITLES, DatabaseKind
-from connector.store import migrate
 from connector.store.tables import Connection, LeadsPage
 from tests.services.okr_databases.bare import Bare, bare_world, database
+from tests.support.commands import call_it_migrated, commands
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -24,8 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Bare]:
     with bare_world(tmp_path) as scene:
-        with scene.runtime.store.engine.begin() as connection:
-            MigrationContext.configure(connection).stamp(ScriptDirectory(str(migrate.SCRIPTS)), "head")
+        call_it_migrated(scene.runtime)
         scene.company.objective("onboarding", cycle="Q4")
         scene.company.key_result("kr-setup", title="Set up in a day")
         yield scene
@@ -33,29 +27,13 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
 
 @pytest.fixture
 def run(bare: Bare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    settings = bare.runtime.settings
-    monkeypatch.setenv("OKR_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("OKR_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("OKR_SECRET_KEY", settings.secret_key)
-    monkeypatch.setenv("OKR_ALLOW_PRIVATE_HOSTS", "1")
-    root, former = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
+    with commands(bare.runtime, tmp_path, monkeypatch, capsys) as found:
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = 0
-        try:
-            main(("notion", *arguments))
-        except SystemExit as end:
-            code = int(end.code or 0)
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return code, told.out, told.err
+        def call(*arguments: str) -> tuple[int, str, str]:
+            told = found("notion", *arguments)
+            return told.code, told.out, told.err
 
-    yield call
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.configure(**former)
+        yield call
 
 
 def _link(ident: str) -> str:

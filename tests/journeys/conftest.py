@@ -1,4 +1,4 @@
-"""A Jira site with a company beside it, for the journeys over it."""
+"""What journeys start from: a Jira site or a Notion workspace with a company beside it, or a key result that has its row in Notion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 
 from connector.hosts.jira.sandbox import JiraSandbox
+from connector.hosts.notion.sandbox import NotionSandbox
+from connector.services import drain as drains
+from tests.journeys.row_steps import TITLE, kept_row
+from tests.support.notion_place import Workspace
+from tests.support.okr_notion import NotionRow, OkrScene
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -56,3 +61,31 @@ def site(tmp_path: Path) -> Iterator[Site]:
     sandbox = JiraSandbox()
     with running(sandbox) as url, company(tmp_path) as people:
         yield Site(people, sandbox, url)
+
+
+@pytest.fixture
+def box() -> NotionSandbox:
+    return NotionSandbox()
+
+
+@pytest.fixture
+def place(tmp_path: Path, box: NotionSandbox) -> Iterator[Workspace]:
+    with running(box) as url, company(tmp_path) as people:
+        yield Workspace(people, box, url)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[OkrScene]:
+    with kept_row(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def row(scene: OkrScene) -> NotionRow:
+    return scene.row(TITLE)
+
+
+@pytest.fixture
+def nobody_lingers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due a moment later is due at the next pass: the scene's clock goes ahead, nothing real is waited for."""
+    monkeypatch.setattr(drains, "LINGER", 0.0)

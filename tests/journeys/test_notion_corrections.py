@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.services import drain as drains
 from connector.services.okr_databases import nightly
-from tests.journeys.row_steps import TITLE, kept_row
 from tests.support.okr_notion import NotionRow, OkrScene
+
+pytestmark = pytest.mark.usefixtures("nobody_lingers")
 
 WHOLE = {"Value": 10, "Confidence": 6, "Decision": "none", "Blocker": "legal"}
 LONG = "Eight more customers " + "y" * 290
 WRONG = "Not filed yet. Confidence: enter a whole number from 1 to 10."
-
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drains, "LINGER", 0.0)  # time is the scene's: nothing real is waited for
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[OkrScene]:
-    with kept_row(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def row(scene: OkrScene) -> NotionRow:
-    return scene.row(TITLE)
 
 
 def filed(scene: OkrScene, row: NotionRow, later: float = 600.0) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,13 @@ from connector.errors import HostError
 from connector.hosts.base import Host
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.services import connections
-from connector.services import drain as drains
 from connector.services.connecting import checks
 from connector.store.tables import Objective
 from tests.support.notion_place import Workspace
 from tests.support.standin import running
 from tests.support.world import company
 
-
-@pytest.fixture(autouse=True)
-def nobody_lingers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is due a moment later is due at the next ``work``: its clock goes ahead."""
-    monkeypatch.setattr(drains, "LINGER", 0.0)
-
-
-@pytest.fixture
-def box() -> NotionSandbox:
-    return NotionSandbox()
-
-
-@pytest.fixture
-def place(tmp_path: Path, box: NotionSandbox) -> Iterator[Workspace]:
-    with running(box) as url, company(tmp_path) as people:
-        yield Workspace(people, box, url)
+pytestmark = pytest.mark.usefixtures("nobody_lingers")
 
 
 # --- limits and outages ----------------------------------------------------------------------------------------------------

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from connector.domain.okr_columns import DatabaseKind
 from connector.domain.rights import SYSTEM
-from connector.services import drain as drains
 from connector.services.okr_databases.applying import NO_REASON
 from connector.services.people.accounts import NewPerson, add_people
 from connector.store.tables import Objective, Person
 from tests.journeys.row_steps import TITLE, asked, kept_row, offer, update
 from tests.support.okr_notion import NotionRow, OkrScene
 
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drains, "LINGER", 0.0)  # time is the scene's: nothing real is waited for
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[OkrScene]:
-    with kept_row(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def row(scene: OkrScene) -> NotionRow:
-    return scene.row(TITLE)
+pytestmark = pytest.mark.usefixtures("nobody_lingers")
 
 
 # --- there to here -----------------------------------------------------------------------------------------------------

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from connector.domain.okr_columns import HIDDEN_TITLE, DatabaseKind
 from connector.domain.rights import SYSTEM
-from connector.services import drain as drains
 from connector.services.plan import key_results, objectives
 from connector.services.rollup import roll_up_dirty, want_all
 from connector.services.row_check_ins.rows import want_retold
 from connector.store.tables import Connection, Cycle, Objective, OkrDatabase, OkrRow
-from tests.journeys.row_steps import TITLE, asked, kept_row, offer, update
+from tests.journeys.row_steps import TITLE, asked, offer, update
 from tests.support.okr_notion import NotionRow, OkrScene
 
-
-@pytest.fixture(autouse=True)
-def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drains, "LINGER", 0.0)  # time is the scene's: nothing real is waited for
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[OkrScene]:
-    with kept_row(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def row(scene: OkrScene) -> NotionRow:
-    return scene.row(TITLE)
+pytestmark = pytest.mark.usefixtures("nobody_lingers")
 
 
 # --- closed, retired, hidden -------------------------------------------------------------------------------------------

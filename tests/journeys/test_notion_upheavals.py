@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,22 +19,7 @@ from tests.support.notion_place import Workspace
 from tests.support.standin import running
 from tests.support.world import company
 
-
-@pytest.fixture(autouse=True)
-def nobody_lingers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is due a moment later is due at the next ``work``: its clock goes ahead."""
-    monkeypatch.setattr(drains, "LINGER", 0.0)
-
-
-@pytest.fixture
-def box() -> NotionSandbox:
-    return NotionSandbox()
-
-
-@pytest.fixture
-def place(tmp_path: Path, box: NotionSandbox) -> Iterator[Workspace]:
-    with running(box) as url, company(tmp_path) as people:
-        yield Workspace(people, box, url)
+pytestmark = pytest.mark.usefixtures("nobody_lingers")
 
 
 # --- rows that go and come -------------------------------------------------------------------------------------------------

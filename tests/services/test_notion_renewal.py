@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from connector.services.connecting import checks, saving
 from connector.services.declare.apply import apply_text
 from connector.services.sync import sync_connection
 from connector.store.tables import Connection
-from tests.support.notion_permissions import CLIENT, PermittedNotion, login_of, row_of
+from tests.support.notion_permissions import CLIENT, PermittedNotion
+from tests.support.permitted import asked_who as who
+from tests.support.permitted import login_of, row_of
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -46,11 +48,6 @@ def url(notion: PermittedNotion) -> Iterator[str]:
 def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
     with company(tmp_path, database_url) as found:
         yield found
-
-
-def who(acme: Company, ident: int) -> str:
-    with closing(acme.runtime.connect(row_of(acme, ident))) as host:
-        return host.identify()
 
 
 def test_a_token_that_notion_refuses_is_renewed_once_and_stored_before_its_use(acme: Company, notion: PermittedNotion, url: str) -> None:

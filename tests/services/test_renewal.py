@@ -25,6 +25,7 @@ from connector.services.sync import sync_connection
 from connector.store.tables import Connection
 from connector.store.vault import Vault
 from tests.support import permitted
+from tests.support.permitted import asked_who as who
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -49,11 +50,6 @@ def url(jira: JiraSandbox) -> Iterator[str]:
 def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
     with company(tmp_path, database_url) as found:
         yield found
-
-
-def who(acme: Company, ident: int) -> str:
-    with closing(acme.runtime.connect(permitted.row_of(acme, ident))) as host:
-        return host.identify()
 
 
 def soon(seconds: float) -> str:

@@ -17,7 +17,6 @@ from werkzeug.wrappers import Request, Response
 from connector.hosts.limits import Budget
 from connector.hosts.notion import consent
 from connector.hosts.notion.sandbox import NotionSandbox
-from connector.store.tables import Connection
 from tests.support.world import Company
 
 CLIENT = ("our-client", "our-client-secret")
@@ -105,18 +104,6 @@ class PermittedNotion:
     def connect(self, acme: Company, url: str, name: str = "acme-notion") -> int:
         """A stored connection with such a login."""
         return acme.connection(name, "notion", url, self.permit(url))
-
-
-def row_of(acme: Company, ident: int) -> Connection:
-    """The connection as it is stored now."""
-    with acme.runtime.store.read() as session:
-        return session.get_one(Connection, ident)
-
-
-def login_of(acme: Company, ident: int) -> dict[str, Any]:
-    """Its stored login, opened."""
-    found: dict[str, Any] = acme.runtime.vault.open(row_of(acme, ident).auth)
-    return found
 
 
 def _refusal(status: int, code: str, words: str) -> Response:

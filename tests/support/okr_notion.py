@@ -116,9 +116,7 @@ class OkrScene:
     @contextmanager
     def host(self) -> Iterator[OkrDatabases]:
         """The OKR databases of the connection, as the services open them."""
-        with self.runtime.store.read() as session:
-            connection = session.get_one(Connection, self.connection)
-        found = self.runtime.okr_databases(connection)
+        found = self.runtime.okr_databases(self.connection_row())
         assert found is not None
         try:
             yield found
@@ -148,6 +146,10 @@ class OkrScene:
     def person(self, name: str) -> Person:
         with self.runtime.store.read() as session:
             return session.scalars(select(Person).where(Person.email == f"{name.lower()}@acme.example")).one()
+
+    def connection_row(self) -> Connection:
+        with self.runtime.store.read() as session:
+            return session.get_one(Connection, self.connection)
 
     def rows_here(self) -> list[OkrRow]:
         """What the connector knows of rows, in the order in which it came to know them."""

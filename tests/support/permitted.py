@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from connector.hosts.jira import oauth
@@ -36,6 +37,12 @@ def login_of(acme: Company, ident: int) -> dict[str, Any]:
     """Its stored login, opened."""
     found: dict[str, Any] = acme.runtime.vault.open(row_of(acme, ident).auth)
     return found
+
+
+def asked_who(acme: Company, ident: int) -> str:
+    """Whom the host says that this login is, asked over a client of its own."""
+    with closing(acme.runtime.connect(row_of(acme, ident))) as host:
+        return host.identify()
 
 
 def age(acme: Company, ident: int, ends: str) -> None:

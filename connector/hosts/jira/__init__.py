@@ -19,6 +19,7 @@ from connector.hosts.jira.fields import read_moment
 from connector.hosts.jira.jql import is_issue_key, named_projects
 from connector.hosts.jira.webhook import JiraDialect
 from connector.hosts.limits import Budget
+from connector.hosts.makers import ItemMaker
 
 NAME = "jira"
 TITLE = "Jira"
@@ -148,6 +149,15 @@ def build_goals(settings: ConnectionSettings, *, budget: Budget, allow_private: 
     from connector.hosts.jira.goals import JiraGoals
 
     return JiraGoals(settings, budget=budget, allow_private=allow_private, patience=patience)
+
+
+def build_item_maker(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float = 2.0) -> ItemMaker:
+    """Makes issues on the site. Raises ``InputError`` for credentials of the wrong shape; makes no request."""
+    from connector.hosts.jira.client import JiraClient
+    from connector.hosts.jira.making import JiraItemMaker
+
+    check_auth(settings.auth)
+    return JiraItemMaker(JiraClient(settings, budget=budget, allow_private=allow_private, patience=patience))
 
 
 def complete_auth(settings: ConnectionSettings, *, budget: Budget, allow_private: bool) -> Mapping[str, str]:

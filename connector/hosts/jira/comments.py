@@ -7,8 +7,10 @@ again instead of written twice. Who may read a comment may read its answer, nobo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
@@ -19,12 +21,22 @@ from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_seque
 from connector.hosts.jira.panel import digest
 from connector.hosts.jira.spoken import spoken_text
 
-MARKER = "okr-connector"  # the comment property of our answers: {"instance", "connection", "reply_to", "digest"}
+MARKER = "okr-connector"  # our comment property: {"instance", "connection"} with {"reply_to", "digest"} of an answer, else {"note"}
 INTERNAL = "sd.public.comment"  # the property {"internal": true} of comments that customers of a service project do not see
 PAGE = 100
+CLOCKS = timedelta(minutes=5)  # by so much may the site's clock and ours differ
 MOST_PAGES = 10  # of the newest comments that are looked through for a lost answer
 _ADDRESS = re.compile(r"(https?://[\w./:%=&-]+)")
 _MARKUP = re.compile(r"[\\{}\[\]!|*_^~#]|\?(?=\?)|(?<=\?)\?|(?<!\w)[-+]|[-+](?!\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A comment that answers nothing: our installation and connection, and what names it ("" for one that need not be found again)."""
+
+    instance: str
+    connection: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,36 @@ def _restriction(data: Mapping[str, Any]) -> Mapping[str, JSON] | None:
     return found or None
 
 
-def notify(client: JiraClient, ref: str, account: str, text: str) -> Mapping[str, JSON]:
-    """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""
-    answer = as_mapping(client.post(_path(ref), {"body": _body(client, account, text)}))
+def notify(
+    client: JiraClient, ref: str, note: Note, accounts: Sequence[str], text: str, since: datetime | None = None
+) -> Mapping[str, JSON]:
+    """Mention people in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: the next call with ``since`` finds it.
+
+    ``since``: our comments from that moment on are looked through for one that carries this mark.
+    """
+    if since is not None and note.mark and (found := _noted_before(client, ref, note, since - CLOCKS)):
+        return {"comment": found}
+    content: dict[str, Any] = {"body": _body(client, accounts, text)}
+    if note.mark:
+        value = {"instance": note.instance, "connection": note.connection, "note": note.mark}
+        content["properties"] = [{"key": MARKER, "value": value}]
+    answer = as_mapping(client.post(_path(ref), content))
     return {"comment": as_ref(answer.get("id"))}
+
+
+def _noted_before(client: JiraClient, ref: str, note: Note, since: datetime) -> str:
+    """The id of our comment with this mark, written after ``since``; "" when there is none."""
+    me, sought = "", (note.instance, note.connection, note.mark)
+    for entry in _newest(client, ref):
+        made = read_moment(entry.get("created"))
+        if made is not None and made < since:
+            break
+        me = me or account_of(client.get("myself"))
+        if account_of(entry.get("author")) == me:
+            value = _marked(client, as_ref(entry.get("id")))
+            if (value.get("instance"), value.get("connection"), value.get("note")) == sought:
+                return as_ref(entry.get("id"))
+    return ""
 
 
 def reply(
@@ -91,7 +129,7 @@ def reply(
     present = as_text(receipt.get("comment"))
     if present and receipt.get("digest") == wanted:
         return dict(receipt)
-    content: dict[str, Any] = {"body": _body(client, account, text), "properties": [_mark(answered, wanted)]}
+    content: dict[str, Any] = {"body": _body(client, [account] if account else [], text), "properties": [_mark(answered, wanted)]}
     if "visibility" in restricted:
         if not restricted["visibility"]:
             raise Refused("the comment is restricted in a way that an answer cannot take over", code="restricted")
@@ -144,26 +182,32 @@ def _written_before(client: JiraClient, ref: str, answered: Answered) -> tuple[s
         if account_of(other.get("author")) != me:
             continue
         ident = as_ref(other.get("id"))
-        try:
-            told = as_mapping(client.get(f"comment/{quote(ident, safe='')}/properties/{MARKER}"))
-        except Gone:
-            continue
-        value = as_mapping(told.get("value"))
+        value = _marked(client, ident)
         if (value.get("instance"), value.get("connection"), as_ref(value.get("reply_to"))) == sought:
             return ident, as_text(value.get("digest"))
     return "", ""
 
 
+def _marked(client: JiraClient, comment: str) -> Mapping[str, Any]:
+    """What our comment property says at a comment, {} where it has none."""
+    try:
+        return as_mapping(as_mapping(client.get(f"comment/{quote(comment, safe='')}/properties/{MARKER}")).get("value"))
+    except Gone:
+        return {}
+
+
 def _newer(client: JiraClient, ref: str, comment: str) -> Iterator[Mapping[str, Any]]:
     """The comments written after ``comment``, the newest first."""
+    return takewhile(lambda entry: not _is_at_or_before(as_ref(entry.get("id")), comment), _newest(client, ref))
+
+
+def _newest(client: JiraClient, ref: str) -> Iterator[Mapping[str, Any]]:
+    """The comments of an issue, the newest first."""
     seen = 0
     for _ in range(MOST_PAGES):
         answer = as_mapping(client.get(_path(ref), {"startAt": seen, "maxResults": PAGE, "orderBy": "-created"}))
         found = [as_mapping(entry) for entry in as_sequence(answer.get("comments"))]
-        for entry in found:
-            if _is_at_or_before(as_ref(entry.get("id")), comment):
-                return
-            yield entry
+        yield from found
         seen += len(found)
         total = answer.get("total")
         if not found or (isinstance(total, int) and seen >= total):
@@ -175,10 +219,10 @@ def _is_at_or_before(ident: str, comment: str) -> bool:
     return int(ident) <= int(comment) if ident.isdecimal() and comment.isdecimal() else ident == comment
 
 
-def _body(client: JiraClient, account: str, text: str) -> Any:
+def _body(client: JiraClient, accounts: Sequence[str], text: str) -> Any:
     if client.cloud:
-        return document(text, account)
-    return f"[~{account}] {_plain(text)}" if account else _plain(text)
+        return document(text, accounts)
+    return " ".join([*(f"[~{account}]" for account in accounts), _plain(text)])
 
 
 def _plain(text: str) -> str:

@@ -30,6 +30,7 @@ CHECKBOXES = "com.atlassian.jira.plugin.system.customfieldtypes:multicheckboxes"
 POINT_NAMES = frozenset({"story points", "story point estimate"})
 
 _CATEGORY_IDS = {"1": Category.UNDEFINED, "2": Category.NEW, "3": Category.DONE, "4": Category.STARTED}
+_ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 _SPRINT_NAME = re.compile(r"\[.*?\bname=([^,\]]*)")
 _DEPTH = 60  # nesting of a rich text that is still read
 _BLOCKS = frozenset({"paragraph", "heading", "blockquote", "listItem", "codeBlock", "panel", "tableRow", "rule", "mediaSingle"})
@@ -275,15 +276,19 @@ def write_value(value: FieldValue, kind: str, *, rich: bool) -> Any:
 # --- rich text -----------------------------------------------------------------------------------------------------------
 
 
-def document(text: str, mention: str = "") -> dict[str, Any]:
-    """Plain text as an Atlassian document: one paragraph per line, opened by a mention of an account when given."""
+def document(text: str, mentions: Sequence[str] = ()) -> dict[str, Any]:
+    """Plain text as an Atlassian document: one paragraph per line, opened by mentions of accounts; a line that is an address is a link."""
     paragraphs: list[dict[str, Any]] = []
     for number, line in enumerate(text.splitlines() or [""]):
         content: list[dict[str, Any]] = []
-        if mention and number == 0:
-            content.append({"type": "mention", "attrs": {"id": mention}})
+        for account in mentions if number == 0 else ():
+            if content:
+                content.append({"type": "text", "text": " "})
+            content.append({"type": "mention", "attrs": {"id": account}})
         shown = f" {line}" if content and line else line
-        if shown:
+        if _ADDRESS.fullmatch(shown):
+            content.append({"type": "text", "text": shown, "marks": [{"type": "link", "attrs": {"href": shown}}]})
+        elif shown:
             content.append({"type": "text", "text": shown})
         paragraphs.append({"type": "paragraph", "content": content})
     return {"version": 1, "type": "doc", "content": paragraphs}

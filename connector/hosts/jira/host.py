@@ -277,9 +277,10 @@ class JiraHost:
         answered = comments.Answered(self._instance, self.settings.name, comment, restricted)
         return comments.reply(self._client, ref, answered, account, text, receipt, again=again)
 
-    def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
-        """Mention a person in a comment. Receipt: ``{"comment": id}``. May raise ``Uncertain``: read before repeating."""
-        return comments.notify(self._client, ref, account, text)
+    def notify(self, ref: str, accounts: Sequence[str], text: str, *, mark: str = "", since: datetime | None = None) -> Mapping[str, JSON]:
+        """Mention people in a comment, which carries ``mark`` as a property; see ``comments.notify``."""
+        note = comments.Note(self._instance, self.settings.name, mark)
+        return comments.notify(self._client, ref, note, accounts, text, since)
 
 
 def _container(entry: Any) -> Container:

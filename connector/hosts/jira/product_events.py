@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from connector.hosts.base import Delivery, Event, Ignored
+from connector.hosts.jira.blocked import told_by, waits
 from connector.hosts.jira.changes import container_of, is_only_links, parents
 from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, plain_text, read_moment
 from connector.hosts.jira.jql import is_issue_key
@@ -29,7 +30,7 @@ _SITE = frozenset({"avi:jira:updated:issuetype", "avi:jira:deleted:issuetype"})
 _SETTING = "avi:jira:changed:configuration"
 
 HANDLED = _ISSUE | _LINK | _PROJECT | _SITE | {_COMMENTED, _SETTING}
-# Link types of Jira's own that say who is whose child; every other link moves no number.
+# Link types of Jira's own that say who is whose child. Of the others, those that say who waits for whom matter too.
 _FAMILY = frozenset({"jira_subtask_link", "epic-story link"})
 
 
@@ -89,7 +90,7 @@ def parse(data: Mapping[str, Any]) -> Sequence[Event] | Ignored:
     if name == _COMMENTED:
         return _comment(data, author, at)
     if name in _LINK:
-        return _link(data, author, at)
+        return link_events(data, author, at, made=name == "avi:jira:created:issuelink") or Ignored("issue link")
     if name in _PROJECT:
         return [Event("scope", container=as_text(as_mapping(data.get("project")).get("key")), author=author, at=at)]
     if name in _SITE:
@@ -111,7 +112,9 @@ def _issue(name: str, data: Mapping[str, Any], author: str, at: datetime | None)
         return Ignored("remote link only")
     kind = "deleted" if name == "avi:jira:deleted:issue" else "changed"
     fields = as_mapping(issue.get("fields"))
-    return [Event(kind, ref=ref, parent_refs=parents(changes, fields, ref), container=container_of(issue), author=author, at=at)]
+    begun, freed = told_by(changes, at)
+    above = parents(changes, fields, ref)
+    return [Event(kind, ref=ref, parent_refs=above, container=container_of(issue), author=author, at=at, blocked_at=begun, freed=freed)]
 
 
 def _comment(data: Mapping[str, Any], author: str, at: datetime | None) -> Sequence[Event] | Ignored:
@@ -124,12 +127,14 @@ def _comment(data: Mapping[str, Any], author: str, at: datetime | None) -> Seque
     return [Event("comment", ref=ref, comment_id=ident, author=writer, at=at, text=plain_text(body) if body else None)]
 
 
-def _link(data: Mapping[str, Any], author: str, at: datetime | None) -> Sequence[Event] | Ignored:
-    kind = as_text(as_mapping(data.get("issueLinkType")).get("name")).casefold()
-    parent, child = as_ref(data.get("sourceIssueId")), as_ref(data.get("destinationIssueId"))
-    if kind not in _FAMILY or not child:
-        return Ignored("issue link")
-    return [Event("changed", ref=child, parent_refs=(parent,) if parent else (), author=author, at=at)]
+def link_events(data: Mapping[str, Any], author: str, at: datetime | None, *, made: bool) -> list[Event]:
+    """What a link that was made or taken away hints at: the child and its parent, or who waits for whom; [] for every other link."""
+    kind = as_mapping(data.get("issueLinkType"))
+    source, target = as_ref(data.get("sourceIssueId")), as_ref(data.get("destinationIssueId"))
+    if as_text(kind.get("name")).casefold() in _FAMILY:
+        return [Event("changed", ref=target, parent_refs=(source,) if source else (), author=author, at=at)] if target else []
+    waiting = target if waits(kind, "inward", "Name") else source if waits(kind, "outward", "Name") else ""
+    return [Event("changed", ref=waiting, author=author, at=at, blocked_at=at if made else None, freed=not made)] if waiting else []
 
 
 def _ref(issue: Mapping[str, Any]) -> str:

@@ -6,12 +6,14 @@ It writes nothing and knows no mapping. Pages and batches end here: callers see 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from connector.domain.model import Item
 from connector.errors import Gone, Offline, Refused
 from connector.hosts.base import FieldInfo, Wanted
+from connector.hosts.jira.blocked import LINKS, flag_fields, read_blocked, unread
 from connector.hosts.jira.client import JiraClient
 from connector.hosts.jira.fields import (
     BASE_FIELDS,
@@ -41,6 +43,7 @@ class IssueReader:
         self._client = client
         self._ours = tuple(ours)
         self._fields: tuple[FieldInfo, ...] | None = None
+        self._flags: tuple[str, ...] = ()
         self._remembered: dict[str, Issue | None] = {}
         self._bulk = client.cloud  # Data Center has no bulkfetch
 
@@ -50,7 +53,8 @@ class IssueReader:
         Reference: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields
         """
         if self._fields is None:
-            self._fields = read_fields(self._client.get("field"))
+            told = self._client.get("field")
+            self._fields, self._flags = read_fields(told), flag_fields(told)
         return self._fields
 
     def own_fields(self) -> frozenset[str]:
@@ -63,19 +67,23 @@ class IssueReader:
         return epic_link_field(self.fields())
 
     def needed_fields(self, wanted: Iterable[Wanted]) -> list[str]:
-        """Ids of the fields to ask for: what every item needs, what the mappings measure, and the Epic Link."""
+        """Ids of the fields to ask for: what every item needs, what the mappings measure, the Epic Link, and what holds items up."""
         found = dict.fromkeys(BASE_FIELDS)
         for mapping in wanted:
             for identities in mapping.resolution.fields.values():
                 found.update(dict.fromkeys(identities))
         if link := self.epic_link():
             found[link] = None
-        return list(found)
+        return list(dict.fromkeys((*found, LINKS, *self._flags)))
 
     def item(self, issue: Issue, fields: Sequence[str], ids: Mapping[str, str]) -> Item | None:
         """An issue as an Item with the values of ``fields``; ``ids`` turns the keys of Epic Links into refs."""
-        extra = [name for name in fields if name not in BASE_FIELDS]
-        return read_item(issue, site=self._client.site, wanted=extra, epic_link=self.epic_link(), ids=ids)
+        extra = [name for name in fields if name not in BASE_FIELDS and name != LINKS]
+        item = read_item(issue, site=self._client.site, wanted=extra, epic_link=self.epic_link(), ids=ids)
+        if item is None:
+            return None
+        told = as_mapping(issue.get("fields"))
+        return replace(item, blocked=read_blocked(told, self._flags) if LINKS in fields else unread(told))
 
     def issues(self, names: Iterable[str], fields: Sequence[str]) -> dict[str, Issue | None]:
         """Issues by the id or key they were asked for; None for what does not exist or is not shown to us.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connector.hosts.jira.sandbox_blocking import shown_links
 from connector.hosts.jira.sandbox_shapes import jira_time, status_json
 from connector.hosts.jira.sandbox_world import LEVELS, IssueWorld
 
@@ -75,6 +76,7 @@ def _fields(world: IssueWorld, issue: Mapping[str, Any]) -> dict[str, Any]:
         "created": jira_time(fields["created"]),
         "updated": jira_time(fields["updated"]),
     }
+    shown["issuelinks"] = shown_links(world, issue)
     if above is not None and not above["deleted"]:
         inner = above["fields"]
         title = {

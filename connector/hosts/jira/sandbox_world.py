@@ -11,47 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.hosts.jira.sandbox_fields import DEFAULT_FIELDS, POINTS
 from connector.hosts.jira.sandbox_shapes import CATEGORIES, item, jira_time, status_id
 
 Change = tuple[str, dict[str, Any], list[dict[str, Any]]]  # event name, extra parts of the body, changelog items
 Listener = Callable[[Change], None]
 
 LEVELS = {"Epic": 1, "Sub-task": -1, "Subtask": -1}
-FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
-POINTS = "customfield_10016"
-
-DEFAULT_FIELDS: list[dict[str, Any]] = [
-    {"id": "summary", "key": "summary", "name": "Summary", "custom": False, "schema": {"type": "string", "system": "summary"}},
-    {"id": "status", "key": "status", "name": "Status", "custom": False, "schema": {"type": "status", "system": "status"}},
-    {
-        "id": "labels",
-        "key": "labels",
-        "name": "Labels",
-        "custom": False,
-        "schema": {"type": "array", "items": "string", "system": "labels"},
-    },
-    {
-        "id": POINTS,
-        "key": POINTS,
-        "name": "Story point estimate",
-        "custom": True,
-        "schema": {"type": "number", "custom": "com.pyxis.greenhopper.jira:jsw-story-points", "customId": 10016},
-    },
-    {
-        "id": "customfield_10026",
-        "key": "customfield_10026",
-        "name": "Story Points",
-        "custom": True,
-        "schema": {"type": "number", "custom": FLOAT, "customId": 10026},
-    },
-    {
-        "id": "customfield_10030",
-        "key": "customfield_10030",
-        "name": "Customers",
-        "custom": True,
-        "schema": {"type": "number", "custom": FLOAT, "customId": 10030},
-    },
-]
 
 DEFAULT_WORLD: dict[str, Any] = {
     "email": "bot@acme.example",
@@ -221,7 +187,7 @@ class IssueWorld:
     def set_status(self, name: str, category: str, status: str | None = None, resolution: str | None = None) -> None:
         """Put an issue into a status of ``category`` (new, indeterminate, done, undefined); done sets a resolution as Jira does."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             fields = issue["fields"]
             before = fields["status"], fields["category"]
             after = status or CATEGORIES[category][3]
@@ -235,9 +201,9 @@ class IssueWorld:
     def move(self, name: str, parent: str | None) -> None:
         """Hang an issue below another parent, or below none."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             old = self.issues.get(issue["fields"]["parent"] or "")
-            new = self._must(parent) if parent else None
+            new = self.must(parent) if parent else None
             self._change(issue, {"parent": new["id"] if new else None})
             pair = (old or {}).get("key"), (new or {}).get("key"), (old or {}).get("id"), (new or {}).get("id")
             self._tell("jira:issue_updated", issue, [item("IssueParentAssociation", *pair)])
@@ -245,7 +211,7 @@ class IssueWorld:
     def move_to_project(self, name: str, project: str) -> str:
         """Move an issue to another project: the id stays, the key changes and the old key goes on leading here."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             old = issue["key"]
             new = self._next_key(project)
             self._remember(issue)
@@ -261,7 +227,7 @@ class IssueWorld:
     def set_field(self, name: str, field: str, value: Any, *, fieldtype: str = "custom", quiet: bool = False) -> None:
         """Set a field by its id or name; ``quiet`` tells nobody."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             known = {entry["name"]: entry["id"] for entry in self.settings["fields"]}
             identity = known.get(field, field)
             before = issue["fields"].get(identity)
@@ -269,10 +235,17 @@ class IssueWorld:
             if not quiet:
                 self._tell("jira:issue_updated", issue, [item(field, before, value, field_id=identity, fieldtype=fieldtype)])
 
+    def change(self, name: str, values: Mapping[str, Any], items: list[dict[str, Any]]) -> None:
+        """Set fields by their ids, told with these changelog items."""
+        with self.lock:
+            issue = self.must(name)
+            self._change(issue, values)
+            self._tell("jira:issue_updated", issue, items)
+
     def delete(self, name: str) -> None:
         """Delete an issue for good."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             self._remember(issue)
             issue["deleted"] = True
             issue["changed_at"] = self.clock()
@@ -303,7 +276,7 @@ class IssueWorld:
         ``visibility``: the role or group that alone sees it; the property ``sd.public.comment`` makes it internal.
         """
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             self._last_comment += 1
             comment = {
                 "id": str(self._last_comment),
@@ -336,7 +309,7 @@ class IssueWorld:
     ) -> None:
         """Give a comment another body; ``properties`` are set beside those that it has."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             comment = next(each for each in issue["comments"] if each["id"] == ident)
             comment |= {"body": body, "updated": jira_time(self.clock())}
             comment["properties"] = comment.get("properties", {}) | {each["key"]: each["value"] for each in properties or ()}
@@ -346,7 +319,7 @@ class IssueWorld:
     def delete_comment(self, name: str, ident: str) -> None:
         """Delete a comment for good; its id is not used again."""
         with self.lock:
-            issue = self._must(name)
+            issue = self.must(name)
             comment = next(each for each in issue["comments"] if each["id"] == ident)
             issue["comments"].remove(comment)
             self._tell_comment("comment_deleted", issue, comment)
@@ -379,7 +352,8 @@ class IssueWorld:
         past.append((issue["changed_at"], {**issue, "fields": dict(issue["fields"])}))
         del past[:-20]
 
-    def _must(self, name: str) -> dict[str, Any]:
+    def must(self, name: str) -> dict[str, Any]:
+        """The living issue with this id or key. Raises ``KeyError``."""
         issue = self.find(name)
         if issue is None:
             raise KeyError(f"the stand-in has no issue {name}")

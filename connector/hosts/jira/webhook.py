@@ -15,6 +15,7 @@ import orjson
 
 from connector.hosts.base import Delivery, Event, Ignored, NotThisHost
 from connector.hosts.jira import product_events
+from connector.hosts.jira.blocked import told_by
 from connector.hosts.jira.changes import container_of, is_only_links, parents
 from connector.hosts.jira.fields import account_of, as_mapping, as_ref, as_sequence, as_text, plain_text, read_moment
 
@@ -22,6 +23,7 @@ PROPERTY_KEY = "okr"  # the issue property that we write
 
 _ISSUE = frozenset({"jira:issue_created", "jira:issue_updated", "jira:issue_deleted"})
 _COMMENT = frozenset({"comment_created", "comment_updated"})
+_LINK = frozenset({"issuelink_created", "issuelink_deleted"})
 # A project that comes, goes or changes its key moves every item in it, without an event on the items.
 _PROJECT = frozenset(
     {
@@ -36,7 +38,7 @@ _PROJECT = frozenset(
 # A changed level of an issue type, or subtasks switched off, changes who counts as whose child, anywhere on the site.
 _SITE = frozenset({"issuetype_updated", "issuetype_deleted", "option_subtasks_changed"})
 
-WANTED = _ISSUE | _COMMENT | _PROJECT | _SITE  # what webhooks are made for
+WANTED = _ISSUE | _COMMENT | _LINK | _PROJECT | _SITE  # what webhooks are made for
 
 # Left alone on purpose, with the reason that becomes a metric's label. Sprints, versions, boards and filters carry no
 # number. They can change what a JQL matches, for many issues at once and often; reading a whole site again for each of them
@@ -45,7 +47,6 @@ _REASONS: Mapping[str, str] = {
     "comment_deleted": "comment deleted",
     **dict.fromkeys(("worklog_created", "worklog_updated", "worklog_deleted"), "worklog"),
     **dict.fromkeys(("attachment_created", "attachment_deleted"), "attachment"),
-    **dict.fromkeys(("issuelink_created", "issuelink_deleted"), "issue link"),
     **dict.fromkeys(("issue_property_set", "issue_property_deleted"), "issue property"),
     "project_created": "project created",
     "issuetype_created": "issue type created",
@@ -113,6 +114,10 @@ class JiraDialect:
             return _issue_events(name, data, at)
         if name in _COMMENT:
             return _comment_events(data, at)
+        if name in _LINK:
+            link = as_mapping(data.get("issueLink"))
+            made = name == "issuelink_created"
+            return product_events.link_events(link, account_of(data.get("user")), at, made=made) or Ignored("issue link")
         if name in _PROJECT:
             return [Event("scope", container=as_text(as_mapping(data.get("project")).get("key")), at=at)]
         if name in _SITE:
@@ -145,6 +150,7 @@ def _issue_events(name: str, data: Mapping[str, Any], at: datetime | None) -> Se
     if not comment and is_only_links(changes):
         return Ignored("remote link only")
     fields = as_mapping(issue.get("fields"))
+    begun, freed = told_by(changes, at)
     event = Event(
         kind="deleted" if name == "jira:issue_deleted" else "changed",
         ref=ref,
@@ -152,6 +158,8 @@ def _issue_events(name: str, data: Mapping[str, Any], at: datetime | None) -> Se
         container=container_of(issue),
         author=account_of(data.get("user")),
         at=at,
+        blocked_at=begun,
+        freed=freed,
     )
     if not comment:
         return [event]

@@ -15,6 +15,7 @@ from connector.errors import InputError
 from connector.hosts import base
 from connector.hosts.base import ConnectionSettings, Wanted
 from connector.hosts.limits import Budget
+from connector.hosts.makers import ItemMaker
 from connector.hosts.notion.webhook import NotionDialect
 from connector.hosts.okr_databases import OkrDatabases
 from connector.hosts.permitted import read_end
@@ -135,6 +136,15 @@ def build(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, 
 
     check_auth(settings.auth)
     return NotionHost(settings, budget=budget, allow_private=allow_private, instance=instance, patience=patience)
+
+
+def build_item_maker(settings: ConnectionSettings, *, budget: Budget, allow_private: bool, patience: float = 2.0) -> ItemMaker:
+    """Makes rows in databases of the workspace. Raises ``InputError`` when its ``auth`` cannot be used. Sends nothing yet."""
+    from connector.hosts.notion.making import NotionItemMaker
+    from connector.hosts.notion.okr_databases import NotionOkrDatabases
+
+    check_auth(settings.auth)
+    return NotionItemMaker(NotionOkrDatabases(settings, budget=budget, allow_private=allow_private, patience=patience))
 
 
 def build_okr_databases(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connector.errors import Gone
@@ -38,9 +39,21 @@ def fetch(client: NotionClient, comment: str, kept: dict[str, Any]) -> Comment |
     )
 
 
-def notify(client: NotionClient, ref: str, account: str, text: str) -> Mapping[str, JSON]:
-    """A comment on the page that mentions a person. Receipt: ``{"comment": id}``. Not repeatable."""
-    return {"comment": str(client.create_comment(ref, _runs(account, text)).get("id") or "")}
+def notify(
+    client: NotionClient, bot: Callable[[], str], ref: str, accounts: Sequence[str], text: str, since: datetime | None = None
+) -> Mapping[str, JSON]:
+    """A comment on the page that mentions people. Receipt: ``{"comment": id}``. Not repeatable.
+
+    ``since``: the bot's own comment with these words, not older than that moment, is taken for it. Moments here are whole minutes.
+    """
+    runs = _runs(accounts, text)
+    if since is not None:
+        me, words, first = bot(), _words(runs), since.replace(second=0, microsecond=0)
+        for each in client.comments(ref):
+            made = reading.moment(each.get("created_time"))
+            if _author(each) == me and _words(each.get("rich_text")) == words and made is not None and made >= first:
+                return {"comment": known_id(each.get("id")) or ""}
+    return {"comment": str(client.create_comment(ref, runs).get("id") or "")}
 
 
 def reply(
@@ -58,7 +71,7 @@ def reply(
 
     An answer that a person deleted is written anew. Raises ``Gone`` when the comment, and so its page or discussion, is gone.
     """
-    runs = _runs(account, text)
+    runs = _runs([account] if account else [], text)
     wanted = hashlib.sha256(_words(runs).encode()).hexdigest()[:32]
     present = str(receipt.get("comment") or "")
     if present and receipt.get("digest") == wanted:
@@ -91,10 +104,13 @@ def _written_before(client: NotionClient, bot: str, asked: Mapping[str, Any], wo
     return ""
 
 
-def _runs(account: str, text: str) -> list[dict[str, Any]]:
+def _runs(accounts: Sequence[str], text: str) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = []
-    if account:
+    for account in accounts:
+        if runs:
+            runs.append({"type": "text", "text": {"content": " "}})
         runs.append({"type": "mention", "mention": {"type": "user", "user": {"id": normalise_id(account)}}})
+    if runs:
         text = f" {text}"
     end = min(len(text), _LONGEST)
     return runs + [{"type": "text", "text": {"content": text[at : at + _LONGEST_RUN]}} for at in range(0, end, _LONGEST_RUN)]

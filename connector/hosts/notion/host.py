@@ -325,9 +325,17 @@ class NotionHost:
         """Answer a comment in its discussion, once; see ``comments.reply``."""
         return comments.reply(self._client, self._bot, comment, account, text, receipt, kept=self._comments, again=again)
 
-    def notify(self, ref: str, account: str, text: str) -> Mapping[str, JSON]:
-        """A comment on the page that mentions the person; Notion then tells them."""
-        return comments.notify(self._client, ref, account, text)
+    def notify(
+        self,
+        ref: str,
+        accounts: Sequence[str],
+        text: str,
+        *,
+        mark: str = "",  # comments here hold no mark: one of ours is known by its words
+        since: datetime | None = None,
+    ) -> Mapping[str, JSON]:
+        """A comment on the page that mentions people; Notion then tells them. See ``comments.notify``."""
+        return comments.notify(self._client, self._bot, ref, accounts, text, since)
 
     def _bot(self) -> str:
         return self._bot_id or self.identify()

@@ -147,6 +147,10 @@ def upgrade() -> None:
         sa.Column("clear_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.String(), server_default="", nullable=False),
+        sa.Column("ended_by_id", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.String(), server_default="", nullable=False),
+        sa.Column("evidence", sa.Text(), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(["ended_by_id"], ["people.id"], name="fk_blockers_ended_by_id_people"),
         sa.ForeignKeyConstraint(["key_result_id"], ["key_results.id"], name=op.f("fk_blockers_key_result_id_key_results")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blockers")),
     )
@@ -320,6 +324,46 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "decision_issues",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("decision_id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("container", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), server_default="", nullable=False),
+        sa.Column("ref", sa.String(), nullable=True),
+        sa.Column("unsure", sa.Boolean(), nullable=False),
+        sa.Column("refused", sa.String(), server_default="", nullable=False),
+        sa.Column("finished", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("wanted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("first_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("ready_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("served_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("lease_until", sa.Double(), server_default="0", nullable=False),
+        sa.Column("lease", sa.String(), server_default="", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decisions.id"], name=op.f("fk_decision_issues_decision_id_decisions"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("fk_decision_issues_connection_id_connections"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision_issues")),
+        sa.UniqueConstraint("connection_id", "ref", name=op.f("uq_decision_issues_connection_id_ref")),
+        sa.UniqueConstraint("decision_id", name=op.f("uq_decision_issues_decision_id")),
+    )
+    op.create_index(
+        "ix_decision_issues_due",
+        "decision_issues",
+        ["connection_id", "ready_at"],
+        unique=False,
+        sqlite_where=sa.text("wanted > done"),
+        postgresql_where=sa.text("wanted > done"),
+    )
+
+    op.create_table(
         "state_changes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key_result_id", sa.String(), nullable=False),
@@ -362,6 +406,15 @@ def upgrade() -> None:
     op.add_column("forums", sa.Column("pack", sa.Boolean(), server_default=sa.false(), nullable=False))
 
     op.add_column("items", sa.Column("blocked", sa.Text(), nullable=True))
+    op.add_column("items", sa.Column("blocked_told_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_items_blocked",
+        "items",
+        ["connection_id"],
+        unique=False,
+        sqlite_where=sa.text("blocked IS NOT NULL"),
+        postgresql_where=sa.text("blocked IS NOT NULL"),
+    )
 
     op.add_column("key_results", sa.Column("effect_lag", sa.Integer(), nullable=True))
     op.add_column("key_results", sa.Column("insight", sa.Text(), server_default="{}", nullable=False))

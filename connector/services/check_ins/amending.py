@@ -23,6 +23,7 @@ from connector.services.check_ins.opening import base_of, over_text
 from connector.services.check_ins.rights import require_check_in
 from connector.services.check_ins.steps import stepwise
 from connector.services.facts import Facts, load_facts
+from connector.services.locks import locked_for, told_late
 from connector.services.rollup import roll_up_dirty
 from connector.store import work
 from connector.store.tables import CheckIn, KeyResult
@@ -32,10 +33,11 @@ FIELDS = ("value", "confidence", "blocker", "decision", "comment")
 
 @dataclass(frozen=True, slots=True)
 class Amended:
-    """The check-in, and which of its fields say something else now; () when it said all of this before."""
+    """The check-in, and which of its fields say something else now; () when it said all of this before. ``late``: see ``Filed``."""
 
     id: int
     changed: tuple[str, ...]
+    late: str = ""
 
 
 def amend_check_in(runtime: Runtime, check_in_id: int, data: Mapping[str, Any], *, viewer: Viewer) -> Amended:
@@ -60,6 +62,9 @@ def amend_check_in(runtime: Runtime, check_in_id: int, data: Mapping[str, Any], 
         if not changed:
             return Amended(row.id, ())
         _take(session, facts, row, after, viewer, now)
+        # The pre-read keeps what it said before: what it says now came after the lock.
+        row.late = row.late or locked_for(session, row.key_result_id, now, settling=True) is not None
+        late = told_late(session, row.key_result_id, row.late, now, runtime.settings.zone)
         record(
             session,
             viewer,
@@ -77,7 +82,7 @@ def amend_check_in(runtime: Runtime, check_in_id: int, data: Mapping[str, Any], 
     runtime.queue.nudge("settle")
     for connection_id in sorted(places):
         runtime.queue.nudge("drain", connection_id)
-    return Amended(check_in_id, changed)
+    return Amended(check_in_id, changed, late)
 
 
 def _check_latest(runtime: Runtime, facts: Facts, row: CheckIn, viewer: Viewer) -> None:

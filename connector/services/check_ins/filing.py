@@ -39,6 +39,7 @@ from connector.services.check_ins.steps import (
 )
 from connector.services.decisions import note_ask
 from connector.services.facts import Facts, load_facts
+from connector.services.locks import locked_for, told_late
 from connector.services.rollup import roll_up_dirty
 from connector.services.row_check_ins.rows import tell_drafts, want_check_in, want_decision
 from connector.store import work
@@ -51,12 +52,16 @@ _BEFORE = timedelta(days=365)  # how far before its cycle a number may have been
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """The stored check-in; ``missing`` names what keeps it a draft; ``repeated`` says that it was filed before."""
+    """The stored check-in; ``missing`` names what keeps it a draft; ``repeated`` says that it was filed before.
+
+    ``late``: what is said of one that came after the lock of a review (R054), "" for one in time.
+    """
 
     id: int
     draft: bool
     missing: tuple[str, ...]
     repeated: bool = False
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def file_check_in(
         identity = source_id or secrets.token_hex(12)
         before = session.scalar(select(CheckIn).where(CheckIn.source == source, CheckIn.source_id == identity))
         if before is not None and not before.draft and worded:
-            return Filed(before.id, False, (), repeated=True)
+            return _again(runtime, session, before)
         facts = load_facts(session, [key_result_id], computing=False).get(key_result_id)
         if facts is None:
             raise NotFound(f"there is no key result {key_result_id!r}")
@@ -120,12 +125,12 @@ def file_check_in(
         require_own(before, person)
         if before is not None and not before.draft and seen is None:
             require_same(runtime, session, facts, before, data)
-            return Filed(before.id, False, (), repeated=True)
+            return _again(runtime, session, before)
         steps = _steps(runtime, session, facts, data, before, person, ticks)
         fields = {name: value for name, value in data.items() if name != FIELD} | ({"value": steps.value} if steps is not None else {})
         told = _Told(parse_check_in(fields, facts.definition), person, token or author or source, source, identity, opened_at, steps)
         if before is not None and _same(runtime, session, before, told):
-            return Filed(before.id, before.draft, told.draft.missing(), repeated=True)
+            return _again(runtime, session, before, told.draft.missing())
         if over := over_text(facts, runtime):
             raise Conflict(over)
         _check_day(told.draft, facts, now)
@@ -141,7 +146,7 @@ def file_check_in(
         _note(session, row, told, token, now)
         work.want(session, KeyResult, [key_result_id], runtime.epoch())
         places = told_elsewhere(session, row, runtime.epoch(), now)
-        filed = Filed(row.id, row.draft, told.draft.missing())
+        filed = Filed(row.id, row.draft, told.draft.missing(), late=_late_text(runtime, session, row))
     # Who files a number and looks again shall see it. The check-in is stored: what fails here is made up for by a worker.
     with suppress(StoreUnavailable):
         roll_up_dirty(runtime)
@@ -149,6 +154,15 @@ def file_check_in(
     for connection_id in sorted(places):
         runtime.queue.nudge("drain", connection_id)
     return filed
+
+
+def _again(runtime: Runtime, session: Session, row: CheckIn, missing: tuple[str, ...] = ()) -> Filed:
+    """The answer to what was filed before."""
+    return Filed(row.id, row.draft, missing, repeated=True, late=_late_text(runtime, session, row))
+
+
+def _late_text(runtime: Runtime, session: Session, row: CheckIn) -> str:
+    return told_late(session, row.key_result_id, row.late, runtime.now(), runtime.settings.zone)
 
 
 def told_elsewhere(session: Session, row: CheckIn, now: float, moment: datetime) -> set[int]:
@@ -186,6 +200,7 @@ def _stored(runtime: Runtime, session: Session, facts: Facts, told: _Told, befor
         as_of=moment_of(draft, now, runtime.settings.zone),
         delayed=draft.delayed,
         draft=bool(draft.missing()),
+        late=not draft.missing() and locked_for(session, facts.row.id, now, settling=True) is not None,
         created_at=now,
         source=told.source,
         source_id=told.identity,
@@ -243,7 +258,10 @@ def _note(session: Session, row: CheckIn, told: _Told, token: str, now: datetime
             action="check_in",
             entity="key_result",
             entity_id=row.key_result_id,
-            after={"check_in": row.id, "draft": row.draft} | speaker | ({"steps": told.steps.told()} if told.steps else {}),
+            after={"check_in": row.id, "draft": row.draft}
+            | ({"late": True} if row.late else {})
+            | speaker
+            | ({"steps": told.steps.told()} if told.steps else {}),
         )
     )
 

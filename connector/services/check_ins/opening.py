@@ -24,6 +24,7 @@ from connector.services.check_ins.doubts import open_doubt
 from connector.services.check_ins.rights import may_check_in, why_not
 from connector.services.check_ins.steps import is_fed, marks_of, stepwise, waiting_ticks
 from connector.services.facts import HISTORY, Facts, cycle_end_moment
+from connector.services.locks import late_text, locked_for
 from connector.store.tables import CheckIn, Person, Reading
 
 
@@ -40,7 +41,8 @@ class Opening:
     """A key result as the form shows it. ``check_ins`` are rows of (CheckIn, author's name), those that count, oldest first.
 
     ``refusal``: why nobody or this viewer does not update it, "" when they do · ``seen``: what the form carries along to notice changes.
-    ``ticks``: what one's own draft says of the steps, where these are the value (``stepwise``).
+    ``ticks``: what one's own draft says of the steps, where these are the value (``stepwise``). ``late``: what would be said of an update
+    that is filed now, "" while it comes in time for the next review.
     """
 
     facts: Facts
@@ -53,6 +55,7 @@ class Opening:
     blockers: Sequence[Blocker] = field(default_factory=list)
     stepwise: bool = False
     ticks: Ticks = field(default_factory=dict)
+    late: str = ""
 
     @property
     def definition(self) -> Definition:
@@ -98,6 +101,7 @@ def open_form(session: Session, runtime: Runtime, viewer: Viewer, facts: Facts, 
         blockers=[] if refusal or not offered else offered_blockers(session, [link.id for link in facts.links], offered),
         stepwise=stepwise(facts),
         ticks=ticks,
+        late="" if refusal else late_text(session, locked_for(session, ident, runtime.now()), runtime.settings.zone),
     )
 
 

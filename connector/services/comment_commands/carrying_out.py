@@ -266,7 +266,8 @@ def _filed(runtime: Runtime, place: _Place, update: _Update, *, several: bool) -
     if row.draft:
         missing = [each for each in filed.missing if each not in update.fields] or list(filed.missing)
         return True, answers.draft_text(panel, row, facts.definition, carried, missing, name if several else "")
-    return False, answers.filed_text(panel, row, facts.definition, carried)
+    said = answers.filed_text(panel, row, facts.definition, carried)
+    return False, f"{said} It came {filed.late}." if filed.late else said
 
 
 def _statuses(runtime: Runtime, names: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from connector.services.declare.schema import read_declaration
 from connector.services.declare.values import Declaration
 from connector.services.declare.views import HANDSHAKE
 from connector.services.declare.writing import Writer
+from connector.services.rhythm import planning
 from connector.store.tables import Connection, KeyResult
 
 ACTOR = "apply"
@@ -67,6 +68,7 @@ def apply_text(
             ids = session.scalars(select(Connection.id).where(Connection.retired_at.is_(None)).order_by(Connection.id)).all()
     except IntegrityError as error:
         raise Conflict("somebody else changed the same things at the same moment; nothing was written, run it again") from error
+    planning.plan_ahead(runtime)
     runtime.queue.nudge("settle")
     for connection_id in ids:
         runtime.queue.nudge("list", connection_id)

@@ -20,7 +20,7 @@ CREATE, UPDATE, RETIRE = "create", "update", "retire"
 ADMIN = "admin"
 _PLAIN = {"auth": "credentials changed", "webhook_secret": "webhook secret changed", "position": "moved", "panels": "panels changed",
           "options": "options changed", "accounts": "accounts changed", "members": "members changed",
-          "readers": "readers changed", "checkpoints": "checkpoints changed",
+          "leaders": "leaders changed", "lock": "lock changed", "readers": "readers changed", "checkpoints": "checkpoints changed",
           "phased_targets": "phased targets changed",
           "handshake": "waiting for the verification token"}  # fmt: skip
 

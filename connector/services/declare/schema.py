@@ -12,7 +12,7 @@ from connector.domain.rights import DEFAULT_ROLE, ROLES
 from connector.errors import Faults, InputError
 from connector.hosts.registry import HOSTS
 from connector.services.connecting.drafts import check_fields
-from connector.services.declare import reading
+from connector.services.declare import forum_fields, reading
 from connector.services.declare.document import join, read_document
 from connector.services.declare.goals import Known, check_supports, read_objectives
 from connector.services.declare.reading import Notes
@@ -148,14 +148,14 @@ def _people(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredP
     holders: dict[tuple[str, str], str] = {}
     for place, value in notes.entries(data, where):
         before = len(notes.errors)
-        fields = notes.fields(value, place, ("email", "name", "accounts", "active", "role"))
+        fields = notes.fields(value, place, ("email", "name", "accounts", "active", "role", "zone", "away_until"))
         if fields is None:
             continue
         address = fields.take("email", reading.email, missing=": people are known by their e-mail address")
         name = fields.take("name", reading.text)
         active = fields.take("active", reading.flag)
         accounts = _accounts(notes, *fields.raw("accounts"), known)
-        said = fields.said(role=(_role, DEFAULT_ROLE))
+        said = fields.said(role=(_role, DEFAULT_ROLE), zone=(forum_fields.zone, ""), away_until=(forum_fields.iso_day, None))
         if address is None:
             continue
         if address in known.people:
@@ -205,11 +205,14 @@ def _forums(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredF
     found = []
     for place, value in notes.entries(data, where):
         before = len(notes.errors)
-        fields = notes.fields(value, place, ("name", "caller"))
+        fields = notes.fields(value, place, forum_fields.KEYS)
         if fields is None:
             continue
         name = fields.take("name", reading.text, missing="")
         caller = fields.take("caller", known.person)
+        said = forum_fields.read_said(fields, known.person, known.persons)
+        if len(notes.errors) == before and "lock" in said:
+            forum_fields.check_together(fields, {**forum_fields.DEFAULTS, **said})
         if name is None:
             continue
         if name in known.forums:
@@ -217,7 +220,7 @@ def _forums(notes: Notes, data: Any, where: str, known: Known) -> list[DeclaredF
             continue
         known.forums.add(name)
         if len(notes.errors) == before:
-            found.append(DeclaredForum(name, caller))
+            found.append(DeclaredForum(name, caller, said))
     return found
 
 

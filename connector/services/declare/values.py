@@ -37,7 +37,7 @@ class DeclaredPerson:
     name: str
     accounts: Mapping[str, str] = field(default_factory=dict)
     active: bool = True
-    said: Mapping[str, Any] = field(default_factory=dict)  # role
+    said: Mapping[str, Any] = field(default_factory=dict)  # role, zone, away_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class DeclaredForum:
 
     name: str
     caller: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)  # how it meets, see forum_fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from connector.domain.model import Definition
 from connector.domain.steps import keys_of, state_of, ticked
 from connector.errors import InputError
 from connector.renewal import TOKENS, same_login
+from connector.services.declare import forum_fields
 from connector.services.declare.values import (
     DeclaredConnection,
     DeclaredCycle,
@@ -32,6 +33,7 @@ from connector.store.tables import (
     Connection,
     Cycle,
     Forum,
+    ForumMember,
     KeyResult,
     Objective,
     ObjectiveReader,
@@ -71,6 +73,9 @@ class Stored:
         self._members: dict[int, list[str]] = {}
         for team_id, person_id in session.execute(select(TeamMember.team_id, TeamMember.person_id)):
             self._members.setdefault(team_id, []).append(self._emails[person_id])
+        self._seats: dict[tuple[int, bool], list[str]] = {}
+        for forum_id, person_id, leader in session.execute(select(ForumMember.forum_id, ForumMember.person_id, ForumMember.leader)):
+            self._seats.setdefault((forum_id, leader), []).append(self._emails[person_id])
         self._readers: dict[str, list[str]] = {}
         for objective_id, person_id in session.execute(select(ObjectiveReader.objective_id, ObjectiveReader.person_id)):
             self._readers.setdefault(objective_id, []).append(self._emails[person_id])
@@ -129,11 +134,24 @@ class Stored:
 
     def person(self, row: Person) -> View:
         """A stored person."""
-        return {"name": row.name, "active": row.active, "accounts": self._accounts.get(row.id, {}), "role": row.role}
+        return {
+            "name": row.name,
+            "active": row.active,
+            "accounts": self._accounts.get(row.id, {}),
+            "role": row.role,
+            "zone": row.zone,
+            "away_until": row.away_until.isoformat() if row.away_until else None,
+        }
 
     def forum(self, row: Forum) -> View:
         """A stored forum."""
-        return {"caller": self.email(row.caller_id)}
+        return {
+            "caller": self.email(row.caller_id),
+            "sponsor": self.email(row.sponsor_id),
+            "leaders": sorted(self._seats.get((row.id, True), ())),
+            "members": sorted(self._seats.get((row.id, False), ())),
+            **forum_fields.view_of_row(row),
+        }
 
     def email(self, person_id: int | None) -> str | None:
         """The e-mail address of a stored person."""
@@ -187,7 +205,7 @@ def person(wanted: DeclaredPerson) -> View:
 
 def forum(wanted: DeclaredForum) -> View:
     """A forum of the file."""
-    return {"caller": wanted.caller}
+    return {"caller": wanted.caller, **wanted.said}
 
 
 def team(wanted: DeclaredTeam) -> View:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from connector.runtime import Runtime
 from connector.services import connections, panels
-from connector.services.declare import views
+from connector.services.declare import forum_fields, views
 from connector.services.declare.aftermath import WorkToDo
 from connector.services.declare.checks import Answers, must_be_checked
 from connector.services.declare.plan import CREATE, Plan, Step
@@ -163,16 +164,17 @@ class Writer:
             return
         wanted: DeclaredPerson = step.wanted
         if step.row is None:
-            row = self._people[wanted.email] = Person(email=wanted.email, name=wanted.name, active=wanted.active, **wanted.said)
+            row = self._people[wanted.email] = Person(email=wanted.email, name=wanted.name, active=wanted.active)
             self._session.add(row)
+            _said_of_person(row, wanted.said)
             return
         step.row.name, step.row.active = wanted.name, wanted.active
-        step.row.role = wanted.said.get("role", step.row.role)
+        _said_of_person(step.row, wanted.said)
         if not wanted.active:
             sessions.end_all(self._session, step.row.id, self._now)
         elif "role" in (step.after or ()):
             sessions.end_links(self._session, step.row.id, self._now)
-        if set(step.after or ()) - {"accounts", "role"}:
+        if set(step.after or ()) - {"accounts", "role", "zone", "away_until"}:
             self._touch_owned(step.row.id)
 
     def _touch_owned(self, person_id: int) -> None:
@@ -195,10 +197,17 @@ class Writer:
         wanted: DeclaredForum = step.wanted
         row = step.row
         if row is None:
-            row = self._forums[wanted.name] = Forum(name=wanted.name)
+            row = self._forums[wanted.name] = Forum(name=wanted.name, cadence="weekly")
             self._session.add(row)
         row.caller_id = self._people[wanted.caller].id if wanted.caller else None
         row.retired_at = None
+        said = wanted.said
+        if "sponsor" in said:
+            row.sponsor_id = self._people[said["sponsor"]].id if said["sponsor"] else None
+        forum_fields.write_row(row, said, self._now.astimezone(self._runtime.settings.zone).date())
+        self._session.flush()
+        seats = [[self._people[each].id for each in said[name]] if name in said else None for name in ("leaders", "members")]
+        forum_fields.write_people(self._session, row.id, *seats)
 
     def _team(self, step: Step) -> None:
         if step.wanted is None:
@@ -344,3 +353,13 @@ class Writer:
     def _note_epics(self, row: Mapping) -> None:
         if SelectorKind.EPICS.value in row.rule["select"]:
             self._work.places.update((row.connection_id, ref) for ref in load_resolved(row.resolved).refs.values())
+
+
+def _said_of_person(row: Person, said: Any) -> None:
+    """What the file says of a person beside name, state and accounts."""
+    if "role" in said:
+        row.role = said["role"]
+    if "zone" in said:
+        row.zone = said["zone"]
+    if "away_until" in said:
+        row.away_until = date.fromisoformat(said["away_until"]) if said["away_until"] else None

@@ -79,7 +79,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "mapping_days": _part("mapping_id day items done started points points_done open_points blocked_points"),
     "items": _part(
-        "id connection_id ref key title url kind container parents category status resolution blocked fields created_at updated_at "
+        "id connection_id ref key title url kind container parents category status resolution blocked blocked_told_at fields created_at updated_at "
         "seen_at gone_at",
         without=(*_WORK, "recheck_at"),
     ),
@@ -120,10 +120,11 @@ PARTS: Mapping[str, Part] = {
         "id key_result_id check_in_id kind title owner_id due state outcome asked_by_id source review_id verdict action link effect "
         "created_at decided_at closed_at"
     ),
+    "decision_issues": _part("id decision_id connection_id container kind ref unsure refused finished created_at", without=_WORK),
     "signals": _part(
         "id kind subject key_result_id sentence numbers seen_at changed_at ended_at dismissed_at dismissed_by_id dismissed_reason"
     ),
-    "blockers": _part("id key_result_id source text link share since confirmed_at clear_at ended_at ended_by"),
+    "blockers": _part("id key_result_id source text link share since confirmed_at clear_at ended_at ended_by ended_by_id reason evidence"),
     "held_values": _part("id key_result_id value previous why reading at outcome resolved_at resolved_by_id reason"),
     "state_changes": _part("id key_result_id at before state progress"),
     "celebrations": _part("id key_result_id kind subject text at"),

@@ -160,7 +160,7 @@ def _load_check_ins(session: Session, shown: Mapping[str, Shown], viewer: Viewer
     query = (
         select(
             CheckIn.id, CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.blocker, CheckIn.blocker_link, CheckIn.decision,
-            CheckIn.comment, CheckIn.as_of, CheckIn.delayed, CheckIn.draft, CheckIn.created_at, CheckIn.source, CheckIn.author_id,
+            CheckIn.comment, CheckIn.as_of, CheckIn.delayed, CheckIn.draft, CheckIn.late, CheckIn.created_at, CheckIn.source, CheckIn.author_id,
             Person.name,
         )
         .outerjoin(Person, Person.id == CheckIn.author_id)

@@ -25,7 +25,7 @@ class Update(StrEnum):
     """How the latest update of a key result came."""
 
     ON_TIME = "on time"
-    LATE = "late"  # it came, after it was due
+    LATE = "late"  # it came, after it was due, or after the lock of its review
     MISSING = "missing"  # it is due and has not come
     DRAFT = "draft"  # it is due, and what came is not complete
     NOT_DUE = "not due yet"  # there was none so far, and none had to be
@@ -75,8 +75,10 @@ def load_standings(session: Session, lights: Sequence[Light], now: datetime, zon
     cadences = {each.value: each for each in Cadence}
     found = []
     for each in running:
-        _, made, last, before, draft = known[each.id]
+        _, made, last, before, draft, late = known[each.id]
         update, due = judge(cadences[each.cadence], max(made, starts[each.cycle]), last, before, draft, now, zone)
+        if late and update is Update.ON_TIME:
+            update = Update.LATE
         found.append(Standing(each, update, last, due))
     return found
 
@@ -94,4 +96,5 @@ _UPDATES = select(  # made once, and asked for columns alone: this runs for thou
     _told(CheckIn.created_at, _COMPLETE),
     _told(CheckIn.created_at, _COMPLETE, place=1),
     _told(case((CheckIn.draft, CheckIn.created_at))),  # a draft after which nothing complete came
+    _told(CheckIn.late, _COMPLETE),
 ).where(KeyResult.id.in_(bindparam("ids", expanding=True)))

@@ -23,9 +23,10 @@ from connector.domain.plain_text import TITLE, one_line
 from connector.domain.rights import Viewer
 from connector.services import decisions
 from connector.services.facts import load_facts
-from connector.services.insight.answering import ASK_WORDS, answers
+from connector.services.insight.answering import ASK_WORDS
 from connector.services.insight.discipline import Update, load_standings
-from connector.services.insight.open_points import Point, load_asks, load_blockers
+from connector.services.insight.leads import Leads, load_leads
+from connector.services.insight.open_points import Point, load_blockers
 from connector.services.insight.scope import Light, Lost, Scope, find_scope, load_lights, most_urgent, owners_of
 from connector.services.panels.building import describe_key_result
 
@@ -55,9 +56,14 @@ class Look:
         return {each.id: each for each in self.lights}
 
     @cached_property
-    def asks(self) -> list[Point]:
+    def leads(self) -> Leads:
+        """The same lists, asks and answers as our page's and the Jira dashboard's."""
+        return load_leads(self.session, READER, self.scope, self.lights, self.now, self.zone)
+
+    @property
+    def asks(self) -> Sequence[Point]:
         """The open asks, oldest first."""
-        return load_asks(self.session, {each.id: each.ask for each in self.lights if each.ask})
+        return self.leads.asks
 
     def link(self, ident: str) -> Piece:
         """A key result's title with the way to its page."""
@@ -101,7 +107,7 @@ def _only(text: str) -> tuple[Section, ...]:
 
 
 def _stand(look: Look) -> list[Line]:
-    told = answers(look.lights, len(look.asks), f"oldest {look.day(look.asks[0].since)}".rstrip() if look.asks else "")
+    told = look.leads.answers(look.day)
     whose = [look.scope.forum_name, look.scope.team_name, *(f"cycle {each.name}" for each in look.scope.cycles.values())]
     lines: list[Line] = [(Piece(" · ".join(one_line(part, TITLE) for part in whose if part)),)]
     for question, (bold, rest) in (
@@ -110,11 +116,8 @@ def _stand(look: Look) -> list[Line]:
         ("What decision is needed now? ", told.decisions),
     ):
         lines.append((Piece(question), Piece(bold, bold=True), Piece(rest)))
-    ordered = most_urgent(look.lights)
-    for bucket in Bucket:
-        inside = [each for each in ordered if each.bucket is bucket]
-        if inside or bucket in (Bucket.AT_RISK, Bucket.STALLED, Bucket.ON_TRACK):
-            lines.append((Piece(f"{WORDS[bucket]}: {len(inside)}", bold=True), *_names(look, inside, linked=bucket is not Bucket.CLOSED)))
+    for bucket, inside in look.leads.lists:
+        lines.append((Piece(f"{WORDS[bucket]}: {len(inside)}", bold=True), *_names(look, inside, linked=bucket is not Bucket.CLOSED)))
     return lines
 
 

@@ -187,6 +187,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
             item_word="row" if all(facts.connections[link.connection_id].host == "notion" for link in feeding) else "issue",
             as_of=row.as_of,
             delayed=bool(said is not None and said.delayed),
+            late=bool(last is not None and last.late),
             problem=problem,
             told_by=_told_by(facts, source, names),
             reads=provenance.reads_text(source, names, definition),

@@ -1,1 +1,1 @@
-"""Reviews as they are held: agenda, verdicts, decisions with what follows from them, closing, minutes."""
+"""Reviews: opened on a frozen agenda, a verdict for each item, closed when nothing is missing, and what follows from it."""

@@ -17,7 +17,7 @@ from connector.domain.model import FieldValue, Movement
 from connector.domain.okr_columns import DatabaseKind
 from connector.domain.plain_text import TITLE, one_line
 from connector.domain.scoring import BOUND_KINDS, is_inside, raw_progress, shown_progress
-from connector.domain.wording import MOVEMENT_WORDS, moment_text
+from connector.domain.wording import AFTER_LOCK, MOVEMENT_WORDS, moment_text
 from connector.services.facts import load_definition
 from connector.services.okr_databases import notes
 from connector.services.okr_databases.sides import sides_of
@@ -232,7 +232,7 @@ def check_in_values(session: Session, connection_id: int, records: Collection[st
             columns.DECISION: row.decision,
             columns.COMMENT: row.comment,
             columns.AUTHOR: (account,) if account else (),
-            columns.UPDATED_BY: who,
+            columns.UPDATED_BY: f"{who}, {AFTER_LOCK}" if row.late else who,
             columns.KEY: str(row.id),
         }
     return found

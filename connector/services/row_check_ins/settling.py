@@ -257,8 +257,8 @@ def _filed(
     try:
         if update.filed is not None:
             try:
-                amend_check_in(runtime, update.filed, typed, viewer=editor.viewer)
-                return _Outcome(_rested(update), note, filed=True)
+                amended = amend_check_in(runtime, update.filed, typed, viewer=editor.viewer)
+                return _Outcome(_rested(update), _with_late(note, amended.late), filed=True)
             except Conflict:  # somebody filed since: this is an update of its own then
                 after = replace(update, first=update.said, filed=None)
             except InputError as error:
@@ -272,7 +272,12 @@ def _filed(
     if done.draft:
         parts = [_missing_text(known, done.missing, typable=typable), *([note] if note else [])]
         return _Outcome(replace(after, due_at=0.0, waits=INCOMPLETE), ". ".join(parts))
-    return _Outcome(replace(after, filed=done.id, due_at=0.0, waits=""), note, filed=True)
+    return _Outcome(replace(after, filed=done.id, due_at=0.0, waits=""), _with_late(note, done.late), filed=True)
+
+
+def _with_late(note: str, late: str) -> str:
+    """What the row says besides, when the update came after the lock of a review."""
+    return ". ".join(part for part in (note, f"It came {late}" if late else "") if part)
 
 
 def _file(runtime: Runtime, known: _Row, update: Update, editor: Editor, fields: dict[str, Any]) -> Filed:

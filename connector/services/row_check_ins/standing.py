@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.model import FieldValue
 from connector.domain.okr_columns import BLOCKER, CHECKED_IN_BY, COMMENT, CONFIDENCE, DECISION, UPDATED, UPDATED_BY
+from connector.domain.wording import AFTER_LOCK
 from connector.services.facts import recent_check_ins
 from connector.services.provenance import author_text
 from connector.store.tables import CheckIn, Person, PersonAccount
@@ -49,7 +50,7 @@ def standing(session: Session, connection_id: int, key_results: Collection[str])
             COMMENT: standing_comment(told[key_result]) or None,
             CHECKED_IN_BY: (account,) if account else (),
             UPDATED: last.created_at.isoformat(),
-            UPDATED_BY: author_text(names.get(last.author_id or 0), last.source),
+            UPDATED_BY: author_text(names.get(last.author_id or 0), last.source) + (f", {AFTER_LOCK}" if last.late else ""),
         }
     return found
 

@@ -152,6 +152,7 @@ def _check_in(row: CheckIn, author: str | None) -> dict[str, Any]:
         "as_of": moment_text(row.as_of),
         "delayed": row.delayed,
         "draft": row.draft,
+        "late": row.late,
         "created_at": moment_text(row.created_at),
         "source": row.source,
         "doubt": None,  # sealed; opened above the store for those who may read it

@@ -2,7 +2,7 @@
 
 from connector.store.tables.forge import CommentCommand, ForgeInstallation, GoalTarget
 from connector.store.tables.messages import Channel, Message, Raised, Reminded
-from connector.store.tables.okr_databases import Decision, LeadsPage, OkrDatabase, OkrRow
+from connector.store.tables.okr_databases import Decision, DecisionIssue, LeadsPage, OkrDatabase, OkrRow
 from connector.store.tables.okrs import Cycle, KeyResult, Objective, ObjectiveReader, SignOff
 from connector.store.tables.people import (
     BrowserSession,
@@ -36,6 +36,7 @@ __all__ = [
     "Counter",
     "Cycle",
     "Decision",
+    "DecisionIssue",
     "Delivery",
     "DriftFinding",
     "ForgeInstallation",

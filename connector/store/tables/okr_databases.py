@@ -126,3 +126,25 @@ class Decision(Base):
     created_at: Mapped[datetime] = mapped_column(Moment)
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class DecisionIssue(Wanted, Base):
+    """The issue or row at a host that a decision becomes, and closes with (R065). One for each decision.
+
+    ``container``, ``kind``: where it is made and as what, a project's key and an issue type, or a data source and "". ``ref``: None until it
+    was made. ``unsure``: it may have been made although nobody noted its ref. ``refused``: why the host does not take it, in words.
+    ``finished``: it was done at the host when it was last read.
+    """
+
+    __tablename__ = "decision_issues"
+    __table_args__ = (UniqueConstraint("connection_id", "ref"), due_index("decision_issues", "connection_id", "ready_at"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decisions.id", ondelete="CASCADE"), unique=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    container: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="", server_default="")
+    ref: Mapped[str | None]
+    unsure: Mapped[bool] = mapped_column(default=False)
+    refused: Mapped[str] = mapped_column(default="", server_default="")
+    finished: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(Moment)

@@ -49,7 +49,8 @@ class Blocker(Base):
 
     ``since``: the first of the two, the clock's start. ``link``: the item, as in ``CheckIn.blocker_link``. ``share``: blocked part of the
     open scope, None where not known. ``confirmed_at``: the owner said so. ``clear_at``: flag and links are gone, the owner is asked.
-    ``ended_at`` and ``ended_by``: "owner", "update", "seen" or "dismissed". One stands at a time for each key result and source.
+    ``ended_at`` and ``ended_by``: "owner", "update", "seen" or "dismissed"; ``ended_by_id``: whose word that was, ``reason``: why it was
+    dismissed. One stands at a time for each key result and source. ``evidence``: the items that it was seen in, and what became of them.
     """
 
     __tablename__ = "blockers"
@@ -74,6 +75,9 @@ class Blocker(Base):
     clear_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_by: Mapped[str] = mapped_column(default="", server_default="")
+    ended_by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", name="fk_blockers_ended_by_id_people"))
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    evidence: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
 
 class HeldValue(Base):

@@ -67,7 +67,9 @@ class Connection(Base):
 class Item(Wanted, Base):
     """One Jira issue or Notion row as last seen. ``fields`` holds only what a mapping measures, by field id.
 
-    ``blocked``: what the host says holds it up, None when nothing does: ``{"flag", "status", "links": [{"ref", "key", "done"}], "since"}``.
+    ``blocked``: what the host says of what holds it up: ``{"flag", "status", "links": [{"ref", "key", "done"}], "since"}``; None when it
+    says nothing. ``since`` is None while nothing that is known to be open holds it up (a link to an item of which nobody knows).
+    ``blocked_told_at``: since when, as an event said before the item was read.
     ``gone_at``: deleted, trashed, archived or out of reach. ``recheck_at``: read again then (search indexes lag).
     """
 
@@ -76,6 +78,12 @@ class Item(Wanted, Base):
         UniqueConstraint("connection_id", "ref"),
         Index("ix_items_connection_key", "connection_id", "key"),
         due_index("items", "connection_id", "ready_at"),
+        Index(
+            "ix_items_blocked",
+            "connection_id",
+            sqlite_where=text("blocked IS NOT NULL"),
+            postgresql_where=text("blocked IS NOT NULL"),
+        ),
         Index("ix_items_recheck", "recheck_at", sqlite_where=text("recheck_at > 0"), postgresql_where=text("recheck_at > 0")),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -91,6 +99,7 @@ class Item(Wanted, Base):
     status: Mapped[str | None]
     resolution: Mapped[str | None]
     blocked: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    blocked_told_at: Mapped[datetime | None] = mapped_column(Moment)
     fields: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime | None] = mapped_column(Moment)
     updated_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta, tzinfo
 from connector.domain import buckets, wording
 from connector.domain.buckets import EXCEPTIONS, Bucket
 from connector.domain.model import State
+from connector.domain.pre_read import Answers
 from connector.domain.triage import Edges
-from connector.services.insight import answering
-from connector.services.insight.answering import ASK_WORDS, Answers
+from connector.services.insight.answering import ASK_WORDS
+from connector.services.insight.leads import Leads
 from connector.services.insight.open_points import Point
 from connector.services.insight.scope import Light, Scope, Sources
 from connector.views.answers import week_text
@@ -79,9 +80,9 @@ class Blocker:
     state_word: str
 
 
-def answers(lights: Sequence[Light], asks: Sequence[Point], now: datetime, zone: tzinfo) -> Answers:
-    """Are we moving, where are we off track, what decision is needed now."""
-    return answering.answers(lights, len(asks), f"oldest {age(asks[0].since, now, zone)}" if asks else "")
+def answers(leads: Leads, now: datetime, zone: tzinfo) -> Answers:
+    """Are we moving, where are we off track, what decision is needed now; with ages, because a panel is read at once."""
+    return leads.answers(lambda since: age(since, now, zone))
 
 
 def places(lights: Sequence[Light], most: int = MOST_ROWS) -> list[Light]:
@@ -111,6 +112,11 @@ def section(name: str, lights: Sequence[Light], shown: Sequence[Light], lines: d
         if count:
             groups.append(Group(bucket, buckets.WORDS[bucket], count, rows, count - len(rows)))
     return Section(name, tuple(groups))
+
+
+def word_of(bucket: Bucket) -> str:
+    """The name of a list."""
+    return buckets.WORDS[bucket]
 
 
 def counted(lights: Sequence[Light]) -> list[tuple[Bucket, str, int]]:

@@ -19,7 +19,8 @@ from connector.domain.rollup import coverage_text
 from connector.services.forge.dashboard import VIEWS, Config, scope_of
 from connector.services.insight.busy import find_busy
 from connector.services.insight.discipline import Update, load_standings
-from connector.services.insight.open_points import load_asks, load_blockers
+from connector.services.insight.leads import Leads, load_leads
+from connector.services.insight.open_points import load_blockers
 from connector.services.insight.scope import Light, Lost, Scope, load_lights, load_sources, most_urgent, owners_of
 from connector.services.insight.tree import cut, find, load_tree
 from connector.store.tables import CheckIn
@@ -58,6 +59,10 @@ class _Look:
     def known(self) -> dict[str, Light]:
         return {each.id: each for each in self.lights}
 
+    @cached_property
+    def leads(self) -> Leads:
+        return load_leads(self.session, self.viewer, self.scope, self.lights, self.now, self.zone, sort=self.config.sort)
+
     @property
     def today(self) -> Any:
         return self.now.astimezone(self.zone).date()
@@ -95,10 +100,9 @@ def _nothing(scope: Scope, config: Config) -> str:
 
 
 def _triage(look: _Look) -> dict[str, Any]:
-    ordered = most_urgent(look.lights, by=look.config.sort)
-    asks = load_asks(look.session, {each.id: each.ask for each in look.lights if each.ask})
+    ordered = look.leads.ordered
     forums = sorted({each.forum for each in ordered}, key=lambda name: (not name, name.casefold()))
-    parts: list[tuple[str, list[Light]]] = [("", ordered)]
+    parts: list[tuple[str, list[Light]]] = [("", list(ordered))]
     if look.config.group == "forum" and forums != [""]:
         parts = [(name or "No forum", [each for each in ordered if each.forum == name]) for name in forums]
     most = max(rows.LEAST, rows.MOST_ROWS // len(parts))
@@ -107,7 +111,7 @@ def _triage(look: _Look) -> dict[str, Any]:
     counts = Counter((each.forum, each.bucket) for each in look.lights)
     by_forum = [(name or "No forum", {bucket: counts[name, bucket] for bucket in Bucket}) for name in forums]
     return {
-        "answers": rows.answers(look.lights, asks, look.now, look.zone),
+        "answers": rows.answers(look.leads, look.now, look.zone),
         "sections": [rows.section(name, some, shown, lines) for name, some, shown in placed],
         "by_forum": by_forum if len(forums) > 1 and len(parts) == 1 else [],
         "by_weight": look.config.sort == "weight",
@@ -116,7 +120,7 @@ def _triage(look: _Look) -> dict[str, Any]:
 
 
 def _decisions(look: _Look) -> dict[str, Any]:
-    points = load_asks(look.session, {each.id: each.ask for each in look.lights if each.ask})
+    points = look.leads.asks
     shown = points[:MOST_LINES]
     owners = owners_of(look.session, [each.key_result for each in shown])
     return {"asks": rows.asks_of(shown, look.known, owners, look.now, look.zone), "count": len(points), "more": len(points) - len(shown)}
@@ -134,17 +138,17 @@ def _blockers(look: _Look) -> dict[str, Any]:
 
 
 def _pre_read(look: _Look) -> dict[str, Any]:
-    asks = load_asks(look.session, {each.id: each.ask for each in look.lights if each.ask})
+    asks = look.leads.asks
     blocked = load_blockers(look.session, [each.id for each in look.lights if each.blocked])
     dark = [each for each in look.lights if each.bucket is Bucket.CANNOT_TELL]  # whoever's update is due cannot be told
     standings = load_standings(look.session, dark, look.now, look.zone)
     missing = [each for each in standings if each.update in (Update.MISSING, Update.DRAFT)]
     owners = owners_of(look.session, [each.key_result for each in (*asks[:MOST_LINES], *blocked[:MOST_LINES])])
-    ordered = most_urgent(look.lights, by=look.config.sort)
+    ordered = look.leads.ordered
     off = [each for each in ordered if each.bucket in (Bucket.AT_RISK, Bucket.STALLED)]
     lines = load_lines(look.session, off[:MOST_LINES], drawn=False)
     return {
-        "answers": rows.answers(look.lights, asks, look.now, look.zone),
+        "answers": rows.answers(look.leads, look.now, look.zone),
         "counts": rows.counted(look.lights),
         "as_of": wording.moment_text(look.now, look.zone),
         "off": [lines[each.id] for each in off[:MOST_LINES]],

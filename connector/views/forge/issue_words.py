@@ -184,7 +184,9 @@ def _ends(kr: KeyResultView) -> tuple[str, str, str]:
 
 
 def _updated(last: Any, zone: tzinfo) -> str:
-    return f"{wording.local_day_text(last.created_at, zone)}, {_author(last)}" if last is not None else "never"
+    if last is None:
+        return "never"
+    return f"{wording.local_day_text(last.created_at, zone)}, {_author(last)}{f', {wording.AFTER_LOCK}' if last.late else ''}"
 
 
 def _author(check_in: Any) -> str:

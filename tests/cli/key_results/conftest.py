@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import structlog
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from connector.cli import main
 from connector.services import check_ins, rollup
-from connector.store import migrate
+from tests.support.commands import Run, call_it_migrated, commands
 from tests.support.world import Company, company
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
 def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
     with company(tmp_path, database_url) as found:
-        with found.runtime.store.engine.begin() as connection:  # its tables are made without migrations; the commands ask for those
-            MigrationContext.configure(connection).stamp(ScriptDirectory(str(migrate.SCRIPTS)), "head")
+        call_it_migrated(found.runtime)
         today = found.runtime.now().date()
         found.objective("onboarding")
         found.key_result("kr-setup", position=0)
@@ -57,25 +40,5 @@ def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
 
 @pytest.fixture
 def run(acme: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    settings = acme.runtime.settings
-    monkeypatch.setenv("OKR_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("OKR_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("OKR_SECRET_KEY", settings.secret_key)
-    monkeypatch.setenv("OKR_ALLOW_PRIVATE_HOSTS", "1")
-    root, former = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-
-    def call(*arguments: str) -> Result:
-        capsys.readouterr()
-        code = 0
-        try:
-            main(arguments)
-        except SystemExit as end:
-            code = int(end.code or 0)
-        told = capsys.readouterr()
-        return Result(code, told.out, told.err)
-
-    yield call
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.configure(**former)
+    with commands(acme.runtime, tmp_path, monkeypatch, capsys) as found:
+        yield found

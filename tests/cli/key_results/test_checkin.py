@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from connector.store.tables import CheckIn, Cycle
-from tests.cli.key_results.conftest import Run
+from tests.support.commands import Run
 from tests.support.world import Company
 
 GOOD = {"--value": "45", "--confidence": "7", "--decision": "none", "--as": "alice@acme.example"}

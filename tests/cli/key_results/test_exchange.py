@@ -23,7 +23,7 @@ from connector.services.exchange import export as written
 from connector.services.exchange.cells import guard, unguard
 from connector.services.exchange.sheets import sheet_names
 from connector.store.tables import Audit, CheckIn, Connection, KeyResult, Objective, Reading
-from tests.cli.key_results.conftest import Run
+from tests.support.commands import Run
 from tests.support.world import Company, company
 
 NINE = ["Objective", "Key Result", "Owner", "From", "To", "Current value", "Confidence", "Blocker", "Last updated"]

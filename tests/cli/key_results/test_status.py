@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connector.domain.rights import SYSTEM
 from connector.store import reads
-from tests.cli.key_results.conftest import Run
+from tests.support.commands import Run
 from tests.support.world import Company
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.hosts.jira.sandbox import JiraSandbox
-from tests.cli.key_results.conftest import Run
+from tests.support.commands import Run
 from tests.support.standin import running
 from tests.support.world import Company
 

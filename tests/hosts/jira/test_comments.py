@@ -60,7 +60,7 @@ def test_a_write_that_never_arrived_is_written_by_the_next_call(host, sandbox, a
 
 
 def test_each_comment_has_its_own_answer_and_other_comments_of_ours_are_left_alone(host, build, sandbox, asked):
-    host.notify("ACME-1", "acc-alice", "please check in")
+    host.notify("ACME-1", ["acc-alice"], "please check in")
     second = sandbox.add_comment("ACME-1", document("/okr confidence 7"), ALICE)["id"]
     other = build(instance="another")
     namesake = build()
@@ -116,7 +116,7 @@ def test_a_refusal_is_told_and_leaves_nothing(host, sandbox, asked):
 
 def test_a_first_answer_is_one_request(host, sandbox, asked):
     for number in range(5):
-        host.notify("ACME-1", "acc-alice", f"note {number}")
+        host.notify("ACME-1", ["acc-alice"], f"note {number}")
     sandbox.forget_log()
     host.reply("ACME-1", asked, "", "40 %", {}, again=False)
     assert [method for method, _, _ in sandbox.log] == ["POST"]

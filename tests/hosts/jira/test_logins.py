@@ -49,7 +49,7 @@ def test_a_missing_scope_is_named_and_costs_no_new_token(build, sandbox):
     sandbox.world.settings["scopes"] = "read:jira-work read:jira-user"
     host = build(SERVICE)
     with pytest.raises(Refused, match="give it the scope write:jira-work") as caught:
-        host.notify("ACME-1", "a", "b")
+        host.notify("ACME-1", ["a"], "b")
     assert caught.value.code == "missing_scope"
     assert len(sandbox.calls("/oauth/token")) == 1
     sandbox.world.settings["scopes"] = "read:jira-work"

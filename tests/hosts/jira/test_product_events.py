@@ -27,7 +27,7 @@ EXPECTED = {
     "commented_issue": [("comment", "10042", (), "", "20017", ALICE)],
     "commented_issue_edited": [("comment", "10042", (), "", "20017", BOB)],
     "created_issue": [("changed", "10042", (), "ACME", "", ALICE)],
-    "created_issuelink_blocks": "issue link",
+    "created_issuelink_blocks": [("changed", "10042", (), "", "", "")],
     "created_issuelink_subtask": [("changed", "10042", ("10001",), "", "", "")],
     "created_project": "project created",
     "created_worklog": "worklog",

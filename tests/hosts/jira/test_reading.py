@@ -10,7 +10,7 @@ from connector.domain.model import Category
 from connector.errors import Refused
 from connector.hosts.base import Resolution, Wanted
 from connector.hosts.jira.fields import EPIC_LINK
-from connector.hosts.jira.sandbox_world import POINTS
+from connector.hosts.jira.sandbox_fields import POINTS
 from mappings.rules import Selector, SelectorKind
 
 

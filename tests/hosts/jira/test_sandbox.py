@@ -43,7 +43,7 @@ def test_the_index_lags_and_reconciling_does_not():
 
 def test_state_goes_out_and_in(host, sandbox, make):
     host.write_panel("ACME-1", make.panel(make.key_result()), {})
-    host.notify("ACME-1", "a", "hello")
+    host.notify("ACME-1", ["a"], "hello")
     sandbox.world.projects["NEW"] = {"id": "10009", "key": "NEW", "name": "New", "archived": False}
     sandbox.move_to_project("ACME-4", "NEW")
     state = json.loads(json.dumps(sandbox.to_json()))

@@ -54,7 +54,7 @@ def test_a_dropped_connection_is_offline_for_a_read_and_uncertain_for_a_comment(
         host.describe()
     sandbox.fail(path="/comment", drop=True, commit=True)
     with pytest.raises(Uncertain):
-        host.notify("ACME-1", "a", "b")
+        host.notify("ACME-1", ["a"], "b")
     assert len(sandbox.world.find("ACME-1")["comments"]) == 1
 
 

@@ -127,7 +127,7 @@ def test_an_edit_that_jira_drops_silently_is_told(host, sandbox):
 
 
 def test_notify_mentions_and_comments_read_back_as_text(host, sandbox):
-    receipt = host.notify("ACME-1", "acc-alice", "please check in\nby Friday")
+    receipt = host.notify("ACME-1", ["acc-alice"], "please check in\nby Friday")
     comment = host.fetch_comment("ACME-1", receipt["comment"])
     assert comment.text == "please check in\nby Friday"
     assert comment.author == "5b10a2844c20165700ede21g"
@@ -138,7 +138,7 @@ def test_notify_mentions_and_comments_read_back_as_text(host, sandbox):
 def test_a_comment_without_a_clear_answer_is_uncertain_and_not_repeated(host, sandbox):
     sandbox.fail(path="/comment", status=503, commit=True)
     with pytest.raises(Uncertain):
-        host.notify("ACME-1", "acc-alice", "hello")
+        host.notify("ACME-1", ["acc-alice"], "hello")
     assert len(sandbox.calls("/comment")) == 1
 
 

@@ -58,7 +58,7 @@ def test_every_request_says_which_version_of_the_api_it_means(base: str, host: N
     comment = box.world.add_comment(row, "hello")
     host.describe()
     host.write_values(row, {"Seats": 4.0})
-    host.notify(row, box.world.data["person"], "hello")
+    host.notify(row, [box.world.data["person"]], "hello")
     assert host.fetch_comment(row, comment["id"])
     host._client.sibling().me()
     assert len(told) == len(box.log) >= 8
@@ -79,7 +79,7 @@ def test_a_reset_in_the_middle_of_an_answer_is_no_answer(host: NotionHost, box: 
             broken = build(settings, budget=Budget("n"), allow_private=True)
             kind = Uncertain if write else Offline
             with pytest.raises(Offline) as caught:
-                broken.notify("12345678123412341234123456789012", "", "hello") if write else broken.describe()
+                broken.notify("12345678123412341234123456789012", [], "hello") if write else broken.describe()
             assert type(caught.value) is kind
             broken.close()
 
@@ -113,7 +113,7 @@ def test_a_query_may_be_repeated_after_500_a_comment_may_not(box: NotionSandbox,
     for trouble in ({"status": 500}, {"drop": True}):
         box.fail(path="/comments", **trouble)
         with pytest.raises(Uncertain):
-            host.notify(page, "", "hello")
+            host.notify(page, [], "hello")
     assert idempotent("PATCH", "/v1/blocks/x")
     assert idempotent("PATCH", "/v1/pages/x")
     assert not idempotent("PATCH", "/v1/blocks/x/children")

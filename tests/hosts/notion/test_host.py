@@ -270,7 +270,7 @@ def test_values_are_written_by_name_and_only_when_they_differ(box: NotionSandbox
 
 def test_a_mention_is_a_comment_and_comments_are_read(box: NotionSandbox, host: NotionHost, deals: tuple[str, str]) -> None:
     row = box.world.add_row(deals[1], {"Name": "A"})
-    receipt = host.notify(row, box.world.data["person"], "please check in")
+    receipt = host.notify(row, [box.world.data["person"]], "please check in")
     own = host.fetch_comment(row, receipt["comment"])
     assert own is not None
     assert own.author == box.world.data["bot"]

@@ -149,7 +149,7 @@ def test_people_come_in_pages_without_bots(box: NotionSandbox, host: NotionHost)
     [
         ("read_content", lambda host, row: host.describe(), "Read content"),
         ("update_content", lambda host, row: host.write_values(row, {"Name": "x"}), "Update content"),
-        ("insert_comments", lambda host, row: host.notify(row, "", "x"), "Insert comments"),
+        ("insert_comments", lambda host, row: host.notify(row, [], "x"), "Insert comments"),
         ("read_comments", lambda host, row: host.fetch_comment(row, GONE), "Read comments"),
     ],
 )

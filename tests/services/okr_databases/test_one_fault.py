@@ -19,7 +19,7 @@ from connector.services.okr_databases import guarding, importing, noting, settin
 from connector.services.okr_databases.noting import LOOK
 from connector.services.okr_databases.records import databases_of
 from connector.services.plan import key_results
-from connector.store.tables import Connection, OkrRow
+from connector.store.tables import OkrRow
 from tests.support.okr_notion import OkrScene, okr_world
 
 NAME = "First invoice sent"
@@ -35,11 +35,6 @@ def scene(tmp_path: Path, database_url: str) -> Iterator[OkrScene]:
         found.drain()
         found.count()
         yield found
-
-
-def connection(scene: OkrScene) -> Connection:
-    with scene.runtime.store.read() as session:
-        return session.get_one(Connection, scene.connection)
 
 
 def minutes(scene: OkrScene, number: int) -> None:
@@ -94,7 +89,7 @@ def test_a_host_that_answers_nothing_sets_no_row_aside(scene: OkrScene) -> None:
     row.edit({"Unit": "kg"}, by="Alice")
     scene.sandbox.fail(times=999, status=500, code="internal_server_error")
     minutes(scene, 5)
-    assert connection(scene).paused_until > scene.runtime.epoch()
+    assert scene.connection_row().paused_until > scene.runtime.epoch()
     scene.sandbox.troubles.clear()
     scene.company.clock.ahead += 300
     minutes(scene, 3)
@@ -138,7 +133,7 @@ def test_what_one_row_breaks_ends_that_row_only(scene: OkrScene, monkeypatch: py
     assert unit(scene, "kr-setup") == "kg"
     assert "could not" not in str(row["OKR note"])
     row.edit({"Unit": "broken"}, by="Alice")
-    importing.read_all(scene.runtime, connection(scene))
+    importing.read_all(scene.runtime, scene.connection_row())
     assert unit(scene, "kr-setup") == "kg"
 
 

@@ -30,11 +30,6 @@ def scene(tmp_path: Path, database_url: str) -> Iterator[OkrScene]:
         yield found
 
 
-def connection(scene: OkrScene) -> Connection:
-    with scene.runtime.store.read() as session:
-        return session.get_one(Connection, scene.connection)
-
-
 def rename(scene: OkrScene, title: str) -> None:
     key_results.update(scene.runtime, SYSTEM, "kr-setup", {"title": title}, reason="why")
     scene.company.clock.ahead += 5
@@ -46,11 +41,11 @@ def test_a_row_is_read_once_and_written_once(scene: OkrScene) -> None:
     scene.company.clock.ahead += 60
     rename(scene, "Renamed here")
     scene.sandbox.log.clear()
-    assert working.work_on_rows(scene.runtime, connection(scene)) > 0
+    assert working.work_on_rows(scene.runtime, scene.connection_row()) > 0
     assert [(method, path.rpartition("/")[2] == row.ref) for method, path, _, _ in scene.sandbox.log] == [("GET", True), ("PATCH", True)]
     assert row["Key result"] == "Renamed here"
     scene.sandbox.log.clear()
-    working.work_on_rows(scene.runtime, connection(scene))
+    working.work_on_rows(scene.runtime, scene.connection_row())
     assert not scene.sandbox.log
 
 
@@ -78,7 +73,7 @@ def test_a_refusal_of_the_whole_connection_parks_it_and_keeps_the_work(scene: Ok
     rename(scene, "Kept for later")
     scene.sandbox.fail(times=99, status=401, code="unauthorized")
     scene.drain()
-    assert connection(scene).parked_at is not None
+    assert scene.connection_row().parked_at is not None
     assert scene.row_here(row.ref).wanted > scene.row_here(row.ref).done
     scene.sandbox.troubles.clear()
     with scene.runtime.store.write() as session:
@@ -97,7 +92,7 @@ def test_whoever_lost_the_lease_notes_nothing(scene: OkrScene) -> None:
         session.execute(theirs)
     with scene.host() as host:
         for claim in mine:
-            writing.write_one(scene.runtime, connection(scene), host, claim)
+            writing.write_one(scene.runtime, scene.connection_row(), host, claim)
     here = scene.row_here(row.ref)
     assert here.wanted > here.done
     assert here.shown["writing"]
@@ -113,7 +108,7 @@ def test_who_we_are_is_asked_once_where_no_test_has_noted_it(scene: OkrScene) ->
         session.get_one(Connection, scene.connection).bot_id = ""
     scene.row(NAME).edit({"Unit": "points"}, by="Bob")
     scene.drain()
-    assert connection(scene).bot_id == scene.world.data["bot"]
+    assert scene.connection_row().bot_id == scene.world.data["bot"]
     assert scene.company.row("kr-setup").unit == "points"
 
 
@@ -122,7 +117,7 @@ def test_who_we_are_is_asked_once_where_no_test_has_noted_it(scene: OkrScene) ->
 
 def test_strangers_are_looked_up_by_address_once_an_hour(scene: OkrScene) -> None:
     eve = scene.account("Eve")
-    found = connection(scene)
+    found = scene.connection_row()
     assert editors.look_up(scene.runtime, found, {eve, scene.account("Alice"), ""}) == 0
     assert scene.count() == (1, 0)
     assert editors.look_up(scene.runtime, found, {eve}) == 0
@@ -144,12 +139,12 @@ def test_an_account_is_given_to_nobody_who_has_another(scene: OkrScene) -> None:
         session.add(eve)
         session.flush()
         session.add(PersonAccount(person_id=eve.id, connection_id=scene.connection, account="another"))
-    assert editors.look_up(scene.runtime, connection(scene), {scene.account("Eve")}) == 0
+    assert editors.look_up(scene.runtime, scene.connection_row(), {scene.account("Eve")}) == 0
 
 
 def test_a_robot_that_may_not_see_people_leaves_them_strangers(scene: OkrScene) -> None:
     scene.sandbox.missing = {"user", "user_email"}
-    assert editors.look_up(scene.runtime, connection(scene), {scene.account("Eve")}) == 0
+    assert editors.look_up(scene.runtime, scene.connection_row(), {scene.account("Eve")}) == 0
 
 
 def test_an_outage_while_people_are_looked_up_keeps_the_edit(scene: OkrScene) -> None:

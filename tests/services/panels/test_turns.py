@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from connector.services.okr_databases import working
 from connector.services.panels import write_due
 from connector.services.panels.turns import TOO_LONG
-from connector.store.tables import Connection, OkrRow, Panel
+from connector.store.tables import OkrRow, Panel
 from tests.support.okr_notion import OkrScene, okr_world
 
 COUNT = 4
@@ -45,29 +45,24 @@ def waiting(scene: OkrScene, table: type[Panel] | type[OkrRow]) -> set[int]:
         return set(session.scalars(select(table.id).where(table.wanted > table.done)))
 
 
-def connection(scene: OkrScene) -> Connection:
-    with scene.runtime.store.read() as session:
-        return session.get_one(Connection, scene.connection)
-
-
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize(("oldest", "first"), [(TOO_LONG - 1, -1), (TOO_LONG + 5, 0)])
 def test_the_newest_panel_first_until_one_waits_too_long(scene: OkrScene, oldest: float, first: int) -> None:
     ids = wait(scene, Panel, oldest)
-    with closing(scene.runtime.connect(connection(scene))) as host:
-        assert write_due(scene.runtime, connection(scene), host, limit=1) == 1
+    with closing(scene.runtime.connect(scene.connection_row())) as host:
+        assert write_due(scene.runtime, scene.connection_row(), host, limit=1) == 1
     assert set(ids) - waiting(scene, Panel) == {ids[first]}
 
 
 def test_few_rows_are_written_while_panels_wait_too_long(scene: OkrScene) -> None:
     rows = wait(scene, OkrRow, TOO_LONG + 5)
     wait(scene, Panel, TOO_LONG + 5)
-    working.work_on_rows(scene.runtime, connection(scene))
+    working.work_on_rows(scene.runtime, scene.connection_row())
     assert set(rows) - waiting(scene, OkrRow) == set(rows[: working.FEW])  # the oldest
     wait(scene, Panel, 0.0)
     with scene.runtime.store.write() as session:
         session.execute(update(Panel).values(done=Panel.wanted))
-    working.work_on_rows(scene.runtime, connection(scene))
+    working.work_on_rows(scene.runtime, scene.connection_row())
     assert not waiting(scene, OkrRow)
 
 

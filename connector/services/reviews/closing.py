@@ -1,0 +1,227 @@
+"""Closing a review: refused while something is missing, minutes written, and everybody told who has to know. Once.
+
+Two who close at once: one wins, the other is told who did. A closed review changes no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
+from connector.domain.plain_text import TITLE, one_line
+from connector.domain.rights import Viewer
+from connector.domain.wording import day_text
+from connector.errors import Conflict
+from connector.runtime import Runtime
+from connector.services import leads_page
+from connector.services.changes import record
+from connector.services.messages import tell_forum, tell_item, tell_person
+from connector.services.reviews.holding import CLOSED, ENTITY, open_one, stop_clocks
+from connector.services.reviews.minutes import Minutes, write_minutes
+from connector.services.reviews.rights import known_items
+from connector.services.rhythm.planning import next_review, zone_of
+from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
+from mappings.repository import load_links
+from mappings.rules import SelectorKind
+
+MOST_PLACES = 5  # epics of one key result that get a comment
+MOST_LINES = 12  # of minutes in a chat room
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What keeps a review from being closed: items without a verdict, and items that the time does not reach and nobody has taken."""
+
+    verdicts: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.verdicts or self.unreached)
+
+    @property
+    def text(self) -> str:
+        """ "Missing: a verdict for Sign-ups, Payout time; somebody who takes App rating"."""
+        parts = []
+        if self.verdicts:
+            parts.append(f"a verdict for {_names(self.verdicts)}")
+        if self.unreached:
+            parts.append(f"somebody who takes {_names(self.unreached)}")
+        return f"Missing: {'; '.join(parts)}" if parts else ""
+
+
+def _names(titles: Sequence[str]) -> str:
+    more = len(titles) - NAMED
+    return ", ".join(titles[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def missing_of(items: Sequence[ReviewItem]) -> Missing:
+    """What is missing among these items (R062)."""
+    waiting = [each for each in items if not each.folded and each.verdict is None]
+    return Missing(
+        tuple(str(each.snapshot["title"]) for each in waiting if each.fits),
+        tuple(str(each.snapshot["title"]) for each in waiting if not each.fits and each.handed_to_id is None),
+    )
+
+
+def close(runtime: Runtime, viewer: Viewer, review_id: int, *, version: int | None = None) -> None:
+    """Close a review that has everything. ``version``: of the review as it was shown.
+
+    Raises ``Conflict`` with what is missing, with who closed it first, or when it changed meanwhile; ``Forbidden``, ``NotFound``.
+    """
+    with runtime.store.write() as session:
+        review = open_one(session, viewer, review_id)
+        if version is not None and version != review.version:
+            raise Conflict("something was decided in this review since you looked; nothing was closed. Look at it and close it again")
+        items = list(session.scalars(select(ReviewItem).where(ReviewItem.review_id == review.id).order_by(ReviewItem.position)))
+        known = known_items(session, viewer, review.id)
+        if lacking := missing_of([each for each in items if each.key_result_id in known]):
+            raise Conflict(f"the review cannot be closed yet. {lacking.text}")
+        if missing_of(items):
+            raise Conflict(
+                "the review cannot be closed yet: an item that fewer people may see has no verdict. Somebody who sees it gives it"
+            )
+        now = runtime.now()
+        stop_clocks(session, review.id, now)
+        review.state, review.closed_at, review.closed_by_id = CLOSED, now, viewer.person_id
+        review.version += 1
+        forum = session.get_one(Forum, review.forum_id)
+        zone = zone_of(forum, runtime.settings.zone)
+        session.flush()
+        following = next_review(session, forum.id, now)
+        written = write_minutes(session, review, forum, items, following.starts_at if following else None, viewer, now, zone)
+        review.minutes = written.plain()
+        record(session, viewer, now, "close", ENTITY, str(review.id), after={"decisions": len(written.decisions)})
+        _tell(session, runtime, review, forum, items, written, now)
+        leads_page.want_changed(session, [each.key_result_id for each in items] or ["-"], runtime.epoch())
+    runtime.queue.nudge("send")
+
+
+def _tell(
+    session: Session, runtime: Runtime, review: Review, forum: Forum, items: Sequence[ReviewItem], written: Minutes, now: datetime
+) -> None:
+    """The rooms get what everybody may read; who asked, who has to do something and who took something get theirs."""
+    link, subject = f"/reviews/{review.id}/minutes", f"Minutes of {forum.name}, {written.held_text}"
+    key = f"minutes:{review.id}"
+    tell_forum(session, forum.id, key=key, kind="minutes", subject=subject, lines=room_lines(written), link=link, now=now)
+    _tell_people(session, review, forum, items, link, now, written)
+    _tell_hosts(session, review, forum, items, written, now)
+
+
+def room_lines(written: Minutes) -> list[str]:
+    """The minutes as a short message, without what not everybody may know of."""
+    lines = []
+    public = [each for each in written.items if each.public]
+    for each in public[:MOST_LINES]:
+        plan = f". Until the next review: {each.plan}" if each.plan and each.plan != each.decision else ""
+        lines.append(one_line(f"{each.verdict_word}: {each.title}{f'. {each.decision_text}' if each.decision_text else ''}{plan}"))
+    if len(public) > MOST_LINES:
+        lines.append(f"and {len(public) - MOST_LINES} more")
+    handed = [each for each in written.handed if each.public]
+    if handed:
+        lines.append(f"Not reached and handed over: {len(handed)}")
+    if written.next_text:
+        lines.append(f"Next review {written.next_text}")
+    return lines or ["No item was on the agenda."]
+
+
+def _tell_people(
+    session: Session, review: Review, forum: Forum, items: Sequence[ReviewItem], link: str, now: datetime, written: Minutes
+) -> None:
+    rows = session.scalars(select(Decision).where(Decision.review_id == review.id).order_by(Decision.id)).all()
+    titles = {each.key_result_id: str(each.snapshot["title"]) for each in items}
+    shown = {each.id: each for each in items}
+    asks = {each.key_result_id: (each.snapshot or {}).get("ask") for each in shown.values()}
+    names = _names_of(session, [row.owner_id for row in rows])
+    for row in rows:
+        title = titles.get(row.key_result_id, row.key_result_id)
+        said = decided_line(row, names.get(row.owner_id or 0, ""))
+        place = f"/key-results/{row.key_result_id}"
+        if row.check_in_id is not None and row.asked_by_id is not None:
+            ask = asks.get(row.key_result_id) or {}
+            asked = f"You asked for {str(ask.get('word') or 'a decision').lower()}{': ' + ask['text'] if ask.get('text') else ''}."
+            tell_person(
+                session,
+                row.asked_by_id,
+                key=f"answer:{review.id}:{row.id}",
+                kind="answer",
+                subject=f"What came of your ask: {one_line(title, TITLE)}",
+                lines=[one_line(asked), one_line(said), f"Decided in {forum.name}, {written.held_text}."],
+                link=place,
+                now=now,
+            )
+        if row.owner_id is not None and row.state == "open" and row.owner_id != row.asked_by_id:
+            tell_person(
+                session,
+                row.owner_id,
+                key=f"decision:{review.id}:{row.id}",
+                kind="review",
+                subject=f"Yours to do until {day_text(row.due) if row.due else 'the next review'}: {one_line(row.title, TITLE)}",
+                lines=[one_line(f"{title}. {said}"), f"Decided in {forum.name}, {written.held_text}."],
+                link=place,
+                now=now,
+            )
+    taken: dict[int, list[str]] = {}
+    for each in items:
+        if each.handed_to_id is not None and each.verdict is None:
+            taken.setdefault(each.handed_to_id, []).append(str(each.snapshot["title"]))
+    for person, some in taken.items():
+        count = "1 key result was" if len(some) == 1 else f"{len(some)} key results were"
+        tell_person(
+            session,
+            person,
+            key=f"handed:{review.id}:{person}",
+            kind="review",
+            subject=f"{count} handed to you in {forum.name}",
+            lines=[f"The time did not reach: {one_line(_names(some))}", "Decide with the owners before the next review."],
+            link=link,
+            now=now,
+        )
+
+
+def _tell_hosts(session: Session, review: Review, forum: Forum, items: Sequence[ReviewItem], written: Minutes, now: datetime) -> None:
+    """A comment at each mapped epic of a key result that is intervened in, where everybody may read it."""
+    told = {each.key_result: each for each in written.items if each.public and each.verdict in (Verdict.INTERVENE, Verdict.STOP)}
+    for link in load_links(session, key_results=list(told)) if told else ():
+        if link.rule.selector.kind is not SelectorKind.EPICS:
+            continue
+        each = told[link.key_result_id]
+        plan = [f"Until the next review: {each.plan}"] if each.plan and each.plan != each.decision else []
+        for ref in list(dict.fromkeys(link.resolved.refs.values()))[:MOST_PLACES]:
+            tell_item(
+                session,
+                link.connection_id,
+                ref,
+                key=f"minutes:{review.id}:{each.key_result}:{link.connection_id}:{ref}",
+                kind="minutes",
+                lines=[
+                    one_line(f"{forum.name}, {written.held_text}: {each.verdict_word.lower()} for “{each.title}”."),
+                    *([one_line(each.decision_text)] if each.decision_text else []),
+                    *(one_line(line) for line in plan),
+                ],
+                link=f"/key-results/{each.key_result}",
+                now=now,
+            )
+
+
+def decided_line(row: Decision, owner: str) -> str:
+    """ "Intervene, reallocate resources: Move 12 k€ (Chloe, due 12 Dec)", or the outcome of one that was not followed."""
+    verdict = VERDICT_WORDS.get(Verdict(row.verdict), "") if row.verdict in set(Verdict) else ""
+    if row.state == "dropped":
+        return f"{verdict or 'Dropped'}: no decision follows"
+    action = ACTION_WORDS[Action(row.action)].lower() if row.action in set(Action) else ""
+    head = ", ".join(part for part in (verdict, action) if part)
+    tail = ", ".join(part for part in (owner, f"due {day_text(row.due)}" if row.due else "") if part)
+    return f"{f'{head}: ' if head else ''}{row.title}{f' ({tail})' if tail else ''}"
+
+
+def _names_of(session: Session, ids: Sequence[int | None]) -> dict[int, str]:
+    wanted = {ident for ident in ids if ident is not None}
+    if not wanted:
+        return {}
+    return {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))}

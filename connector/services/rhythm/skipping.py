@@ -1,0 +1,131 @@
+"""Skipping a review with a reason, and taking that back. Two skips in a row are told to the forum's sponsor (R052)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connector.domain.changes import LONGEST_REASON
+from connector.domain.rights import Viewer
+from connector.domain.wording import day_text
+from connector.errors import Conflict, InputError, NotFound
+from connector.runtime import Runtime
+from connector.services import messages
+from connector.services.changes import record
+from connector.services.rhythm.planning import LOCKED, OPEN, PLANNED, SKIPPED
+from connector.services.rhythm.seats import require_holder
+from connector.store.tables import Forum, Review
+
+ENTITY = "review"
+
+
+def skip(runtime: Runtime, viewer: Viewer, review_id: int, reason: object) -> tuple[str, ...]:
+    """Skip a review that is planned or locked. Returns sentences for the person: whom it was told.
+
+    Raises ``InputError`` without a reason, ``Conflict`` for one that is held, closed or skipped, ``NotFound``, ``Forbidden``.
+    """
+    with runtime.store.write() as session:
+        review, forum = _found(session, viewer, review_id)
+        why = _reason(reason)
+        if review.state not in (PLANNED, LOCKED):
+            raise Conflict(_cannot(review))
+        _change(session, review, SKIPPED, why)
+        record(
+            session, viewer, runtime.now(), "skip", ENTITY, ident_of(forum, review),
+            before={"state": review.state}, after={"state": SKIPPED}, reason=why,
+        )  # fmt: skip
+        return _tell_sponsor(session, forum, review, runtime.now())
+
+
+def take_back(runtime: Runtime, viewer: Viewer, review_id: int) -> None:
+    """Have a skipped review meet after all, until it would have started. Raises ``Conflict`` after that, ``NotFound``, ``Forbidden``."""
+    now = runtime.now()
+    with runtime.store.write() as session:
+        review, forum = _found(session, viewer, review_id)
+        if review.state != SKIPPED:
+            raise Conflict("this review is not skipped; there is nothing to take back")
+        if review.starts_at <= now:
+            raise Conflict("this review would have started already; the next one is planned as usual")
+        state = LOCKED if review.locked_at is not None else PLANNED
+        _change(session, review, state, "")
+        record(
+            session, viewer, now, "take_back", ENTITY, ident_of(forum, review),
+            before={"state": SKIPPED, "reason": review.skipped_reason}, after={"state": state},
+        )  # fmt: skip
+
+
+def ident_of(forum: Forum, review: Review) -> str:
+    """What the audit trail calls a review."""
+    return f"{forum.name} {review.day.isoformat()}"
+
+
+def _found(session: Session, viewer: Viewer, review_id: int) -> tuple[Review, Forum]:
+    found = session.execute(select(Review, Forum).join(Forum, Forum.id == Review.forum_id).where(Review.id == review_id)).one_or_none()
+    if found is None:
+        raise NotFound("there is no such review")
+    review, forum = found
+    require_holder(session, viewer, forum.id)
+    return review, forum
+
+
+def _reason(given: object) -> str:
+    text = " ".join(given.split()) if isinstance(given, str) else ""
+    if not any(sign.isalnum() for sign in text):
+        raise InputError("a skipped review needs a reason; everybody who looks at it can read it", where="reason")
+    if len(text) > LONGEST_REASON:
+        raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
+    if not text.isprintable():
+        raise InputError("the reason holds a control sign; remove it", where="reason")
+    return text
+
+
+def _cannot(review: Review) -> str:
+    if review.state == OPEN:
+        return "this review is being held; close it instead of skipping it"
+    return "this review is skipped already" if review.state == SKIPPED else "this review is closed; it cannot be skipped any more"
+
+
+def _change(session: Session, review: Review, state: str, reason: str) -> None:
+    """Conditional: somebody else may open, lock or skip it at the same moment. Values of ``review`` stay as they were read."""
+    changing: Any = update(Review).where(Review.id == review.id, Review.state == review.state, Review.version == review.version)
+    values = {"state": state, "skipped_reason": reason, "version": review.version + 1}
+    done: Any = session.execute(changing.values(values).execution_options(synchronize_session=False))
+    if not done.rowcount:
+        raise Conflict("this review was changed at the same moment; look again")
+
+
+def _tell_sponsor(session: Session, forum: Forum, review: Review, now: datetime) -> tuple[str, ...]:
+    """When the review before or behind this one is skipped too."""
+    others = select(Review.day, Review.state, Review.skipped_reason).where(Review.forum_id == forum.id, Review.id != review.id)
+    before = session.execute(others.where(Review.day < review.day).order_by(Review.day.desc()).limit(1)).one_or_none()
+    behind = session.execute(others.where(Review.day > review.day).order_by(Review.day).limit(1)).one_or_none()
+    pairs = [each for each in (before, behind) if each is not None and each.state == SKIPPED]
+    if not pairs:
+        return ()
+    if forum.sponsor_id is None:
+        return (f"Two reviews of {forum.name} in a row are skipped now. It has no sponsor who could be told.",)
+    for other in pairs:
+        first, second = sorted((other.day, review.day))
+        messages.tell_person(
+            session,
+            forum.sponsor_id,
+            key=f"skips-{forum.id}-{first}-{second}",
+            kind="skips",
+            subject=f"{forum.name}: two reviews in a row are skipped",
+            lines=[
+                f"The reviews of {forum.name} on {day_text(first)} and {day_text(second)} are skipped.",
+                *(f"{day_text(day)}: {why}" for day, why in _reasons(session, forum.id, (first, second))),
+                "What was asked for there waits. Would another day or a shorter review help?",
+            ],
+            link=f"/reviews?forum={forum.id}",
+            now=now,
+        )
+    return (f"Two reviews of {forum.name} in a row are skipped now; its sponsor is told.",)
+
+
+def _reasons(session: Session, forum_id: int, days: tuple[date, ...]) -> list[tuple[date, str]]:
+    query = select(Review.day, Review.skipped_reason).where(Review.forum_id == forum_id, Review.day.in_(days)).order_by(Review.day)
+    return [(day, why) for day, why in session.execute(query)]

@@ -1,0 +1,64 @@
+"""A small company with a forum, for tests of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from connector.services.people import notices
+from connector.store.tables import Channel, Forum, Message, Person, Team
+from tests.support.world import Company, company
+
+
+@dataclass
+class Desk:
+    """A company whose team Growth is reviewed by the forum Product."""
+
+    company: Company
+    forum: int = 0
+    people: dict[str, int] = field(default_factory=dict)
+
+    def channel(self, kind: str, url: str = "", *, name: str = "", forum: bool = True) -> int:
+        with self.company.runtime.store.write() as session:
+            row = Channel(
+                name=name or kind,
+                kind=kind,
+                forum_id=self.forum if forum and kind != "mail" else None,
+                secret=self.company.runtime.vault.seal(url),
+                created_at=self.company.runtime.now(),
+            )
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def messages(self) -> list[Message]:
+        with self.company.runtime.store.read() as session:
+            return list(session.scalars(select(Message).order_by(Message.id)))
+
+    def notices(self, who: str) -> list[str]:
+        with self.company.runtime.store.read() as session:
+            return [each.text for each in notices.of_person(session, self.people[who])]
+
+    def change(self, statement: Any) -> None:
+        with self.company.runtime.store.write() as session:
+            session.execute(statement)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, database_url: str) -> Iterator[Desk]:
+    with company(tmp_path, database_url) as acme:
+        acme.objective()
+        found = Desk(acme)
+        with acme.runtime.store.write() as session:
+            forum = Forum(name="Product")
+            session.add(forum)
+            session.flush()
+            found.forum = forum.id
+            found.people = {row.name: row.id for row in session.scalars(select(Person))}
+            session.execute(update(Team).values(forum_id=forum.id))
+        yield found
