@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from sqlalchemy import event, insert, select, text, update
+from sqlalchemy.orm import Session
 
 from bench._company import JIRA_AUTH, moment
 from bench.pages import _history
@@ -94,16 +95,7 @@ def _plan(forge: Forge, count: int) -> int:
     forge.person("bob@acme.example", BOB)
     days = sample_days(moment().date())
     with runtime.store.write() as session:
-        forums = [Forum(name=f"Forum {number}") for number in range(4)]
-        session.add_all(forums)
-        session.flush()
-        teams = [Team(name=f"Team {number}", forum_id=forums[number % 4].id) for number in range(TEAMS + 1)]
-        session.add_all(teams)
-        session.flush()
-        for number, ident in enumerate(session.scalars(select(Objective.id)).all()):
-            session.execute(
-                update(Objective).where(Objective.id == ident).values(team_id=teams[number % TEAMS].id, restricted=number % 10 == 0)
-            )
+        teams = reviewed_teams(session)
         session.execute(text("UPDATE key_results SET blocker = 'A contract waits' WHERE decision_needed = 'budget'"))
         session.execute(text("UPDATE check_ins SET blocker = 'A contract waits' WHERE decision = 'budget'"))
         rows = [
@@ -116,6 +108,21 @@ def _plan(forge: Forge, count: int) -> int:
         session.execute(text("UPDATE readings SET value = 40 WHERE LENGTH(key_result_id) = 5"))  # about a hundred stand still
         session.execute(text("ANALYZE"))
         return teams[TEAMS].id
+
+
+def reviewed_teams(session: Session) -> list[Team]:
+    """Teams in four forums, with all objectives among all but the last of them, a tenth restricted."""
+    forums = [Forum(name=f"Forum {number}") for number in range(4)]
+    session.add_all(forums)
+    session.flush()
+    teams = [Team(name=f"Team {number}", forum_id=forums[number % 4].id) for number in range(TEAMS + 1)]
+    session.add_all(teams)
+    session.flush()
+    for number, ident in enumerate(session.scalars(select(Objective.id)).all()):
+        session.execute(
+            update(Objective).where(Objective.id == ident).values(team_id=teams[number % TEAMS].id, restricted=number % 10 == 0)
+        )
+    return teams
 
 
 @dataclass(frozen=True, slots=True)

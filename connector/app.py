@@ -41,6 +41,8 @@ PARTS = (
     "connector.views.sign_in",
     "connector.views",
     "connector.views.triage",
+    "connector.views.reviews",
+    "connector.views.reports",
     "connector.views.plan",
     "mappings.views",
     "connector.views.connections",

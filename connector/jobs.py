@@ -22,6 +22,7 @@ from connector.services.exchange import working
 from connector.services.mapping import candidates
 from connector.services.messages import sending
 from connector.services.okr_databases import nightly
+from connector.services.reports import alarms
 from connector.services.rhythm import locking
 from connector.services.signals import nightly as signals
 from connector.settings import load_settings
@@ -147,3 +148,4 @@ def find_signals() -> None:
     runtime.queue.started("signals")
     with _outage_ends_it("signals"):
         signals.find_all(runtime)
+        alarms.find_alarms(runtime)

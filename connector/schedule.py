@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, update
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime, build_runtime
 from connector.services import decision_links, leads_page
+from connector.services.check_ins import form_use
 from connector.services.connecting import keeping
 from connector.services.drain import agenda
 from connector.services.forge.overseeing import look_for_silence
@@ -25,7 +26,8 @@ from connector.services.mirror import drop_idle, upsert
 from connector.services.okr_databases import importing
 from connector.services.panels import embedding
 from connector.services.people import leavers
-from connector.services.rhythm import turn
+from connector.services.reviews import effects
+from connector.services.rhythm.turning import turn
 from connector.services.rollup import want_all
 from connector.settings import load_settings
 from connector.store import work
@@ -116,6 +118,7 @@ def nightly(runtime: Runtime) -> None:
         embedding.renew_ending(session, runtime.now().astimezone(runtime.settings.zone).date(), runtime.epoch())
     with runtime.store.write() as session:
         decision_links.want_reads(session, runtime.epoch())
+    effects.judge_effects(runtime)
     with runtime.store.read() as session:
         ids = session.scalars(
             select(Connection.id).where(Connection.retired_at.is_(None), Connection.parked_at.is_(None), Connection.paused_at.is_(None))
@@ -140,10 +143,11 @@ def keep_rhythm(runtime: Runtime) -> None:
 
 
 def prune(runtime: Runtime) -> None:
-    """Forget old deliveries that were worked off, and items that feed nothing any more."""
+    """Forget old deliveries that were worked off, how forms were used a quarter ago, and items that feed nothing any more."""
     before = runtime.now() - timedelta(days=runtime.settings.delivery_days)
     with runtime.store.write() as session:
         session.execute(delete(Delivery).where(Delivery.received_at < before, Delivery.state != "pending"))
+        form_use.prune(session, runtime.now())
     with runtime.store.read() as session:
         ids = session.scalars(select(Connection.id)).all()
     for connection_id in ids:

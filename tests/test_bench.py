@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bench import check_in, dashboard, notion_edits, notion_event, notion_import, notion_night, pages, panels, preview, recompute, sync
+from bench import (
+    check_in,
+    dashboard,
+    leads,
+    notion_edits,
+    notion_event,
+    notion_import,
+    notion_night,
+    pages,
+    panels,
+    preview,
+    recompute,
+    sync,
+)
 from bench.__main__ import main, names
 from bench.figures import Figure
 from bench.report import Row, at_most, table, times_fewer
@@ -14,7 +27,7 @@ from tests.support.forge import forge_world
 
 
 def test_every_benchmark_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {"check_in", "dashboard", "door", "loop", "panels", "preview", "recompute", "sync"} <= set(names())
+    assert {"check_in", "dashboard", "door", "leads", "loop", "panels", "preview", "recompute", "sync"} <= set(names())
     assert {"notion_edits", "notion_event", "notion_import", "notion_night"} <= set(names())
     assert main(["nothing"]) == 2
     assert f"there are: {', '.join(names())}" in capsys.readouterr().err
@@ -111,3 +124,9 @@ def test_edits_by_many_people_arrive_within_the_limit(monkeypatch: pytest.Monkey
     rows = {row.name.partition(": ")[2]: row for row in notion_edits.run()}
     for name in ("edits that never showed", "last edits that arrived here", "requests in the fullest minute", "the night went through"):
         assert rows[name].ok
+
+
+def test_the_leads_pages_are_measured_with_their_statements(tmp_path: Path) -> None:
+    rows = {row.name: row for row in leads.measure("SQLite", tmp_path, "", 12, 300.0)}
+    for title in leads.PAGES:
+        assert rows[f"SQLite, 12: {title}, statements"].ok

@@ -6,7 +6,21 @@ Expects the runtime in ``app.extensions["runtime"]``. Decides nothing by itself:
 from __future__ import annotations
 
 from connector.api.handlers import TABLE as READING
-from connector.api.routes import audit, connections, exchange, forge, mapping_drift, mappings, okr_databases, people, plan
+from connector.api.routes import (
+    audit,
+    blockers,
+    connections,
+    exchange,
+    forge,
+    mapping_drift,
+    mappings,
+    okr_databases,
+    people,
+    plan,
+    pre_reads,
+    review_calendar,
+    signals,
+)
 from connector.api.routing import make_blueprint
 
 TABLE = (
@@ -18,8 +32,12 @@ TABLE = (
     *okr_databases.TABLE,
     *forge.TABLE,
     *people.TABLE,
+    *review_calendar.TABLE,
     *exchange.TABLE,
     *audit.TABLE,
+    *signals.TABLE,
+    *blockers.TABLE,
+    *pre_reads.TABLE,
 )
 blueprint = make_blueprint(TABLE)
 

@@ -18,7 +18,7 @@ from connector.domain.rights import SYSTEM
 from connector.errors import InputError
 from connector.log import visible_text
 from connector.services.drain import settle
-from connector.services.exchange import PROFILES, WRITERS, Options, Outcome, import_file
+from connector.services.exchange import PACKS, PROFILES, WRITERS, Options, Outcome, export_pack, import_file
 from connector.services.exchange import export as written
 from connector.services.exchange.cells import seen_text
 from connector.services.exchange.columns import ColumnMapping, parse_columns
@@ -30,12 +30,24 @@ BINARY = ("xlsx", "pptx")
 @click.option("--format", "kind", type=click.Choice(tuple(WRITERS)), required=True, help="csv and xlsx: nine columns; json: everything.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default is standard output.")
 @click.option("--cycle", metavar="NAME", help="Only this cycle.")
-def export(kind: str, output: Path | None, cycle: str | None) -> None:
-    """Write key results as CSV, XLSX (one sheet for each cycle), JSON, or a review pack (PPTX)."""
+@click.option("--forum", metavar="NAME", help="The review pack of the review that this forum holds now or next, as pptx or xlsx.")
+@click.option("--review", type=click.IntRange(min=1), metavar="ID", help="The review pack of this review, as pptx or xlsx.")
+def export(kind: str, output: Path | None, cycle: str | None, forum: str | None, review: int | None) -> None:
+    """Write key results as CSV, XLSX (one sheet for each cycle), JSON, or a review pack (PPTX; of one review also XLSX)."""
+    packed = forum is not None or review is not None
+    if packed and cycle is not None:
+        raise InputError("a review has its own key results: leave --cycle out, or --forum and --review", where="--cycle")
+    if forum is not None and review is not None:
+        raise InputError("name a forum or a review, not both", where="--forum")
+    if packed and kind not in PACKS:
+        raise InputError(f"a review pack is {' or '.join(PACKS)}, not {kind}", where="--format")
     if output is None and kind in BINARY and sys.stdout.isatty():
         raise InputError(f"{kind} is no text for a terminal; name a file: -o review.{kind}", where="-o")
     with opened() as runtime:
-        pieces = written(runtime, kind, SYSTEM, cycle)
+        if packed:
+            pieces = export_pack(runtime, kind, SYSTEM, review=review, forum=forum or "")
+        else:
+            pieces = written(runtime, kind, SYSTEM, cycle)
         if output is None:
             for piece in pieces:
                 click.echo(piece, nl=False)

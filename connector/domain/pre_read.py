@@ -285,13 +285,11 @@ def _moment(since: datetime | None) -> float:
 
 
 def frozen_words(snapshot: Snapshot) -> str:
-    """ "frozen 18 Nov 16:00"; later than its lock, or before it, both moments are said."""
+    """ "frozen 18 Nov 16:00"; when it is later than its lock, both moments are said."""
     if not snapshot.key:
         return f"not frozen yet, locks {snapshot.lock_text}"
     if snapshot.frozen_at > snapshot.lock_at + ON_THE_MOMENT:
         return f"frozen {snapshot.frozen_text}, later than its lock of {snapshot.lock_text}"
-    if snapshot.frozen_at < snapshot.lock_at - ON_THE_MOMENT:
-        return f"frozen {snapshot.frozen_text}, before its lock of {snapshot.lock_text}"
     return f"frozen {snapshot.frozen_text}"
 
 
@@ -313,7 +311,7 @@ def message_lines(snapshot: Snapshot, most: int = 8) -> list[str]:
     asks = asking(snapshot)
     lines += [ask_line(each) for each in asks[:most]]
     if len(asks) > most:
-        lines.append(f"and {len(asks) - most} more asks")
+        lines.append(f"and {len(asks) - most} more {'ask' if len(asks) - most == 1 else 'asks'}")
     late, overdue = len(missing(snapshot)), snapshot.overdue
     if late:
         lines.append(f"{late} {'update is' if late == 1 else 'updates are'} still to come")

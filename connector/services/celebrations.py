@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.domain import wording
@@ -189,6 +189,17 @@ def _cards(session: Session, ids: Collection[str], since: datetime | None, zone:
     return [card for _, card in sorted(found, key=lambda each: each[0], reverse=True)][:most]
 
 
+def thanks_of(session: Session, ids: Collection[str]) -> dict[str, tuple[str, str, datetime]]:
+    """The last thanks of each key result: (sender, text, moment). One statement."""
+    last = select(func.max(Recognition.id)).where(Recognition.key_result_id.in_(ids)).group_by(Recognition.key_result_id)
+    rows = session.execute(
+        select(Recognition.key_result_id, Person.name, Recognition.text, Recognition.at)
+        .join(Person, Person.id == Recognition.sender_id)
+        .where(Recognition.id.in_(last))
+    )
+    return {row.key_result_id: (row.name, row.text, row.at) for row in rows}
+
+
 # --- thanks -----------------------------------------------------------------------------------------------------------------
 
 
@@ -203,9 +214,9 @@ def thank(runtime: Runtime, viewer: Viewer, ident: str, given: str) -> bool:
             raise NotFound(f"there is no key result {ident}")
         if viewer.person_id is None:
             raise Forbidden("thanks come from a person; sign in to say them")
-        text = " ".join(plain_text(given, "thanks").split())
-        if not text:
+        if not given.strip():
             raise InputError("say in a sentence what the thanks are for", where="thanks")
+        text = " ".join(plain_text(given, "thanks").split())
         if len(text) > LONGEST_THANKS:
             raise InputError(f"has {len(text)} characters; at most {LONGEST_THANKS} are kept", where="thanks")
         mine = (Recognition.key_result_id == ident, Recognition.sender_id == viewer.person_id, Recognition.text == text)

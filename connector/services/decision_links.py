@@ -186,9 +186,7 @@ def _make(runtime: Runtime, connection: Connection, maker: ItemMaker, claim: wor
         title, text, mark = one_line(row.title, 250), _text(session, runtime, row), {"instance": runtime.instance, "decision": str(row.id)}
         container, kind, since = issue.container, issue.kind, runtime.now() - issue.created_at
         others = set(
-            session.scalars(
-                select(DecisionIssue.ref).where(DecisionIssue.connection_id == connection.id, DecisionIssue.ref.is_not(None))
-            )
+            session.scalars(select(DecisionIssue.ref).where(DecisionIssue.connection_id == connection.id, DecisionIssue.ref.is_not(None)))
         )
     made = maker.find(container, title, mark, max(since, timedelta(0)), {str(ref) for ref in others}) if looks else None
     try:
@@ -256,7 +254,7 @@ def _is_public(session: Session, key_result_id: str) -> bool:
 
 
 def follow(session: Session, connection_id: int, items: Collection[Item], now: float, moment: datetime) -> int:
-    """Close decisions whose issue or row is done, reopen those whose is open again. Returns how many changed. One statement when none is."""
+    """Close decisions whose issue or row is done, reopen those whose is open again. How many changed. One statement when none is."""
     categories = {item.ref: item.category is Category.DONE for item in items}
     if not categories:
         return 0

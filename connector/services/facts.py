@@ -7,13 +7,28 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Exists, func, select, union
+from sqlalchemy import Exists, and_, func, select, union
 from sqlalchemy.orm import Session
 
 from connector.domain.model import CheckInFact, Checkpoint, Cycle, DecisionKind, Definition, Item, Kind, Milestone, PhasedTarget
 from connector.services import provenance
+from connector.services.calendars import holidays_between
 from connector.services.mirror import ITEM_COLUMNS, item_of
-from connector.store.tables import CheckIn, Connection, KeyResult, MappingItem, Objective, Person, PersonAccount, Reading
+from connector.services.signals.effective import load_told
+from connector.store.tables import (
+    Blocker,
+    CheckIn,
+    Connection,
+    Forum,
+    HeldValue,
+    KeyResult,
+    MappingItem,
+    Objective,
+    Person,
+    PersonAccount,
+    Reading,
+    Team,
+)
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
 from connector.store.visibility import READY
@@ -21,6 +36,7 @@ from mappings.repository import Link, load_links
 from mappings.rules import SelectorKind
 
 HISTORY = 12  # check-ins that rules may look back on
+AROUND = timedelta(days=31)  # so far beyond a cycle check-ins may be due
 
 
 @dataclass
@@ -40,7 +56,10 @@ class Facts:
     started: bool = True  # the cycle
     spoke: str = ""  # who filed the last check-in, when it was not the owner; "" for the owner
     told_by: str = ""  # who told the number that stands, when a check-in did and it is among ``check_ins``
+    held: HeldValue | None = None  # the last wild value that was held back, whatever became of it
+    blockers: list[Blocker] = field(default_factory=list)  # that stand, and named ones that somebody said are cleared
     owner_left: bool = False  # a host says that an account of the owner is deactivated or gone
+    country: str = ""  # whose holidays its forum keeps; "" for none
 
     @property
     def public(self) -> bool:
@@ -51,6 +70,11 @@ class Facts:
     def ownerless(self) -> bool:
         """Whether nobody who is here owns it."""
         return self.owner is None or not self.owner.active or self.owner_left
+
+    @property
+    def holidays(self) -> frozenset[date]:
+        """The public holidays that its forum keeps, around its cycle: no update is due on them, and nothing is expected to move."""
+        return holidays_between(self.country, self.cycle.start - AROUND, self.cycle.end + AROUND)
 
     @property
     def definition(self) -> Definition:
@@ -98,15 +122,17 @@ def load_facts(
 
     ``computing=False`` leaves out items and readings, by far the most: enough to show what was computed before.
     ``history=False`` leaves out check-ins and readings: enough to explain the number. ``rows``: the caller has read them already,
-    as (key result, objective, cycle, owner); whether the owner left is not known then.
+    as (key result, objective, cycle, owner); whether the owner left, and the forum's holidays, are not known then.
     """
     rows = (
         rows
         or session.execute(
-            select(KeyResult, Objective, CycleRow, Person, has_left().label("left"))
+            select(KeyResult, Objective, CycleRow, Person, Forum.country, has_left().label("left"))
             .join(Objective, Objective.id == KeyResult.objective_id)
             .join(CycleRow, CycleRow.id == Objective.cycle_id)
             .outerjoin(Person, Person.id == KeyResult.owner_id)
+            .outerjoin(Team, Team.id == Objective.team_id)
+            .outerjoin(Forum, and_(Forum.id == Team.forum_id, Forum.retired_at.is_(None)))
             .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None))
         ).all()
     )
@@ -117,9 +143,10 @@ def load_facts(
             Cycle(cycle.name, cycle.start, cycle.end),
             owner,
             started=cycle.started_at is not None,
-            owner_left=any(left),
+            owner_left=any(rest[1:]),
+            country=str(rest[0] or "") if rest else "",
         )
-        for key_result, objective, cycle, owner, *left in rows
+        for key_result, objective, cycle, owner, *rest in rows
     }
     if not found:
         return {}
@@ -135,7 +162,17 @@ def load_facts(
     if computing and history:
         for reading in _daily_readings(session, list(found)):
             found[reading.key_result_id].readings.append(reading)
+        for held in _last_held(session, list(found)):
+            found[held.key_result_id].held = held
+    if history:
+        for blocker in load_told(session, list(found)):
+            found[blocker.key_result_id].blockers.append(blocker)
     return found
+
+
+def _last_held(session: Session, ids: Sequence[str]) -> list[HeldValue]:
+    last = select(func.max(HeldValue.id)).where(HeldValue.key_result_id.in_(ids)).group_by(HeldValue.key_result_id)
+    return list(session.scalars(select(HeldValue).where(HeldValue.id.in_(last))))
 
 
 def _load_connections(session: Session, found: dict[str, Facts]) -> None:

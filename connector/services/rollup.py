@@ -6,7 +6,7 @@ Reads nothing from hosts and writes nothing to them: panels that show a changed 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,9 +24,13 @@ from connector.services import celebrations, heartbeat, leads_page, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
 from connector.services.goals import exporting
 from connector.services.okr_databases import showing
+from connector.services.signals import blockers, guarding
+from connector.services.signals.effective import effective
+from connector.services.signals.guarding import Guarded
 from connector.services.sources import database_name, value_measures
+from connector.services.state_changes import note_states
 from connector.store import work
-from connector.store.tables import CheckIn, KeyResult, Reading
+from connector.store.tables import CheckIn, HeldValue, KeyResult, Reading
 from mappings.repository import Link
 from mappings.rules import Combined, Measurement, Mode, combine, explain, measure, unmeasured, wishes_text
 
@@ -54,10 +58,12 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """The outcome for one key result: its new columns, and a reading to append when the value moved."""
+    """The outcome for one key result: its new columns, a reading to append when the value moved, and what the guard held or let go."""
 
     columns: dict[str, Any]
     reading: dict[str, Any] | None
+    guarded: Guarded
+    held: HeldValue | None = None  # the value that was held back before
 
 
 def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
@@ -65,6 +71,8 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
     now, moment = runtime.epoch(), runtime.now()
     with runtime.store.write() as session:
         claims = work.claim(session, KeyResult, now, limit=limit, lease_seconds=heartbeat.LEASE_SECONDS)
+        blocked = blockers.look(session, [claim.id for claim in claims], moment, runtime.settings.zone)
+        panels.place(session, blocked, changed=blocked, now=now)
     if not claims:
         return 0
     with heartbeat.kept(runtime, lambda session, until: work.renew(session, KeyResult, claims, until)), runtime.store.read() as session:
@@ -80,7 +88,7 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
         if runtime.settings.atlassian_goals:
             exporting.want_changed(session, shown, runtime.epoch())
         touched = showing.want_changed(session, shown, runtime.epoch()) | leads_page.want_changed(session, shown, runtime.epoch())
-    for connection_id in sorted(touched | {link.connection_id for name in shown if name in facts for link in facts[name].links}):
+    for connection_id in sorted(touched | {link.connection_id for name in shown | blocked if name in facts for link in facts[name].links}):
         runtime.queue.nudge("drain", connection_id)
     return len(claims)
 
@@ -100,6 +108,9 @@ def _save(session: Session, computed: dict[str, Computed], moment: datetime, *, 
         if outcome.reading is not None:
             session.add(Reading(key_result_id=row.id, recorded_at=moment, day=outcome.reading["as_of"].date(), **outcome.reading))
             log.info("value_moved", key_result=row.id, value=outcome.reading["value"], previous=outcome.reading["previous"])
+        if guarding.note(session, row, outcome.held, outcome.guarded, moment):
+            shown.add(row.id)
+    note_states(session, {name: (each.columns["state"], each.columns["progress"]) for name, each in computed.items()}, moment)
     return shown
 
 
@@ -112,23 +123,23 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
     # A milestone key result is a share of 0 to 1, whatever unit is printed beside it.
     combined = measure_links(facts, "" if definition.kind is Kind.MILESTONES else definition.unit)
     # A frozen cycle keeps the value it ended with; late events are stored but move nothing.
-    reading = None if closed else _reading(facts, combined, last, now)
+    guarded = Guarded(None) if closed else guarding.guard(facts, _reading(facts, combined, last, now), combined)
+    reading = guarded.reading
     current, as_of, kind = _current(last, reading)
     raw = scoring.raw_progress(definition, current)
     check_ins = [check_in_fact(row) for row in facts.check_ins]
     base = _baseline(facts, kind, reading, confirmed=reading is None and last is not None and "check_in" in (last.source or {}))
     movement = scoring.movement(definition, base.value, current) if base is not None else None
     last_check_in = facts.check_ins[-1] if facts.check_ins else None
-    result = triage(
-        _inputs(
-            facts, definition, current, raw, movement, check_ins, reading, now, zone, end, _closed_text(facts, zone) if closed else None
-        )
+    inputs = _inputs(
+        facts, definition, current, raw, movement, check_ins, reading, now, zone, end, _closed_text(facts, zone) if closed else None
     )
+    result = triage(replace(inputs, held=guarded.said))
     columns = {
         "current": current,
         "progress": scoring.shown_progress(raw),
         "raw_progress": raw,
-        "expected": rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition).value,
+        "expected": rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition, facts.holidays).value,
         "state": result.state.value,
         "reasons": list(result.reasons),
         "flags": [*result.flags, *_output(facts), *((FLAG_OWNERLESS,) if facts.ownerless else ())],
@@ -136,12 +147,12 @@ def compute(facts: Facts, now: datetime, zone: Any) -> Computed:
         "movement_since": base.as_of if base else None,
         "movement_from": base.value if base else None,
         "confidence": next((row.confidence for row in reversed(facts.check_ins) if row.confidence is not None), None),
-        "blocker": last_check_in.blocker if last_check_in else None,
+        "blocker": effective(facts.blockers, facts.check_ins)[0],
         "decision_needed": last_check_in.decision if last_check_in else None,
         "as_of": as_of,
-        "source": _source(facts, combined, kind, None if reading is not None else last),
+        "source": _source(facts, combined, kind, None if reading is not None else last, guarded),
     }
-    return Computed(columns, reading)
+    return Computed(columns, reading, guarded, facts.held)
 
 
 def _output(facts: Facts) -> list[str]:
@@ -185,6 +196,7 @@ def _reading(facts: Facts, combined: Combined | None, last: Reading | None, now:
         "without_number": combined.without_number,
         "wont_do": combined.wont_do,
         "counted_once": len(combined.overlap),
+        "rules": guarding.rules_of(facts),
     }
     if combined.unknown:
         source["unknown"] = combined.unknown
@@ -267,11 +279,6 @@ def _inputs(
 ) -> TriageInputs:
     feeding = [link for link in facts.links if link.rule.mode is Mode.VALUE]
     started = max(facts.row.created_at, datetime.combine(facts.cycle.start, datetime.min.time(), tzinfo=zone))
-    blocked = None
-    for row in reversed(facts.check_ins):
-        if not row.blocker:
-            break
-        blocked = row.as_of
     broken = next((link.broken for link in feeding if link.broken), None) or next(
         (
             f"connection {connection.name} is parked: {connection.parked_reason}"
@@ -285,11 +292,12 @@ def _inputs(
         definition=definition,
         current=current,
         raw=raw,
-        expected=rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition),
+        expected=rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition, facts.holidays),
         started_at=started,
         cycle_end=end,
         now=now,
         zone=zone,
+        holidays=facts.holidays,
         movement=movement,
         check_ins=tuple(check_ins),
         cadence=Cadence(facts.row.cadence),
@@ -298,7 +306,7 @@ def _inputs(
         source_broken=broken,
         points=_points(facts, reading),
         source_last_success=min((moment for moment in times if moment is not None), default=None) if None not in times else None,
-        blocker_since=blocked,
+        blocker_since=effective(facts.blockers, facts.check_ins)[1],
     )
 
 
@@ -332,7 +340,7 @@ def _closed_text(facts: Facts, zone: Any) -> str:
     return f"closed {day_text(closed_at.astimezone(zone).date() if closed_at else facts.cycle.end)}"
 
 
-def _source(facts: Facts, combined: Combined | None, kind: str, told: Reading | None) -> dict[str, Any] | None:
+def _source(facts: Facts, combined: Combined | None, kind: str, told: Reading | None, guarded: Guarded) -> dict[str, Any] | None:
     """Where the value comes from. ``told``: the stored reading that it is, None for one that is about to be stored."""
     feeding = [link for link in facts.links if link.rule.mode is Mode.VALUE]
     if not kind and not feeding:
@@ -358,6 +366,8 @@ def _source(facts: Facts, combined: Combined | None, kind: str, told: Reading | 
     broken = [link.broken for link in feeding if link.broken]
     if broken:
         source["broken"] = broken[0]
+    if guarded.told is not None:
+        source["held"] = dict(guarded.told)
     return source
 
 

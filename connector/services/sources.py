@@ -11,6 +11,8 @@ from mappings.repository import Link
 from mappings.repository import Resolution as Stored
 from mappings.rules import MeasureKind, Mode, Of, field_names
 
+_POINTS = frozenset({"", "points", "story points", "story point estimate"})
+
 
 def as_wanted(links: Sequence[Link]) -> list[Wanted]:
     """Links in the shape that hosts read."""
@@ -32,6 +34,12 @@ def value_measures(links: Iterable[Link]) -> tuple[str, ...]:
     """The names of the measures that move a value; "count of done" where only done items are counted."""
     measures = [link.rule.measure for link in links if link.rule.mode is Mode.VALUE]
     return tuple("count of done" if each.kind is MeasureKind.COUNT and each.of is Of.DONE else each.kind.value for each in measures)
+
+
+def point_ids(link: Link) -> tuple[str, ...]:
+    """Ids of the fields that hold points, as far as the mapping measures them: "" names a host's own, others are known by their name."""
+    named = [ids for name, ids in link.resolved.fields.items() if name.strip().casefold() in _POINTS]
+    return tuple(dict.fromkeys(ident for ids in named for ident in ids))
 
 
 def why_broken(link: Link, answer: Resolution) -> str | None:

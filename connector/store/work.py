@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
-from connector.store.tables import CommentCommand, DecisionIssue, GoalTarget, Item, KeyResult, LeadsPage, Mapping, OkrRow, Panel
+from connector.store.tables import CommentCommand, DecisionIssue, GoalTarget, Item, KeyResult, LeadsPage, Mapping, Message, OkrRow, Panel
 
 Workable = (
     type[CommentCommand]
@@ -24,6 +24,7 @@ Workable = (
     | type[KeyResult]
     | type[LeadsPage]
     | type[Mapping]
+    | type[Message]
     | type[OkrRow]
     | type[Panel]
 )

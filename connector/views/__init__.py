@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.views import check_in, key_result, overview  # each adds its views
+from connector.views import blockers, check_in, key_result, overview, signals  # each adds its views
 from connector.views.blueprint import blueprint
 
-__all__ = ["blueprint", "check_in", "key_result", "overview"]
+__all__ = ["blockers", "blueprint", "check_in", "key_result", "overview", "signals"]

@@ -20,7 +20,7 @@ from connector.domain.scoring import BOUND_KINDS, display_decimals
 from connector.errors import Conflict, Forbidden, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import Stale
-from connector.services.check_ins import Filed, Opening, file_check_in, open_form
+from connector.services.check_ins import Filed, Opening, file_check_in, form_use, open_form
 from connector.services.check_ins.blockers import OFFERED
 from connector.services.check_ins.form_key import FormKey, make_key, read_key
 from connector.services.check_ins.opening import over_text, read_seen
@@ -98,6 +98,8 @@ def fresh(shown: Shown) -> Form:
     today = shown.now.astimezone(zone).date().isoformat()
     values = {"as_of": today, "shown_day": today, "seen": opening.seen, **values}
     form = Form({**values, "key": _new_key(shown)})
+    if not opening.refusal and (key := _key_of(shown, form)) is not None:
+        form_use.note_opened(shown.runtime, key, shown.ident, shown.place.name)
     entries.show_steps(opening, form)
     if opening.draft is not None:
         _mark_missing(form, _typed(shown, form)[0])
@@ -199,12 +201,23 @@ def save(shown: Shown, form: Form) -> Saved | None:
             ticks=entries.typed_ticks(shown.opening, form),
         )
     except Stale as stale:
-        _conflict(shown, form, stale, opened.opened_at)
+        _conflict(shown, form, stale, opened)
         return None
     except InputError as error:
         form.errors.setdefault(error.where, f"{error.message[:1].upper()}{error.message[1:]}.")
         return None
+    offered, kept = form_use.kept_of(_offered(shown), form.values)
+    form_use.note_saved(shown.runtime, opened, clicks=form_use.read_clicks(form["clicks"]), offered=offered, kept=kept)
     return Saved(filed, _said(entries.promised(shown.opening, form), draft, filed))
+
+
+def _offered(shown: Shown) -> dict[str, str]:
+    """What came filled in, as the fields showed it; steps are ticked, not typed."""
+    prefilled = shown.opening.prefilled
+    texts = {name: plain(prefilled[name]) for name in ("confidence", "blocker") if name in prefilled}
+    if "value" in prefilled and shown.opening.definition.kind is not Kind.MILESTONES:
+        texts["value"] = value_text(shown.opening.definition, prefilled["value"])
+    return texts
 
 
 def _require(shown: Shown) -> None:
@@ -245,13 +258,15 @@ def _no_change(shown: Shown, form: Form) -> None:
         form.values["decision"] = wanted
 
 
-def _conflict(shown: Shown, form: Form, stale: Stale, opened_at: datetime) -> None:
+def _conflict(shown: Shown, form: Form, stale: Stale, opened: FormKey) -> None:
     """Both versions, the entries kept; the next save files them."""
     form.stale = stale
     if STEPS in stale.theirs:
         entries.keep_steps(form, stale.theirs[STEPS])
     form.values["seen"] = stale.version
-    form.values["key"] = _new_key(shown, opened_at)
+    form.values["key"] = _new_key(shown, opened.opened_at)
+    if (again := _key_of(shown, form)) is not None:
+        form_use.note_shown_again(shown.runtime, opened, again)
     if set(stale.theirs) == {"value"}:  # the source moved on: what was left as shown follows it
         form.values["value"] = form.values["shown_value"] = value_text(shown.opening.definition, stale.theirs["value"])
     else:

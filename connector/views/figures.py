@@ -1,4 +1,4 @@
-"""The small drawings of the pages as plain numbers and SVG paths: sparkline, confidence trail, progress bar, chart. Pure.
+"""The small drawings of the pages as plain numbers and SVG paths: sparkline, confidence trail, progress bar. Pure.
 
 Up is always closer to the target. Widths are SVG attributes, because the pages allow no style attributes.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from connector.domain.model import Cycle, Definition, Kind
-from connector.domain.scoring import BOUND_KINDS, full_value, raw_progress
+from connector.domain.model import Cycle, Definition
+from connector.domain.scoring import BOUND_KINDS, raw_progress
 from connector.domain.wording import value_text
 
 
@@ -107,87 +107,3 @@ def bar(progress: float | None, expected: float | None, label: str, *, width: in
     fill = "" if progress is None else _number((width - 2) * min(1.0, max(0.0, progress)))
     notch = "" if expected is None else _number(1 + (width - 2) * min(1.0, max(0.0, expected)))
     return Bar(width, fill, notch, label)
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Value against plan, 640 × 200: paths, dots (x, y, confirmed), labelled grid lines (y, text) and days (x, text)."""
-
-    plan: str
-    value: str
-    dots: tuple[tuple[str, str, bool], ...]
-    grid: tuple[tuple[str, str], ...]
-    days: tuple[tuple[str, str], ...]
-    today: str
-    label: str
-
-
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 628.0, 14.0, 170.0
-
-
-def chart(points: Sequence[tuple[datetime, float, bool]], definition: Definition, cycle: Cycle, now: datetime) -> Chart | None:
-    """The chart of a key result page; ``points``: (moment, value, confirmed by the owner), oldest first. None without values."""
-    from connector.domain.wording import day_text
-
-    kept = [(moment, value, sure) for moment, value, sure in points if cycle.start <= moment.date() <= cycle.end]
-    if not kept:
-        return None
-    marks = _steps(definition) or [
-        mark for mark in (definition.start, definition.target, definition.low, definition.high) if mark is not None
-    ]
-    everything = [value for _, value, _ in kept] + marks
-    low, high = min(everything), max(everything)
-    if math.isclose(low, high):
-        low, high = low - 1, high + 1
-    down = definition.start is not None and definition.target is not None and definition.target < definition.start
-    days = (cycle.end - cycle.start).days + 1
-
-    def across(moment: datetime) -> float:
-        return LEFT + (RIGHT - LEFT) * min(1.0, ((moment.date() - cycle.start).days + moment.hour / 24) / days)
-
-    def up(value: float) -> float:
-        share = (value - low) / (high - low)
-        return TOP + (BOTTOM - TOP) * (share if down else 1 - share)
-
-    levels = sorted(set(marks) | ({low + (high - low) * step / 4 for step in range(5)} if not _steps(definition) else set()))
-    grid = tuple(
-        (_number(up(level)), value_text(definition, level))
-        for level in _apart(levels, up, {low, high} if _steps(definition) else set(marks))
-    )
-    plan = ""
-    if definition.kind not in BOUND_KINDS and definition.start is not None and definition.target is not None:
-        plan = f"M{LEFT:g} {_number(up(definition.start))} {RIGHT:g} {_number(up(definition.target))}"
-    line = "M" + " ".join(f"{_number(across(moment))} {_number(up(value))}" for moment, value, _ in kept)
-    told = [
-        # What sync read just before the owner confirmed the same number is one dot, the confirmed one.
-        each
-        for each, after in zip(kept, [*kept[1:], None], strict=True)
-        if each[2] or after is None or not (after[2] and after[1] == each[1] and after[0] - each[0] < timedelta(days=1))
-    ]
-    dots = tuple((_number(across(moment)), _number(up(value)), sure) for moment, value, sure in told)
-    ticks = tuple(
-        (_number(LEFT + (RIGHT - LEFT) * step / 4), day_text(cycle.start + (cycle.end - cycle.start) * step // 4)) for step in range(5)
-    )
-    label = f"Value against plan: {len(kept)} values, the last {value_text(definition, kept[-1][1])}. The tables below hold the data."
-    return Chart(plan, line, dots, grid, ticks, _number(across(now)), label)
-
-
-def _steps(definition: Definition) -> list[float]:
-    """The values that a key result of steps can have: its axis has no others."""
-    full = full_value(definition)
-    if definition.kind is Kind.YES_NO:
-        return [0.0, full]
-    if definition.kind is not Kind.MILESTONES or not definition.milestones:
-        return []
-    count = len(definition.milestones) if len({step.weight for step in definition.milestones}) == 1 else 4
-    return [full * step / count for step in range(count + 1)]
-
-
-def _apart(levels: Sequence[float], up: object, keep: set[float]) -> list[float]:
-    """Grid lines at least 22 units apart; the marks of the definition win."""
-    place = up if callable(up) else float
-    kept = [level for level in levels if level in keep]
-    for level in levels:
-        if all(abs(place(level) - place(other)) >= 22 for other in kept):
-            kept.append(level)
-    return sorted(kept)

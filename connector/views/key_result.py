@@ -6,29 +6,36 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from flask import abort, render_template
+from flask import abort, flash, redirect, render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from connector.domain.asking import DECISION_WORDS
 from connector.domain.checkin import said_nothing
-from connector.domain.wording import AFTER_LOCK, local_day_text, moment_text, value_text
-from connector.services import provenance
+from connector.domain.wording import AFTER_LOCK, day_text, local_day_text, moment_text, value_text
+from connector.errors import InputError
+from connector.services import celebrations, provenance
 from connector.services.check_ins import may_check_in, readable_doubts
 from connector.services.check_ins.opening import over_text
 from connector.services.explain import told
 from connector.services.facts import Facts, load_facts
+from connector.services.insight.delivery import load_delivery
 from connector.services.plan.key_results_changes import chain, changes_of
+from connector.services.signals.listing import of_key_result
 from connector.store.tables import CheckIn, Person, Reading
 from connector.views.answers import week_text
+from connector.views.blocker_parts import Refused, shown_blockers
 from connector.views.blueprint import blueprint
-from connector.views.figures import chart, trail
+from connector.views.figures import trail
+from connector.views.key_result_parts import draw_chart, load_decisions, load_points
 from connector.views.query import KeyResultView, Known, age_text, load_key_result
 from connector.web.context import runtime
+from connector.web.forms import Form, submitted
 from connector.web.gate import viewer
 
 SHOWN = 12  # readings and check-ins on the page
-CHARTED = 60  # readings in the chart
+TOGETHER = 5  # check-ins that stand open: values and confidences of five updates, seen together (R089)
 # Where a check-in was filed; a script's is the one that no person typed (R041).
 WHERE = {
     "jira": ", in Jira",
@@ -38,12 +45,30 @@ WHERE = {
     "api": ", by a script",
     "import": ", imported",
 }
-LOOKED_AT = 60  # check-ins that say since when something is asked for
+LOOKED_AT = 60  # check-ins that say since when something is asked for, and readings among which the value before is found
 
 
 @blueprint.get("/key-results/<ident>")
 def key_result(ident: str) -> str:
     """One key result: chain, state, value and where it comes from."""
+    return page(ident, Form())
+
+
+@blueprint.post("/key-results/<ident>/thanks")
+def thank(ident: str) -> Response | tuple[str, int]:
+    """A person's thanks for work on it (R102)."""
+    form = submitted()
+    try:
+        celebrations.thank(runtime(), viewer(), ident, form["thanks"])
+    except InputError as error:
+        form.note(error)
+        return page(ident, form), form.status
+    flash("Your thanks stand on the key result's page, and its owner is told.")
+    return redirect(url_for("pages.key_result", ident=ident, _anchor="glad"), 303)
+
+
+def page(ident: str, form: Form, refused: Refused | None = None) -> str:
+    """The page; ``form``: of thanks · ``refused``: the form of a blocker that was not taken."""
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         found = load_key_result(session, viewer(), ident)
@@ -51,17 +76,23 @@ def key_result(ident: str) -> str:
             abort(404, f"There is no key result {ident}. It may have been retired.")
         facts = load_facts(session, [ident], history=False, rows=[found])[ident]
         check_ins = _check_ins(session, ident)
-        readings = list(session.scalars(select(Reading).where(Reading.key_result_id == ident).order_by(Reading.id.desc()).limit(CHARTED)))
+        readings = list(session.scalars(select(Reading).where(Reading.key_result_id == ident).order_by(Reading.id.desc()).limit(LOOKED_AT)))
         above = chain(session, viewer(), facts.objective.id)
+        signals = of_key_result(session, viewer(), ident)
+        blockers = shown_blockers(session, ident, zone)
+        may_answer = may_check_in(session, viewer(), ident)
         changes = changes_of(session, ident, facts.objective.id)
         counted = [each for each in reversed(check_ins) if not each.draft]
         origins = told(facts, _teller(facts, counted))
-        updates = may_check_in(session, viewer(), ident) and not over_text(facts, runtime())
+        updates = may_answer and not over_text(facts, runtime())
+        points = load_points(session, facts, zone)
+        delivery = load_delivery(session, ident, facts.cycle, now.astimezone(zone).date())
+        decided = load_decisions(session, ident, zone)
+        glad = celebrations.of_key_result(session, ident, zone)
         doubts = readable_doubts(runtime(), session, viewer(), [each.id for each in check_ins[:SHOWN]])
     view = Known.of(facts, counted).view(facts, now, zone)
     last = readings[0] if readings else None
     definition = view.definition
-    points = [(each.as_of, each.value, each.kind == "check_in") for each in reversed(readings) if each.value is not None]
     return render_template(
         "key_result.html",
         chain=above,
@@ -70,6 +101,11 @@ def key_result(ident: str) -> str:
         kr=view,
         week=week_text(facts.cycle, now.astimezone(zone).date()),
         answers=_own_answers(view),
+        signals=signals,
+        blockers=blockers,
+        may_answer=may_answer,
+        blocker_form=refused,
+        held_told=(facts.row.source or {}).get("held"),
         sources=[{**each, "read": _age(_read_at(facts, each["connection"]), now, zone)} for each in origins],
         as_of=moment_text(last.as_of, zone) if last else "",
         age=age_text(last.as_of, now, zone) if last else "",
@@ -84,9 +120,15 @@ def key_result(ident: str) -> str:
             for each in readings[:SHOWN]
         ],
         updates=updates,
+        together=TOGETHER,
         check_ins=_told(check_ins, view, doubts, facts.owner.id if facts.owner else None, zone),
         trail=trail([each.confidence for each in reversed(check_ins) if each.confidence is not None and not each.draft]),
-        chart=chart(points, definition, facts.cycle, now),
+        chart=draw_chart(facts, points, counted, delivery, now, zone),
+        delivery=delivery,
+        delivery_day=day_text(delivery.day) if delivery else "",
+        decisions=decided,
+        glad=glad,
+        form=form,
     )
 
 

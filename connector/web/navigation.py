@@ -25,6 +25,7 @@ LEADS = ("admin", "lead", "champion")  # whose first question is where things st
 ENTRIES = (
     Entry("Triage", "triage.triage"),
     Entry("Key results", "pages.overview"),
+    Entry("Reviews", "reviews.index"),
     Entry("Plan", "plan.index", (Act.WRITE, Act.SIGN_OFF)),
     Entry("Mappings", "mappings.index", (Act.WRITE,)),
     Entry("Connections", "connections.index", (Act.OPERATE,)),

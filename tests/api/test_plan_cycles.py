@@ -88,7 +88,9 @@ def test_teams_and_forums_are_made_changed_and_retired(api: Api) -> None:
     assert send(api, "DELETE", "teams/Sales").status_code == 200
     assert api.get("teams/Sales").status_code == 404
     assert api.post("forums", {"name": "Board"}).json["remarks"]
-    assert api.get("forums").json["items"] == [{"name": "Board", "caller": "", "active": False, "teams": []}]
+    assert api.get("forums").json["items"] == [
+        {"name": "Board", "caller": "", "active": False, "teams": [], "meets": "", "next_review_at": None}
+    ]
     version = api.get("forums/Board").json["version"]
     assert send(api, "PATCH", "forums/Board", {"caller": "bob@acme.example", "version": version}).json["caller"] == "bob@acme.example"
     assert send(api, "DELETE", "forums/Board", version=version).status_code == 409
@@ -128,3 +130,74 @@ def test_findings_tell_only_what_the_caller_may_know_of(acme: Company, as_role: 
         session.execute(update(Objective).where(Objective.id == "secret").values(restricted=True))
     told = {role: {each["objective"] for each in as_role(role).get("findings").json["items"]} for role in ("admin", "lead")}
     assert told == {"admin": {"onboarding", "secret"}, "lead": {"onboarding"}}
+
+
+FORUM = {
+    "name": "Board",
+    "caller": "bob@acme.example",
+    "leaders": ["alice@acme.example"],
+    "weekday": "thursday",
+    "zone": "Europe/Berlin",
+    "country": "DE",
+    "lock": {"time": "15:00"},
+}
+
+
+def test_a_forum_that_meets_has_reviews_that_can_be_skipped(api: Api, as_role: Any) -> None:
+    made = api.post("forums", FORUM)
+    assert made.status_code == 201
+    assert (made.json["lock"], made.json["cadence"], made.json["remarks"]) == ({"time": "15:00", "days_before": 1}, "weekly", [])
+    [entry] = api.get("forums").json["items"]
+    assert entry["meets"] == "Thursday 10:00, weekly (Europe/Berlin)"
+    planned = api.get("reviews", forum="Board").json["items"]
+    assert len(planned) == 5
+    assert entry["next_review_at"] == planned[0]["starts_at"]
+    assert api.get("reviews", forum="None").json["items"] == []
+    assert len(api.get("reviews", since=planned[1]["day"], until=planned[2]["day"]).json["items"]) == 2
+    first = api.get("reviews", limit=2).json
+    assert api.get("reviews", cursor=first["next"]).json["items"] == planned[2:]
+    for query in ({"since": "0"}, {"state": "gone"}, {"cursor": "x"}, {"limit": 0}):
+        assert api.get("reviews", **query).status_code == 400
+    ident = planned[0]["id"]
+    assert as_role("member").post(f"reviews/{ident}/skip", {"reason": "no"}).status_code == 403
+    refused = api.post(f"reviews/{ident}/skip", {"reason": " "})
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "reason")
+    skipped = api.post(f"reviews/{ident}/skip", {"reason": "offsite"})
+    assert (skipped.json["state"], skipped.json["skipped_reason"], skipped.json["remarks"]) == ("skipped", "offsite", [])
+    assert api.post(f"reviews/{ident}/skip", {"reason": "offsite"}).status_code == 409
+    assert [each["day"] for each in api.get("reviews", state="skipped").json["items"]] == [planned[0]["day"]]
+    assert send(api, "DELETE", f"reviews/{ident}/skip").json == planned[0]
+    for path in ("reviews/99999/skip", "reviews/x/skip"):
+        assert api.post(path, {"reason": "offsite"}).status_code == 404
+
+
+def test_a_part_of_a_forum_changes_and_the_rest_stays(api: Api) -> None:
+    api.post("forums", FORUM)
+    changed = send(api, "PATCH", "forums/Board", {"lock": {"days_before": 2}, "cadence": "fortnightly", "first_on": "2026-11-17"}).json
+    assert changed["lock"] == {"time": "15:00", "days_before": 2}
+    assert (changed["leaders"], changed["country"], changed["first_on"]) == (["alice@acme.example"], "DE", "2026-11-17")
+    assert send(api, "PATCH", "forums/Board", {"weekday": None}).json["remarks"] == [
+        "No review is planned: choose the weekday on which it meets."
+    ]
+    assert api.get("reviews").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cadence", "monthly"),
+        ("weekday", "someday"),
+        ("time", "ten"),
+        ("zone", "Mars"),
+        ("country", "ZZ"),
+        ("minutes", 1),
+        ("first_on", "soon"),
+        ("sponsor", "nobody@acme.example"),
+        ("leaders", ["nobody@acme.example"]),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused_at_its_field(api: Api, field: str, value: Any) -> None:
+    refused = api.post("forums", {**FORUM, field: value})
+    assert refused.status_code == 422
+    assert [each["field"].partition("[")[0] for each in refused.json["errors"]] == [field]
+    assert api.get("forums").json["items"] == []

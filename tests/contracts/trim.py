@@ -25,6 +25,8 @@ USED = {
     "/rest/api/3/users/search": ["get"],
     "/rest/api/3/jql/parse": ["post"],
     "/rest/api/3/jql/match": ["post"],
+    "/rest/api/3/issue": ["post"],
+    "/rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes": ["get"],
     "/rest/api/3/issue/bulkfetch": ["post"],
     "/rest/api/3/issue/{issueIdOrKey}": ["get", "put"],
     "/rest/api/3/issue/{issueIdOrKey}/remotelink": ["get", "post", "delete"],

@@ -1,66 +1,97 @@
-"""Done work against a value that stands still: weekly counts, their ratio, and the judgement (S6)."""
+"""Counted nights, weeks of work, their ratio to the usual, and the lag after which work shows (S6)."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.activity import busy_not_moving, ratio, sample_days, weekly
+from connector.domain.activity import LEARNED_FROM, LONGEST_LAG, Counted, Night, learned_lag, ratio, weekly
 
 TODAY = date(2026, 11, 18)
-LEAST = 0.025
 
 
-def counts(*weeks: int, until: date = TODAY) -> dict[date, int]:
+def counts(*weeks: int, until: date = TODAY, started: bool = False, points: bool = False) -> Counted:
     """Done items at the end of each week, the first a base of 100."""
-    total, found = 100, {until - timedelta(weeks=len(weeks)): 100}
-    for place, done in enumerate(weeks, 1):
-        total += done
-        found[until - timedelta(weeks=len(weeks) - place)] = total
-    return found
+    found, total = {}, 100
+    for place in range(len(weeks) + 1):
+        total += weeks[place - 1] if place else 0
+        day = until - timedelta(weeks=len(weeks) - place)
+        in_points = (900.0, 3.0 * total) if points else (None, None)
+        found[day] = Night(300, total, 4 * place if started else None, *in_points)
+    return Counted(found)
 
 
-def test_rising_activity_against_a_flat_value_is_busy_not_moving() -> None:
-    weeks = weekly(counts(8, 9, 8, 10, 16, 18), TODAY)
-    assert weeks == (8, 9, 8, 10, 16, 18)
+def done(counted: Counted) -> list[float]:
+    return [week.done for week in weekly(counted, TODAY)[0]]
+
+
+def test_weeks_of_work_against_the_usual() -> None:
+    weeks = done(counts(8, 9, 8, 10, 16, 18))
+    assert weeks == [8, 9, 8, 10, 16, 18]
     assert ratio(weeks) == pytest.approx(17 / 8.5)
-    assert busy_not_moving(weeks, 0.0, LEAST) is True
-    assert busy_not_moving(weeks, 0.1, LEAST) is False  # the work is paying
 
 
-@pytest.mark.parametrize(("weeks", "judged"), [((16, 18), None), ((), None), ((8, 3, 2), False), ((0, 0, 0), False), ((0, 2, 0), True)])
-def test_too_little_history_is_not_judged_and_no_work_is_not_busy(weeks: tuple[int, ...], judged: bool | None) -> None:
-    assert busy_not_moving(weeks, 0.0, LEAST) is judged
-
-
-def test_an_unknown_change_is_not_judged() -> None:
-    assert busy_not_moving((8, 9, 16, 18), None, LEAST) is None
+@pytest.mark.parametrize(("weeks", "found"), [((), None), ((16, 18), None), ((0, 0, 0), 0.0), ((0, 2, 0), inf), ((8, 3, 2), 2.5 / 8)])
+def test_too_little_history_has_no_ratio_and_nothing_before_is_without_bound(weeks: tuple[int, ...], found: float | None) -> None:
+    assert ratio(weeks) == (None if found is None else pytest.approx(found))
 
 
 def test_only_the_unbroken_run_of_counted_nights_counts() -> None:
-    told = counts(8, 9, 8, 10, 16, 18)
+    told = dict(counts(8, 9, 8, 10, 16, 18).nights)
     del told[TODAY - timedelta(weeks=3)]
-    assert weekly(told, TODAY) == (10, 16, 18)[1:]
-    assert weekly(counts(5, 5, until=TODAY - timedelta(days=1)), TODAY) == (5, 5)  # tonight was not counted yet
-    assert weekly(counts(5, 5, until=TODAY - timedelta(days=2)), TODAY) == ()
+    assert done(Counted(told)) == [16, 18]
+    assert done(counts(5, 5, until=TODAY - timedelta(days=1))) == [5, 5]  # tonight was not counted yet
+    assert done(counts(5, 5, until=TODAY - timedelta(days=2))) == []
 
 
-def test_reopened_items_never_count_below_nothing() -> None:
-    assert weekly(counts(5, -9, 3), TODAY) == (5, 0, 3)
+def test_reopened_work_never_counts_below_nothing() -> None:
+    assert done(counts(5, -9, 3)) == [5, 0, 3]
 
 
-def test_the_sampled_days_are_those_that_are_looked_at() -> None:
-    days = sample_days(TODAY)
-    assert len(days) == len(set(days)) == 18
-    assert days == tuple(sorted(days))
-    assert days[-1] == TODAY
+def test_what_was_started_counts_a_quarter_where_it_is_known() -> None:
+    assert [week.index for week in weekly(counts(8, 8, started=True), TODAY)[0]] == [
+        8 + 0.25 * 12,
+        8 + 0.25 * 12,
+    ]  # done work was started too
+    assert [week.index for week in weekly(counts(8, 8), TODAY)[0]] == [8, 8]
+
+
+def test_points_count_only_where_every_night_knows_them() -> None:
+    weeks, points = weekly(counts(8, 9, points=True), TODAY)
+    assert ([week.done for week in weeks], points) == ([24, 27], True)
+    mixed = dict(counts(8, 9, points=True).nights)
+    mixed[TODAY] = Night(300, 117)
+    weeks, points = weekly(Counted(mixed), TODAY)
+    assert ([week.done for week in weeks], points) == ([8, 9], False)
+
+
+@pytest.mark.parametrize("lag", range(LONGEST_LAG + 1))
+def test_the_lag_is_the_one_after_which_the_value_follows_the_work(lag: int) -> None:
+    work = [3.0, 9, 1, 7, 12, 2, 5, 14, 4, 8, 1, 10, 6, 13]
+    changes: list[float | None] = [None] * lag + [each / 100 for each in work[: len(work) - lag]]
+    assert learned_lag(work, changes) == lag
+
+
+def test_a_lag_is_not_learned_from_few_weeks_or_from_what_does_not_follow() -> None:
+    work = [3.0, 9, 1, 7, 12, 2, 5, 14, 4]
+    assert learned_lag(work, [each / 100 for each in work]) is None
+    assert learned_lag([5.0] * LEARNED_FROM, [0.1] * LEARNED_FROM) is None
+    assert learned_lag([*work, 3.0], [None] * LEARNED_FROM) is None
 
 
 @given(st.lists(st.integers(0, 500), max_size=8))
 def test_a_ratio_is_never_negative(weeks: list[int]) -> None:
-    found = ratio(tuple(weeks))
+    found = ratio(weeks)
     assert (found is None) == (len(weeks) < 3)
     assert found is None or found >= 0
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=10, max_size=20))
+def test_a_learned_lag_is_within_its_bounds(weeks: list[float]) -> None:
+    changes = [each / 1e6 for each in weeks]
+    found = learned_lag(weeks, changes)
+    assert found is None or 0 <= found <= LONGEST_LAG

@@ -1,137 +1,187 @@
-"""A forum that meets: team Growth, reviewed by the forum Product in Berlin; a review on Thu 19 Nov 10:00 with its lock on Wed 18 Nov 16:00.
-
-Dora calls decisions, Leo leads, Mia is a member; Alice owns. The clock stands still where a test puts it.
-"""
+"""A forum that reviews twelve key results, its lock behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from connector.domain.pre_read import Snapshot
-from connector.services.check_ins import file_check_in
-from connector.services.check_ins.filing import Filed
-from connector.services.rhythm import locking, pre_reads
-from connector.services.rollup import roll_up_dirty
-from connector.store import work
-from connector.store.tables import CheckIn, Forum, ForumMember, KeyResult, Objective, Person, PreRead, Review, Team
-from tests.support.world import Company, company
+from connector.domain.rights import Viewer
+from connector.runtime import Runtime
+from connector.services import check_ins
+from connector.services.reviews import closing, deciding, holding
+from connector.services.reviews.reading import Held, load_held
+from connector.services.rhythm import locking
+from connector.services.rollup import want_all
+from connector.store.tables import CheckIn, Decision, Forum, ForumMember, Objective, Person, Reading, Review, ReviewItem, Team
+from tests.support.world import Company
 
-BERLIN = ZoneInfo("Europe/Berlin")
-LOCK = datetime(2026, 11, 18, 16, tzinfo=BERLIN)
-START = datetime(2026, 11, 19, 10, tzinfo=BERLIN)
+ASKS = {"kr-1": "budget", "kr-2": "approval", "kr-3": "scope"}
+STALLED = ("kr-4", "kr-5")
 DAY = timedelta(days=1)
 
 
 @dataclass
 class Meeting:
-    """The company with its forum and the one review that is planned."""
+    """A company whose forum is about to meet. Alice owns everything and is a member; Nadia calls decisions; Lea leads."""
 
     company: Company
-    forum: int = 0
-    review: int = 0
+    forum: int
     people: dict[str, int] = field(default_factory=dict)
 
     @property
-    def runtime(self) -> Any:
+    def runtime(self) -> Runtime:
         return self.company.runtime
 
-    def at(self, moment: datetime) -> None:
-        """The clock stands there from now on."""
-        stamp = moment.timestamp()
-        self.company.runtime.clock = lambda: stamp
+    def viewer(self, name: str) -> Viewer:
+        with self.runtime.store.read() as session:
+            row = session.get_one(Person, self.people[name])
+            return Viewer(row.email, row.role, row.id, row.email, row.name)
 
-    def person(self, name: str, role: str = "member") -> int:
+    def review(self, hours: float = 18.0, *, lock: bool = True) -> int:
+        """A review that starts in so many hours, its lock a moment ago."""
+        now = self.runtime.now()
         with self.runtime.store.write() as session:
-            email = f"{name.lower()}@acme.example"
-            row = session.scalar(select(Person).where(Person.email == email)) or Person(email=email, name=name)
-            row.role = role
+            row = Review(
+                forum_id=self.forum,
+                day=now.date() + timedelta(days=len(session.scalars(select(Review.id)).all())),
+                starts_at=now + timedelta(hours=hours),
+                lock_at=now - timedelta(minutes=1) if lock else now + timedelta(hours=1),
+                created_at=now,
+            )
             session.add(row)
             session.flush()
-            self.people[name] = row.id
-            return row.id
+            ident = row.id
+        if lock:
+            self.company.work()
+            assert locking.lock(self.runtime, ident)
+        return ident
 
-    def key_result(self, name: str, value: float | None = None, *, objective: str = "onboarding", **more: Any) -> str:
-        self.company.key_result(name, objective, **more)
-        if value is not None:
-            self.check_in(name, value)
-        else:
-            self.compute()
-        return name
+    def opened(self, **more: Any) -> int:
+        ident = self.review(**more)
+        holding.open_review(self.runtime, self.viewer("Nadia"), ident)
+        return ident
 
-    def check_in(self, name: str, value: float, confidence: int = 7, *, decision: str = "none", **more: Any) -> Filed:
-        fields = {"value": value, "confidence": confidence, "decision": decision, **more}
-        filed = file_check_in(self.runtime, name, fields, author="alice@acme.example")
-        self.compute()
-        return filed
-
-    def compute(self) -> None:
-        with self.runtime.store.write() as session:
-            work.want(session, KeyResult, list(session.scalars(select(KeyResult.id))), self.runtime.epoch())
-        while roll_up_dirty(self.runtime):
-            pass
-
-    def restrict(self, objective: str) -> None:
-        self.change(update(Objective).where(Objective.id == objective).values(restricted=True))
-
-    def objective(self, name: str) -> str:
-        self.company.objective(name)
-        self.change(update(Objective).where(Objective.id == name).values(team_id=select(Team.id).scalar_subquery()))
-        return name
-
-    def change(self, statement: Any) -> None:
-        with self.runtime.store.write() as session:
-            session.execute(statement)
-
-    def lock(self) -> bool:
-        """Lock the review now, whatever its moment is."""
-        return locking.lock(self.runtime, self.review)
-
-    def stored(self) -> PreRead | None:
+    def held(self, review: int, name: str = "Nadia") -> Held:
         with self.runtime.store.read() as session:
-            return locking.pre_read_of(session, self.review)
+            return load_held(session, self.viewer(name), review, self.runtime.settings.zone)
 
-    def snapshot(self) -> Snapshot:
-        row = self.stored()
-        assert row is not None
-        return pre_reads.load(row)
-
-    def check_ins(self, name: str) -> list[CheckIn]:
+    def items(self, review: int) -> list[ReviewItem]:
         with self.runtime.store.read() as session:
-            return list(session.scalars(select(CheckIn).where(CheckIn.key_result_id == name).order_by(CheckIn.id)))
+            return list(session.scalars(select(ReviewItem).where(ReviewItem.review_id == review).order_by(ReviewItem.position)))
 
-    def state(self) -> str:
+    def talked(self, review: int) -> list[ReviewItem]:
+        return [each for each in self.items(review) if not each.folded]
+
+    def given(self, **more: Any) -> dict[str, Any]:
+        due = (self.runtime.now() + timedelta(days=10)).date().isoformat()
+        return {
+            "verdict": "intervene",
+            "action": "reallocate",
+            "text": "Move 12 k€ to ads",
+            "owner": "alice@acme.example",
+            "due": due,
+        } | more
+
+    def decide(self, review: int, item: int, name: str = "Nadia", **more: Any) -> None:
+        deciding.decide(self.runtime, self.viewer(name), review, item, self.given(**more))
+
+    def hold(self, review: int, item: int, name: str = "Nadia") -> None:
+        deciding.decide(self.runtime, self.viewer(name), review, item, {"verdict": "hold"})
+
+    def hold_all(self, review: int) -> None:
+        for each in self.talked(review):
+            if each.fits and each.verdict is None:
+                self.hold(review, each.id)
+
+    def close(self, review: int, name: str = "Nadia", **more: Any) -> None:
+        closing.close(self.runtime, self.viewer(name), review, **more)
+
+    def decisions(self) -> list[Decision]:
         with self.runtime.store.read() as session:
-            return session.get_one(Review, self.review).state
+            return list(session.scalars(select(Decision).order_by(Decision.id)))
+
+    def row(self, review: int) -> Review:
+        with self.runtime.store.read() as session:
+            return session.get_one(Review, review)
+
+    def check_in(self, name: str, value: float, confidence: int = 6, decision: str = "none", **more: Any) -> None:
+        data = {"value": value, "confidence": confidence, "decision": decision} | more
+        check_ins.file_check_in(self.runtime, name, data, author="alice@acme.example")
 
 
-@contextmanager
-def meeting(folder: Path, database_url: str = "", **settings: Any) -> Iterator[Meeting]:
-    """The forum on Monday 9 Nov 12:00, with nothing to review yet."""
-    with company(folder, database_url, **settings) as found:
-        acme = Meeting(found)
-        acme.at(datetime(2026, 11, 9, 12, tzinfo=BERLIN))
-        found.objective("onboarding", cycle="2026-Q4", start=date(2026, 10, 1), end=date(2026, 12, 31))
-        for name, role in (("Dora", "lead"), ("Leo", "member"), ("Mia", "member"), ("Alice", "member")):
-            acme.person(name, role)
-        with found.runtime.store.write() as session:
-            forum = Forum(name="Product", caller_id=acme.people["Dora"], weekday=3, zone="Europe/Berlin")
-            session.add(forum)
-            session.flush()
-            members = [ForumMember(forum_id=forum.id, person_id=acme.people[name], leader=name == "Leo") for name in ("Leo", "Mia")]
-            review = Review(
-                forum_id=forum.id, day=START.date(), starts_at=START, lock_at=LOCK, created_at=datetime(2026, 11, 1, tzinfo=UTC)
-            )
-            session.add_all([*members, review])
-            session.execute(update(Team).values(forum_id=forum.id))
-            session.execute(update(Objective).values(team_id=select(Team.id).scalar_subquery()))
-            session.flush()
-            acme.forum, acme.review = forum.id, review.id
-        yield acme
+def build_meeting(acme: Company, key_results: int = 12) -> Meeting:
+    """The forum with its key results, without any check-in."""
+    runtime = acme.runtime
+    today = runtime.now().date()
+    for number in range(4):
+        acme.objective(f"o-{number}", start=today - timedelta(days=40), end=today + timedelta(days=50))
+    with runtime.store.write() as session:
+        session.add_all(
+            [
+                Person(email="nadia@acme.example", name="Nadia", role="member"),
+                Person(email="lea@acme.example", name="Lea", role="lead"),
+                Person(email="viv@acme.example", name="Viv", role="viewer"),
+            ]
+        )
+        session.flush()
+        people = {row.name: row.id for row in session.scalars(select(Person))}
+        forum = Forum(name="Product review", caller_id=people["Nadia"], minutes=30)
+        session.add(forum)
+        session.flush()
+        session.add(ForumMember(forum_id=forum.id, person_id=people["Lea"], leader=True))
+        team = session.scalars(select(Team)).one()
+        team.forum_id = forum.id
+        for row in session.scalars(select(Objective)):
+            row.team_id = team.id
+        ident = forum.id
+    for number in range(1, key_results + 1):
+        acme.key_result(f"kr-{number}", f"o-{number % 4}", created_at=_long_ago(today))
+    return Meeting(acme, ident, people)
+
+
+def _long_ago(today: date) -> datetime:
+    return datetime.combine(today - timedelta(days=40), time(8), tzinfo=UTC)
+
+
+def play(meeting: Meeting) -> None:
+    """Four weeks of check-ins: three ask for something now, two stand still, the others are on their way."""
+    now = meeting.runtime.now()
+    with meeting.runtime.store.write() as session:
+        for week in range(3, -1, -1):
+            at = now - timedelta(days=7 * week, minutes=5)
+            for number in range(1, 13):
+                name = f"kr-{number}"
+                value = 20.0 if name in STALLED else 54.0 - 8 * week
+                if week == 0 and name in ASKS:
+                    continue
+                row = CheckIn(
+                    key_result_id=name,
+                    author_id=meeting.people["Alice"],
+                    value=value,
+                    confidence=6,
+                    decision="none",
+                    as_of=at,
+                    created_at=at,
+                    source="test",
+                    source_id=f"{name}-{week}",
+                )
+                session.add(row)
+                session.flush()
+                session.add(
+                    Reading(
+                        key_result_id=name,
+                        value=value,
+                        kind="check_in",
+                        as_of=at,
+                        day=at.date(),
+                        recorded_at=at,
+                        source={"check_in": row.id},
+                    )
+                )
+        want_all(session, meeting.runtime.epoch())
+    for name, decision in ASKS.items():
+        meeting.check_in(name, 54.0, 6, decision, comment="12 k€ for ads")
+    meeting.company.work()

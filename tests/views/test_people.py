@@ -138,3 +138,17 @@ def test_the_list_takes_few_statements_however_many_people(acme: Company, visit:
     counted = {path: count(path) for path in paths}
     assert max(counted.values()) <= 10, counted
     assert "More people" in visit.get("/people").text
+
+
+def test_zone_and_leave_stand_in_the_form_and_errors_at_their_fields(acme: Company, visit: Visit) -> None:
+    version = visit.get(ALICE).text.partition('name="version" value="')[2].partition('"')[0]
+    fields = {"name": "Alice", "active": "1", "role": "member", "version": version}
+    refused = visit.post(ALICE, {**fields, "zone": "Mars/One", "away_until": "2027-13-01"})
+    assert refused.status_code == 422
+    assert "not a time zone" in refused.text
+    assert 'value="Mars/One"' in refused.text
+    assert refused.text.count('aria-invalid="true"') == 2
+    assert visit.post(ALICE, {**fields, "zone": "Europe/Oslo", "away_until": "2027-01-03"}).status_code == 303
+    page = visit.get(ALICE).text
+    assert 'value="Europe/Oslo"' in page
+    assert 'value="2027-01-03"' in page

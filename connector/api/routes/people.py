@@ -30,7 +30,10 @@ class HostAccount(Shape):
 
 
 class PersonShape(Shape):
-    """A person. ``version`` goes back with a change, so that two admins do not overwrite each other."""
+    """A person. ``version`` goes back with a change, so that two admins do not overwrite each other.
+
+    ``zone``: in which they are left in peace at night, "" for the installation's; ``away_until``: the last day of a leave.
+    """
 
     email: str
     name: str
@@ -39,6 +42,8 @@ class PersonShape(Shape):
     teams: list[str]
     accounts: list[HostAccount]
     last_seen_at: datetime | None
+    zone: str
+    away_until: str | None
     version: str
 
 
@@ -149,6 +154,8 @@ class PersonBody(Given):
     name: Text
     role: Role = "member"
     accounts: Annotated[dict[str, Text], Field(description="connection → account id")] = Field(default_factory=dict)
+    zone: Annotated[Text, Field(description="time zone such as Europe/Oslo; empty for the installation's")] = ""
+    away_until: Annotated[Text | None, Field(description="last day of a leave; nobody is reminded while away")] = None
 
 
 class PersonChange(Given):
@@ -158,6 +165,8 @@ class PersonChange(Given):
     role: Role | None = None
     active: bool | None = None
     accounts: Annotated[dict[str, Text] | None, Field(description="connection → account id; those left out are taken away")] = None
+    zone: Annotated[Text | None, Field(description="time zone such as Europe/Oslo; empty for the installation's")] = None
+    away_until: Annotated[Text | None, Field(description="last day of a leave; empty ends it")] = None
     version: Annotated[Text | None, Field(description="as it was read; without it nothing is compared")] = None
 
 
@@ -210,13 +219,13 @@ def get_person(call: Call, email: str) -> Answer:
 def add_person(call: Call) -> Answer:
     """Add a person. They can sign in with a provider that vouches for the address or the account, or with a link."""
     body: PersonBody = call.body
-    fields = {"name": body.name, "role": body.role, "accounts": body.accounts}
+    fields = {"name": body.name, "role": body.role, "accounts": body.accounts, "zone": body.zone, "away_until": body.away_until}
     address = editing.add_person(call.runtime, call.viewer, body.email, fields)
     return Answer(_shape(call, address), 201)
 
 
 def change_person(call: Call, email: str) -> Answer:
-    """Change name, role, state or accounts. The last active admin stays one."""
+    """Change name, role, state, accounts, time zone or leave. The last active admin stays one."""
     fields = {name: value for name, value in call.body.model_dump(exclude={"version"}).items() if value is not None}
     editing.save_person(call.runtime, call.viewer, email, fields, call.body.version)
     return Answer(_shape(call, email))

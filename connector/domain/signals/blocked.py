@@ -51,9 +51,9 @@ def says_yes(option: str | None) -> bool:
 
 def is_held(blocked: Mapping[str, Any] | None) -> bool:
     """Whether a stored ``Item.blocked`` says that something known holds the item up."""
-    return bool(blocked) and (
-        bool(blocked.get("flag")) or bool(blocked.get("status")) or any(link.get("done") is False for link in blocked.get("links") or ())
-    )
+    if not blocked:
+        return False
+    return bool(blocked.get("flag") or blocked.get("status")) or any(link.get("done") is False for link in blocked.get("links") or ())
 
 
 @dataclass(frozen=True, slots=True)

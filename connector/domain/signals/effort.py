@@ -79,6 +79,14 @@ def effort(known: Known) -> Effort | None:
     return Effort(found, done, points, activity, until, change, since)
 
 
+def stands_still(known: Known) -> bool:
+    """Whether the value of a key result that travels, is not the work itself and has not arrived stood still for two weeks."""
+    if known.definition.kind not in TRAVELS or known.output or known.arrived or known.state in _UNTOLD:
+        return False
+    change = known.change_since(known.today - WEEK * RECENT)
+    return change is not None and abs(change) <= known.least
+
+
 def effort_seen(known: Known) -> Seen | None:
     """The sentence of a quadrant that is worth a question; what has arrived is not asked about."""
     told = effort(known)

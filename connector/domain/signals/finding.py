@@ -12,7 +12,7 @@ from connector.domain.signals.clocks import source_stale, update_stale
 from connector.domain.signals.confidence import confidence_gap, flat_but_confident, gloomy, implied
 from connector.domain.signals.delivery import delivered_without_effect, reached_early, scope_grew, scope_of
 from connector.domain.signals.edits import late_target_edit
-from connector.domain.signals.effort import effort, effort_seen
+from connector.domain.signals.effort import effort, effort_seen, stands_still
 from connector.domain.signals.known import Known
 from connector.domain.signals.moment import last_moment, last_moment_of
 
@@ -29,6 +29,22 @@ RULES: tuple[Callable[[Known], Seen | None], ...] = (
     scope_grew,
     late_target_edit,
 )
+RULES_KINDS = (
+    "update_stale",
+    "source_stale",
+    "busy_not_moving",
+    "idle",
+    "moving_without_work",
+    "delivered_without_effect",
+    "reached_early",
+    "confidence_gap",
+    "gloomy",
+    "flat_but_confident",
+    "last_moment",
+    "scope_grew",
+    "late_target_edit",
+)
+"""The kinds that ``find`` can give."""
 QUESTIONS = (
     "value_held",
     "last_moment",
@@ -73,6 +89,7 @@ def insight(known: Known) -> dict[str, Any]:
         "lag": known.lag,
         "lag_by": known.lag_by,
         "effort": None if work is None else work.quadrant,
+        "still": stands_still(known) or None,
         "scope": None if scope is None else scope.plain(),
     }
     return {name: value for name, value in numbers.items() if value is not None}

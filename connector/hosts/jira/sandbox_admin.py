@@ -15,7 +15,18 @@ from connector.hosts.jira.sandbox_world import LEVELS, IssueWorld
 
 SCOPES = "read:jira-user read:jira-work write:jira-work"
 WEBHOOK_KEYS = {"name", "description", "url", "events", "filters", "excludeBody", "secret", "enabled"}
-KNOWN_EVENTS = ("jira:issue_", "comment_", "project_", "issuetype_", "option_", "worklog_", "sprint_", "jira:version_", "user_")
+KNOWN_EVENTS = (
+    "jira:issue_",
+    "issuelink_",
+    "comment_",
+    "project_",
+    "issuetype_",
+    "option_",
+    "worklog_",
+    "sprint_",
+    "jira:version_",
+    "user_",
+)
 READING_POSTS = ("search/jql", "search/approximate-count", "issue/bulkfetch", "jql/parse", "jql/match", "permissions/check")
 _REST = ["rest", "api", "3"]
 

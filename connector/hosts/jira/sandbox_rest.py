@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from connector.hosts.jira import sandbox_comments as comments
+from connector.hosts.jira import sandbox_making as making
 from connector.hosts.jira.sandbox_access import Access
 from connector.hosts.jira.sandbox_answers import Answered as Answered
 from connector.hosts.jira.sandbox_answers import Params as Params
@@ -85,6 +86,10 @@ class Rest:
                 return self._search(_search_body(query))
             if rest[0] == "search":
                 raise RefusalError(410, "The requested API has been removed. Please use the newer, enhanced search-based API instead.")
+            if name == "issue" and method == "POST":
+                return making.make(self.world, body)
+            if rest[:2] == ["issue", "createmeta"] and rest[3:] == ["issuetypes"] and method == "GET":
+                return making.kinds_of(self.world, rest[2])
             if rest[0] == "issue" and len(rest) > 1:
                 return self._issue(method, rest, query, body)
             if rest[:2] == ["app", "field"] and rest[3:] == ["value"] and method == "PUT":
@@ -186,7 +191,9 @@ class Rest:
         most = 5000 if set(fields) <= {"id", "key"} else 100
         size = max(1, min(int(body.get("maxResults") or 50), most, self.page_limit or most))
         page = found[start : start + size]
-        answer: dict[str, Any] = {"issues": [issue_json(self.world, issue, fields) for issue in page], "isLast": start + size >= len(found)}
+        asked = body.get("properties") or []
+        answer: dict[str, Any] = {"issues": [_with(issue, asked, issue_json(self.world, issue, fields)) for issue in page]}
+        answer["isLast"] = start + size >= len(found)
         if not answer["isLast"]:
             self._searches[search] = found
             answer["nextPageToken"] = f"{search}:{start + size}"
@@ -310,3 +317,10 @@ def _search_body(query: Params) -> dict[str, Any]:
     if query.get("maxResults", "").isdigit():
         body["maxResults"] = int(query["maxResults"])
     return {**body, "fields": [name for name in query.get("fields", "").split(",") if name]}
+
+
+def _with(issue: Mapping[str, Any], asked: Sequence[str], shown: dict[str, Any]) -> dict[str, Any]:
+    """An issue with the properties that were asked for."""
+    if asked:
+        shown["properties"] = {name: issue["properties"][name] for name in asked if name in issue["properties"]}
+    return shown

@@ -118,7 +118,7 @@ def _steps(site: str, url: str, first: str) -> tuple[str, ...]:
         first,
         f"URL: {url}",
         "Secret: paste the webhook secret of this connection.",
-        "Events: Issue created, updated, deleted; Comment created, updated; "
+        "Events: Issue created, updated, deleted; Comment created, updated; Issue link created, deleted; "
         "Project updated, deleted, archived, restored; Issue type updated, deleted.",
         "JQL: leave it empty, or name the projects, such as: project in (ACME, WEB). Do not use parent there.",
         "Leave Exclude body off, and save.",

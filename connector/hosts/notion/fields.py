@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
+from connector.hosts.notion.blocked import read_blocked
 from connector.hosts.notion.ids import known_id, property_id
 from connector.hosts.notion.panel import STATUS
 from connector.hosts.notion.schema import Schema, plain_text
@@ -90,6 +91,7 @@ def read_item(page: Mapping[str, Any], schema: Schema | None, complete: Mapping[
         fields=fields,
         created_at=moment(page.get("created_time")),
         updated_at=moment(page.get("last_edited_time")),
+        blocked=read_blocked(values, schema, status, category),
     )
 
 

@@ -32,6 +32,7 @@ from connector.hosts.base import (
 from connector.hosts.limits import Budget
 from connector.hosts.notion import candidates, comments, lookup, quick_read
 from connector.hosts.notion import fields as reading
+from connector.hosts.notion.blocked import about_blocks
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.describing import describe, set_up_by_hand, workspace_of
 from connector.hosts.notion.ids import known_id, normalise_id
@@ -238,7 +239,7 @@ class NotionHost:
         schema = self._resolver.schema_or_none(next(iter(sources)))
         if schema is None:
             return []
-        ids = dict.fromkeys([schema.title_id, *schema.done_ids])
+        ids = dict.fromkeys([schema.title_id, *schema.done_ids, *(prop.id for prop in schema.properties.values() if about_blocks(prop))])
         ids.update(dict.fromkeys(ident for each in wanted for group in each.resolution.fields.values() for ident in group))
         needed = [ident for ident in ids if ident in schema.properties]
         return needed if len(needed) <= _TOO_MANY_PROPERTIES else []

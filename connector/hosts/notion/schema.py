@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from connector.domain.model import Category
+from connector.domain.signals.blocked import says_blocked
 from connector.errors import Refused
 from connector.hosts.base import Container, FieldInfo
 from connector.hosts.notion.ids import known_id, property_id
@@ -91,7 +92,7 @@ class Schema:
             return (statuses[0].id,)
         if statuses:
             return (named[0].id,) if len(named) == 1 else ()
-        boxes = [each for each in self.properties.values() if each.type == "checkbox"]
+        boxes = [each for each in self.properties.values() if each.type == "checkbox" and not says_blocked(each.name)]
         return (boxes[0].id,) if len(boxes) == 1 else ()
 
     def named(self, name: str) -> Property | None:

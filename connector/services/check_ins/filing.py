@@ -42,6 +42,7 @@ from connector.services.facts import Facts, load_facts
 from connector.services.locks import locked_for, told_late
 from connector.services.rollup import roll_up_dirty
 from connector.services.row_check_ins.rows import tell_drafts, want_check_in, want_decision
+from connector.services.signals.nightly import find_for
 from connector.store import work
 from connector.store.tables import Audit, CheckIn, KeyResult, Person, Reading
 
@@ -150,6 +151,8 @@ def file_check_in(
     # Who files a number and looks again shall see it. The check-in is stored: what fails here is made up for by a worker.
     with suppress(StoreUnavailable):
         roll_up_dirty(runtime)
+        if not filed.draft:
+            find_for(runtime, [key_result_id])
     runtime.queue.nudge("settle")
     for connection_id in sorted(places):
         runtime.queue.nudge("drain", connection_id)

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from connector.domain.rights import Act, Viewer
+from connector.errors import InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import require
 from connector.services.exchange.archive import write_archive
 from connector.services.exchange.columns import ColumnMapping, guess_columns
 from connector.services.exchange.incoming import Outcome, import_file
 from connector.services.exchange.options import Options
+from connector.services.exchange.pack_content import pack_of_forum, pack_of_review
 from connector.services.exchange.plan import Fate
-from connector.services.exchange.review_pack import write_review_pack
+from connector.services.exchange.review_pack import write_pptx, write_review_pack
+from connector.services.exchange.review_sheets import write_sheets
 from connector.services.exchange.sheets import write_csv, write_xlsx
 from connector.services.exchange.vocabulary import COLUMNS, PROFILES
 
@@ -39,9 +42,27 @@ def export(runtime: Runtime, kind: str, viewer: Viewer, cycle: str | None = None
     return WRITERS[kind](runtime, viewer, cycle)
 
 
+PACKS = {"pptx": write_pptx, "xlsx": write_sheets}  # the review pack of one forum's review
+
+
+def export_pack(runtime: Runtime, kind: str, viewer: Viewer, *, review: int | None = None, forum: str = "") -> Iterator[bytes]:
+    """The pack of a review, or of the review that a forum holds now or next: as its pre-read was frozen, before its lock as it would be.
+
+    Raises ``Forbidden`` for a role that may not, ``NotFound`` for no such review or forum, ``InputError`` for a format that is none.
+    """
+    require(viewer, Act.EXPORT)
+    if kind not in PACKS:
+        raise InputError(f"a review pack is {' or '.join(PACKS)}", where="format")
+    if review is None and not forum:
+        raise NotFound("name a review or a forum")
+    pack = pack_of_review(runtime, viewer, review) if review is not None else pack_of_forum(runtime, viewer, forum)
+    return iter((PACKS[kind](pack),))
+
+
 __all__ = [
     "COLUMNS",
     "MIME_TYPES",
+    "PACKS",
     "PROFILES",
     "WRITERS",
     "ColumnMapping",
@@ -49,6 +70,7 @@ __all__ = [
     "Options",
     "Outcome",
     "export",
+    "export_pack",
     "guess_columns",
     "import_file",
 ]

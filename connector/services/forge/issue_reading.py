@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from connector.domain.model import Category, Cycle, Item, State
 from connector.domain.rights import Viewer
+from connector.services.celebrations import thanks_of
 from connector.services.check_ins.rights import updatable
 from connector.services.facts import Facts
 from connector.services.forge.issue_links import NAMED, Found, Issue, Served, find_issue, found_by, served_by
@@ -19,7 +20,7 @@ from connector.services.forge.issue_work import Work, work_of
 from connector.services.mirror import item_of
 from connector.services.plan.key_results_changes import DEEPEST, Goal
 from connector.services.stuck_work import is_stuck
-from connector.store.tables import CheckIn, Connection, KeyResult, MappingDay, MappingItem, Objective, Person, Reading
+from connector.store.tables import CheckIn, Connection, Forum, KeyResult, MappingDay, MappingItem, Objective, Person, Reading, Team
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
 from connector.store.tables import Mapping as MappingRow
@@ -62,6 +63,7 @@ class Shown:
     too_many: bool = False  # linked items, to count them here
     scope: tuple[date, int] | None = None
     linked: tuple[Link, ...] = ()
+    thanks: tuple[str, str, datetime] | None = None  # the last one: sender, text, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ def read_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -
     goals = _goals(session, viewer, {each.served.objective_id for each in shown.values()})
     items = _items(session, [link.id for each in shown.values() for link in each.linked])
     theirs = updatable(session, viewer, list(shown))
+    thanks = thanks_of(session, list(shown))
     for name, each in shown.items():
+        each.thanks = thanks.get(name)
         each.goals = goals[each.served.objective_id]
         each.may_update = name in theirs
         each.too_many = items is None
@@ -135,17 +139,20 @@ def _load_surroundings(session: Session, shown: Mapping[str, Shown]) -> None:
         .scalar_subquery()
     )
     query = (
-        select(MappingRow.id, MappingRow.key_result_id, Connection, MappingDay.day, MappingDay.items)
+        select(MappingRow.id, MappingRow.key_result_id, Connection, MappingDay.day, MappingDay.items, Forum.country)
         .join(Connection, Connection.id == MappingRow.connection_id)
         .join(KeyResult, KeyResult.id == MappingRow.key_result_id)
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(CycleRow, CycleRow.id == Objective.cycle_id)
+        .outerjoin(Team, Team.id == Objective.team_id)
+        .outerjoin(Forum, and_(Forum.id == Team.forum_id, Forum.retired_at.is_(None)))
         .outerjoin(MappingDay, and_(MappingDay.mapping_id == MappingRow.id, MappingDay.day == first))
         .where(MappingRow.id.in_([link.id for each in shown.values() for link in each.served.every]))
     )
     nights: dict[int, tuple[date, int]] = {}
-    for mapping, name, connection, night, count in session.execute(query):
+    for mapping, name, connection, night, count, country in session.execute(query):
         shown[name].facts.connections[connection.id] = connection
+        shown[name].facts.country = country or ""
         if night is not None:
             nights[mapping] = (night, count)
     for each in shown.values():

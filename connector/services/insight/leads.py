@@ -16,7 +16,7 @@ from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from connector.domain.agenda import Action
-from connector.domain.buckets import EXCEPTIONS, Bucket
+from connector.domain.buckets import Bucket
 from connector.domain.okr_columns import DECISION_STATES
 from connector.domain.pre_read import Answers
 from connector.domain.rights import Viewer
@@ -52,17 +52,6 @@ class Leads:
         """The lists in their order; those of ``ALWAYS`` also when they are empty."""
         found = ((bucket, tuple(each for each in self.ordered if each.bucket is bucket)) for bucket in Bucket)
         return tuple((bucket, rows) for bucket, rows in found if rows or bucket in ALWAYS)
-
-    @cached_property
-    def furthest(self) -> Light | None:
-        """Of those that are off track, the one furthest behind its plan."""
-        behind = [each for each in self.ordered if each.bucket in (Bucket.AT_RISK, Bucket.STALLED) and each.gap is not None]
-        return max(behind, key=lambda each: each.gap or 0.0, default=None)
-
-    @property
-    def exceptions(self) -> int:
-        """How many are off track or cannot be told."""
-        return sum(self.counts[bucket] for bucket in EXCEPTIONS)
 
     def answers(self, since: Callable[[datetime | None], str]) -> Answers:
         """The three questions in their order. ``since``: how the place prints the age of the oldest ask; "" leaves it out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from connector.services.insight.scope import ASKED
+from connector.services.signals.effective import load_told
 from connector.store.tables import CheckIn, Connection
 
 
@@ -36,23 +37,34 @@ def load_asks(session: Session, asked: dict[str, str]) -> list[Point]:
 
 
 def load_blockers(session: Session, blocked: Collection[str]) -> list[Point]:
-    """The blockers of these key results, oldest first."""
-    rows = list(_unbroken(session, blocked, _BLOCKERS))
-    sites = _sites(session, rows)
-    found = []
+    """The blockers of these key results, oldest first: named in updates, or seen and confirmed."""
+    named = named_blockers(session, blocked)
+    rows = load_told(session, list(blocked))
+    for row in rows:  # somebody said since the last update that it is cleared
+        if row.ended_at is not None and row.key_result_id in named and row.ended_at >= named[row.key_result_id].created_at:
+            del named[row.key_result_id]
+    told = {name: Point(name, row.blocker, row.begun_as_of) for name, row in named.items()}
+    links: dict[str, Any] = {name: row.blocker_link for name, row in named.items()}
     for row in rows:
-        link = row.blocker_link if isinstance(row.blocker_link, dict) and row.blocker_link.get("connection") in sites else {}
-        address = str(link.get("url") or "")
-        found.append(
-            Point(
-                row.key_result_id,
-                row.blocker,
-                row.begun_as_of,
-                key=str(link.get("key") or ""),
-                address=address if address.startswith("https://") else "",
-            )
-        )
-    return _oldest_first(found)
+        if row.source == "declared":
+            if row.ended_at is None and row.key_result_id in told:
+                told[row.key_result_id] = replace(told[row.key_result_id], since=row.since)
+        elif row.confirmed_at and not row.clear_at and row.key_result_id not in told:
+            told[row.key_result_id], links[row.key_result_id] = Point(row.key_result_id, row.text, row.since), row.link
+    sites = _sites(session, list(links.values()))
+    return _oldest_first([_addressed(point, links[name], sites) for name, point in told.items()])
+
+
+def _addressed(point: Point, link: Any, sites: set[int]) -> Point:
+    """With the way to the item at its host, where that is a site of ours."""
+    picked = link if isinstance(link, dict) and link.get("connection") in sites else {}
+    address = str(picked.get("url") or "")
+    return replace(point, key=str(picked.get("key") or ""), address=address if address.startswith("https://") else "")
+
+
+def named_blockers(session: Session, ids: Collection[str]) -> dict[str, Any]:
+    """The last check-in of those key results whose updates name a blocker without a break up to now, and when that began."""
+    return {row.key_result_id: row for row in _unbroken(session, ids, _BLOCKERS)}
 
 
 def _unbroken(session: Session, ids: Collection[str], runs: Select[Any]) -> Any:
@@ -82,6 +94,9 @@ def _runs(stands: ColumnElement[bool]) -> Select[Any]:
             run.c.key_result_id,
             begun.created_at.label("begun_at"),
             begun.as_of.label("begun_as_of"),
+            last.id,
+            last.created_at,
+            last.as_of,
             last.comment,
             last.blocker,
             last.blocker_link,
@@ -95,9 +110,9 @@ _ASKS = _runs(func.coalesce(CheckIn.decision, "").in_(ASKED))
 _BLOCKERS = _runs(func.coalesce(CheckIn.blocker, "") != "")
 
 
-def _sites(session: Session, rows: Collection[Any]) -> set[int]:
+def _sites(session: Session, links: Collection[Any]) -> set[int]:
     """The connections among the picked blockers that still work for us: the way to another is not offered."""
-    named = {row.blocker_link.get("connection") for row in rows if isinstance(row.blocker_link, dict)}
+    named = {link.get("connection") for link in links if isinstance(link, dict)}
     wanted = [ident for ident in named if isinstance(ident, int)]
     if not wanted:
         return set()

@@ -28,7 +28,9 @@ from connector.services.insight.discipline import Update, load_standings
 from connector.services.insight.leads import Leads, load_leads
 from connector.services.insight.open_points import Point, load_blockers
 from connector.services.insight.scope import Light, Lost, Scope, find_scope, load_lights, most_urgent, owners_of
+from connector.services.leads_page.pre_reading import frozen_lines
 from connector.services.panels.building import describe_key_result
+from connector.services.rhythm import pre_reads
 
 READER = Viewer("host", "viewer")  # nobody's own: sees what is neither restricted nor a draft
 STAND, PRE_READ, DECISIONS, BLOCKERS = "stand", "pre_read", "decisions", "blockers"
@@ -144,7 +146,12 @@ def _worst(look: Look) -> State | None:
 
 
 def _pre_read(look: Look) -> list[Line]:
-    """Those that ask for something first, then the stalled, then those at risk; then the updates that are due."""
+    """Those that ask for something first, then the stalled, then those at risk; then the updates that are due.
+
+    From the lock until the review is closed the frozen one, with its id.
+    """
+    if (found := pre_reads.bound(look.session, look.scope, look.now)) is not None:
+        return frozen_lines(look, found[0], pre_reads.for_everybody(look.session, found[1]))
     ordered = most_urgent(look.lights)
     asking = [look.known[each.key_result] for each in look.asks]
     rest = [each for bucket in (Bucket.STALLED, Bucket.AT_RISK) for each in ordered if each.bucket is bucket and not each.ask]

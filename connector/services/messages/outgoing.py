@@ -5,7 +5,7 @@ Everything is plain text. Nothing is sent here: ``sending`` does that, and waits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,17 +25,28 @@ MOST_LINES = 200
 
 
 def tell_person(
-    session: Session, person_id: int, *, key: str, kind: str, subject: str, lines: Sequence[str], link: str, now: datetime
+    session: Session,
+    person_id: int,
+    *,
+    key: str,
+    kind: str,
+    subject: str,
+    lines: Sequence[str],
+    link: str,
+    now: datetime,
+    unless: Mapping[str, Any] | None = None,
 ) -> bool:
     """Tell a person: a notice on their page, and mail where there is a mail channel, after their quiet hours.
 
-    ``lines`` is plain text, ``link`` a path on our pages. False when the same was told before.
+    ``lines`` is plain text, ``link`` a path on our pages. False when the same was told before. ``unless``: when a mail that had to wait
+    is not needed any more, see ``relevance``.
     """
     person = session.get(Person, person_id)
     if person is None:
         return False
     mailed = person.active and person.email and mail_channel(session) is not None
-    row = _row(f"{MAIL}:{person_id}:{key}", kind, MAIL, _content(subject, lines, link), now, wanted=bool(mailed))
+    content = _content(subject, lines, link) | ({"unless": dict(unless)} if unless else {})
+    row = _row(f"{MAIL}:{person_id}:{key}", kind, MAIL, content, now, wanted=bool(mailed))
     if not _note(session, [row | {"person_id": person_id}]):
         return False
     notices.tell(session, person_id, kind, key, _as_notice(subject, lines), link, now)

@@ -17,9 +17,10 @@ from connector.domain.panel import Face, KeyResultPanel, Panel, key_result_panel
 from connector.domain.rollup import objective_progress, weakest_state
 from connector.domain.scoring import shown_progress
 from connector.domain.triage import Triage
-from connector.domain.wording import SourceFacts, local_day_text
+from connector.domain.wording import SourceFacts
 from connector.services import provenance
 from connector.services.facts import Facts, load_facts
+from connector.services.panels.blocker_notes import blocker_note
 from connector.services.panels.placing import PROPERTIES
 from connector.services.sources import database_name
 from connector.services.stuck_work import stuck_work
@@ -145,7 +146,7 @@ def _stuck(session: Session, facts: Mapping[str, Facts]) -> dict[str, list[Any]]
 def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, stuck: Sequence[Any] = ()) -> KeyResultPanel:
     """One key result as a panel shows it, from its stored status. ``stuck``: open work whose status says that nothing moves."""
     row, definition = facts.row, facts.definition
-    expected = rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition)
+    expected = rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition, facts.holidays)
     last = facts.check_ins[-1] if facts.check_ins else None
     feeding = [link for link in facts.links if link.rule.mode is Mode.VALUE]
     names = list(dict.fromkeys(f"{facts.connections[link.connection_id].host.capitalize()} “{_source_name(link)}”" for link in feeding))
@@ -193,7 +194,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
             reads=provenance.reads_text(source, names, definition),
         ),
         mend=mend,
-        blocker_note=_blocked_since(facts, zone) if row.blocker else _seen_in(stuck, zone),
+        blocker_note=blocker_note(facts, stuck, zone),
     )
 
 
@@ -211,30 +212,6 @@ def _mend(connection: Connection) -> str:
     if "connect the workspace again" in reason:
         return "an admin connects the workspace again"
     return "an admin pastes a new token" if " 401" in reason else "an admin enters valid credentials for the connection"
-
-
-def _blocked_since(facts: Facts, zone: Any) -> str:
-    """The picked item, and since when a blocker has been named without a break."""
-    named = None
-    for check_in in reversed(facts.check_ins):
-        if not check_in.blocker:
-            break
-        named = check_in
-    if named is None:
-        return ""
-    key = str((facts.check_ins[-1].blocker_link or {}).get("key") or "")
-    since = f"blocked since {local_day_text(named.as_of, zone)}"
-    return f"{key}, {since}" if key and key not in (facts.row.blocker or "") else since
-
-
-def _seen_in(stuck: Sequence[Any], zone: Any) -> str:
-    if not stuck:
-        return ""
-    first = stuck[0]
-    name = first.title if first.key in ("", first.ref) else first.key
-    touched = f", last touched {local_day_text(first.updated_at, zone)}" if first.updated_at else ""
-    more = f" and {len(stuck) - 1} more" if len(stuck) > 1 else ""
-    return f"seen in {name}{more}, “{first.status}”{touched}"
 
 
 def _speaker(facts: Facts) -> str:

@@ -46,7 +46,12 @@ def view(session: Session, person: Person) -> View:
         "role": person.role,
         "active": person.active,
         "accounts": {name: account for name, account in rows},  # noqa: C416  # rows are no pairs to the type checker
+        **_leave(person),
     }
+
+
+def _leave(person: Person) -> View:
+    return {"zone": person.zone, "away_until": person.away_until.isoformat() if person.away_until else None}
 
 
 def people_page(
@@ -112,7 +117,10 @@ def shapes(session: Session, people: Sequence[Person]) -> list[View]:
                 "teams": sorted(teams.get(person.id, ())),
                 "accounts": own,
                 "last_seen_at": moment_text(seen.get(person.id)),
-                "version": version_of({"name": person.name, "role": person.role, "active": person.active, "accounts": by_name}),
+                **_leave(person),
+                "version": version_of(
+                    {"name": person.name, "role": person.role, "active": person.active, "accounts": by_name, **_leave(person)}
+                ),
             }
         )
     return found

@@ -13,19 +13,20 @@ from sqlalchemy.orm import Session
 from connector.domain.rights import DEFAULT_ROLE, Act, Viewer
 from connector.errors import Conflict, Faults, InputError
 from connector.runtime import Runtime
+from connector.services.calendars import zone_name
 from connector.services.changes import check_version, record, require
 from connector.services.declare.aftermath import WorkToDo
 from connector.services.okr_databases.waiting import want_waiting
 from connector.services.people import directory
-from connector.services.people.fields import account_id, email_address, person_name, role_name
+from connector.services.people.fields import account_id, email_address, last_day_away, person_name, role_name
 from connector.services.sign_in import sessions
 from connector.store.tables import Audit, Connection, Counter, Identity, KeyResult, Person, PersonAccount
 
-FIELDS = ("name", "role", "active", "accounts")
+FIELDS = ("name", "role", "active", "accounts", "zone", "away_until")
 
 
 def add_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[str, Any]) -> str:
-    """Add a person; gives their address as it is kept. ``fields``: name, role, accounts (connection → id).
+    """Add a person; gives their address as it is kept. ``fields``: name, role, accounts (connection → id), zone, away_until.
 
     Raises ``Faults`` with every field that does not fit, ``Conflict`` when two add the same one at a time.
     """
@@ -40,6 +41,7 @@ def add_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[str
             accounts = _accounts(session, told.get("accounts", {}), None, faults)
             _raise(faults)
             person = Person(email=address, name=told["name"], role=told["role"], active=told.get("active", True))
+            person.zone, person.away_until = told.get("zone", ""), told.get("away_until")
             session.add(person)
             session.flush()
             _write_accounts(session, person.id, accounts)
@@ -73,6 +75,7 @@ def save_person(runtime: Runtime, viewer: Viewer, email: str, fields: Mapping[st
             person.name = told.get("name", person.name)
             person.role = told.get("role", person.role)
             person.active = told.get("active", person.active)
+            person.zone, person.away_until = told.get("zone", person.zone), told.get("away_until", person.away_until)
             if accounts is not None and {each[0]: each[1] for each in accounts.values()} != before["accounts"]:
                 _write_accounts(session, person.id, accounts)
                 waiting = want_waiting(session, list(accounts), runtime.epoch())
@@ -125,6 +128,10 @@ def _read(fields: Mapping[str, Any], faults: list[InputError]) -> dict[str, Any]
             told[name] = _checked(faults, role_name, value)
         elif name == "active":
             told[name] = bool(value)
+        elif name == "zone":
+            told[name] = _checked(faults, zone_name, value)
+        elif name == "away_until":
+            told[name] = _checked(faults, last_day_away, value)
         elif name == "accounts":
             told[name] = {at: _checked(faults, partial(account_id, where=f"account-{at}"), each) for at, each in value.items()}
         else:
@@ -132,7 +139,7 @@ def _read(fields: Mapping[str, Any], faults: list[InputError]) -> dict[str, Any]
     return told
 
 
-def _checked(faults: list[InputError], read: Callable[[str], str], text: str) -> str:
+def _checked(faults: list[InputError], read: Callable[[Any], Any], text: Any) -> Any:
     try:
         return read(text)
     except InputError as error:

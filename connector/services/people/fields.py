@@ -1,9 +1,10 @@
-"""What may be entered for a person: e-mail address, name, role, account ids. Pure checks with words for each mistake."""
+"""What may be entered for a person: e-mail address, name, role, account ids, leave. Pure checks with words for each mistake."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 
 from connector.domain.rights import ROLES
 from connector.errors import InputError
@@ -51,3 +52,15 @@ def account_id(text: str, *, where: str = "account") -> str:
     if len(found) > LONGEST_ACCOUNT or not found.isprintable() or " " in found:
         raise InputError("this is not an account id; look it up at the host", where=where)
     return found
+
+
+def last_day_away(given: str | date | None, *, where: str = "away_until") -> date | None:
+    """The last day on which a person is away, None for somebody who is here. Raises ``InputError``."""
+    if given is None or isinstance(given, date):
+        return given
+    if not given.strip():
+        return None
+    try:
+        return date.fromisoformat(given.strip())
+    except ValueError:
+        raise InputError("enter the last day of the leave, such as 2026-12-31, or leave it empty", where=where) from None

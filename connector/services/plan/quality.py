@@ -56,7 +56,7 @@ def judge_stored(session: Session, ids: Sequence[str], now: datetime, zone: Any)
     links: dict[str, list[Link]] = {}
     for link in load_links(session, key_results=ids):
         links.setdefault(link.key_result_id, []).append(link)
-    points = _points(session, ids)
+    points = daily_values(session, ids)
     alone = _orphans(session)
     found = {}
     for row, above, cycle_row, active in rows:
@@ -104,7 +104,7 @@ def judge_typed(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any], iden
         active = found[2] if found is not None else session.scalar(select(owners)) or 0
         count = found[3] + (row is None) if found is not None else 0
         links = load_links(session, key_results=[row.id]) if row is not None else []
-        points = _points(session, [row.id]).get(row.id, ()) if row is not None else ()
+        points = daily_values(session, [row.id]).get(row.id, ()) if row is not None else ()
         alone = _orphans(session)
     cycle = Cycle(found[1].name, found[1].start, found[1].end) if found is not None else None
     definition = definition_typed(given)
@@ -177,7 +177,7 @@ def stretch_of(
     return stretch(required_rate(definition, value, days_left), past_rates(points), definition.unit)
 
 
-def _points(session: Session, ids: Sequence[str]) -> dict[str, list[Point]]:
+def daily_values(session: Session, ids: Sequence[str]) -> dict[str, list[Point]]:
     """The last value of each day, oldest first."""
     last = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.day)
     rows = session.execute(select(Reading.key_result_id, Reading.as_of, Reading.value).where(Reading.id.in_(last)).order_by(Reading.id))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from connector.domain import agenda, rhythm
@@ -35,22 +34,24 @@ def write_agenda(
     matters = load_matters(session, snapshot, pre_read_id, now, zone)
     entries = {each.id: each for each in snapshot.entries}
     rows = [
-        ReviewItem(
-            review_id=review_id,
-            key_result_id=each.matter.id,
-            position=position,
-            score=round(each.score, 4),
-            reasons=list(each.reasons),
-            minutes=each.minutes,
-            folded=each.folded,
-            fits=each.fits,
-            snapshot=frozen(entries[each.matter.id]),
-        )
+        {
+            "review_id": review_id,
+            "key_result_id": each.matter.id,
+            "position": position,
+            "score": round(each.score, 4),
+            "reasons": list(each.reasons),
+            "minutes": each.minutes,
+            "folded": each.folded,
+            "fits": each.fits,
+            "snapshot": frozen(entries[each.matter.id]),
+            "plan": "",
+            "spent_seconds": 0,
+        }
         for position, each in enumerate(agenda.build(matters, minutes))
     ]
-    session.add_all(rows)
-    session.flush()
-    return rows
+    if rows:
+        session.connection().execute(insert(ReviewItem), rows)  # all at once: there may be hundreds
+    return list(session.scalars(select(ReviewItem).where(ReviewItem.review_id == review_id).order_by(ReviewItem.position)))
 
 
 def load_matters(session: Session, snapshot: Snapshot, pre_read_id: int, now: datetime, zone: tzinfo) -> list[Matter]:
@@ -153,8 +154,3 @@ def frozen(entry: Entry) -> dict[str, Any]:
         "blocker": {"text": blocker.text, "since": blocker.since_text} if blocker else None,
         "signals": [each.sentence for each in entry.signals],
     }
-
-
-def talked_about(items: Sequence[ReviewItem]) -> list[ReviewItem]:
-    """The items that get time or wait for it."""
-    return [each for each in items if not each.folded]

@@ -20,8 +20,9 @@ from connector.errors import Conflict
 from connector.runtime import Runtime
 from connector.services import leads_page
 from connector.services.changes import record
+from connector.services.locks import CLOSED
 from connector.services.messages import tell_forum, tell_item, tell_person
-from connector.services.reviews.holding import CLOSED, ENTITY, open_one, stop_clocks
+from connector.services.reviews.holding import ENTITY, open_one, stop_clocks
 from connector.services.reviews.minutes import Minutes, write_minutes
 from connector.services.reviews.rights import known_items
 from connector.services.rhythm.planning import next_review, zone_of

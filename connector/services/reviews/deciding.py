@@ -20,7 +20,8 @@ from connector.services.decisions import ASKED, DROPPED, LONGEST_TITLE, OPEN, UN
 from connector.services.decisions import view as view_of_decision
 from connector.services.plan.saving import plain_text
 from connector.services.plan.saving import title as checked_title
-from connector.services.reviews.holding import active_person, go_on, item_of, open_one, stop_clocks
+from connector.services.reviews.holding import go_on, item_of, open_one, stop_clocks
+from connector.services.reviews.rights import active_person
 from connector.services.rhythm.planning import zone_of
 from connector.services.row_check_ins.rows import want_decision
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
@@ -56,7 +57,7 @@ def decide(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int, given
         check_version(before, version, by=by or "")
         now = runtime.now()
         zone = zone_of(session.get_one(Forum, review.forum_id), runtime.settings.zone)
-        said = _checked(session, given, now.astimezone(zone).date())
+        said = _checked(session, given, item.key_result_id, now.astimezone(zone).date())
         wish = decision_links.checked_wish(session, given.get("issue")) if said.owner is not None else None
         item.verdict, item.verdict_at, item.verdict_by_id = said.verdict.value, now, viewer.person_id
         item.plan, item.handed_to_id = said.plan, None
@@ -95,7 +96,7 @@ def decision_of(session: Session, review_id: int, key_result_id: str) -> Decisio
     return session.scalar(query.order_by(Decision.id).limit(1))
 
 
-def _checked(session: Session, given: Mapping[str, Any], today: date) -> Said:
+def _checked(session: Session, given: Mapping[str, Any], key_result_id: str, today: date) -> Said:
     """What was said, all faults at once."""
     texts = {name: str(given.get(name) or "").strip() for name in FIELDS}
     faults: list[InputError] = []
@@ -116,7 +117,7 @@ def _checked(session: Session, given: Mapping[str, Any], today: date) -> Said:
         return Said(verdict, None, plan=plan or "")
     action = attempt("action", lambda text: _action(text, verdict))
     text = attempt("text", _text)
-    owner = attempt("owner", lambda email: active_person(session, email, "owner"))
+    owner = attempt("owner", lambda email: active_person(session, email, "owner", key_result_id))
     due = attempt("due", lambda day: _due(day, today))
     if faults:
         raise Faults(faults)
@@ -168,7 +169,7 @@ def _due(text: str, today: date) -> date:
 
 
 def _settle(session: Session, viewer: Viewer, review: Review, item: ReviewItem, said: Said, now: datetime, zone: tzinfo) -> Decision | None:
-    """Bring the ledger in line with the verdict: an ask is answered by it, a decision of before is replaced. None: there is nothing to keep.
+    """Bring the ledger in line with the verdict: an ask is answered by it, a decision of before is replaced. None: nothing is to keep.
 
     The ask itself becomes the decision, so that whoever asked finds the answer where they asked.
     """

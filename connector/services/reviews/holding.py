@@ -15,16 +15,17 @@ from sqlalchemy.orm import Session
 from connector.domain.agenda import Verdict
 from connector.domain.pre_read import read
 from connector.domain.rights import Viewer
-from connector.errors import Conflict, InputError, NotFound
+from connector.errors import Conflict, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record
+from connector.services.locks import CLOSED, LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.reviews.agenda import write_agenda
-from connector.services.reviews.rights import find_review, known_items, require_hold
+from connector.services.reviews.rights import active_person, find_review, known_items
 from connector.services.rhythm import locking
 from connector.services.rhythm.planning import zone_of
+from connector.services.rhythm.seats import require_holder
 from connector.store.tables import Forum, Person, Review, ReviewItem
 
-PLANNED, LOCKED, OPENED, CLOSED, SKIPPED = "planned", "locked", "open", "closed", "skipped"
 ENTITY = "review"
 
 
@@ -35,27 +36,18 @@ def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: b
     """
     with runtime.store.write() as session:
         review = find_review(session, review_id, lock=True)
-        require_hold(session, viewer, review.forum_id)
-        if review.state == PLANNED:
-            if review.lock_at > runtime.now():
-                if not lock_now:
-                    raise Conflict("its pre-read is not frozen yet; lock it now, and updates count until this moment, or wait for its lock")
-                record(
-                    session,
-                    viewer,
-                    runtime.now(),
-                    "lock",
-                    ENTITY,
-                    str(review.id),
-                    before={"lock_at": review.lock_at.isoformat()},
-                    after={"lock_at": runtime.now().isoformat()},
-                )
-                review.lock_at = runtime.now()
+        require_holder(session, viewer, review.forum_id)
+        early = review.state == PLANNED and review.lock_at > runtime.now()
+        if early and not lock_now:
+            raise Conflict("its pre-read is not frozen yet; lock it now, and updates count until this moment, or wait for its lock")
+        if early:
+            record(session, viewer, runtime.now(), "lock", ENTITY, str(review.id), reason="before its lock")
+            review.lock_at = runtime.now()
     locking.lock(runtime, review_id)  # False when it was locked before
     with runtime.store.write() as session:
         review = find_review(session, review_id, lock=True)
-        require_hold(session, viewer, review.forum_id)
-        if review.state == OPENED:
+        require_holder(session, viewer, review.forum_id)
+        if review.state == OPEN:
             return
         _require_state(session, review, LOCKED)
         now = runtime.now()
@@ -65,7 +57,7 @@ def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: b
         forum = session.get_one(Forum, review.forum_id)
         zone = zone_of(forum, runtime.settings.zone)
         items = write_agenda(session, review_id, read(pre_read.content), pre_read.id, forum.minutes, now, zone)
-        review.state, review.opened_at, review.opened_by_id = OPENED, now, viewer.person_id
+        review.state, review.opened_at, review.opened_by_id = OPEN, now, viewer.person_id
         review.version += 1
         _go_on(items, now)
         record(session, viewer, now, "open", ENTITY, str(review.id), after={"items": len(items)})
@@ -125,6 +117,7 @@ def hand_over(runtime: Runtime, viewer: Viewer, review_id: int, person: str, ite
             unreached = query.where(ReviewItem.fits.is_(False), ReviewItem.handed_to_id.is_(None))
             rows = [row for row in session.scalars(unreached) if row.key_result_id in known]
         for row in rows:
+            active_person(session, taker.email, "person", row.key_result_id)
             row.handed_to_id = taker.id
         if rows:
             review.version += 1
@@ -139,8 +132,8 @@ def hand_over(runtime: Runtime, viewer: Viewer, review_id: int, person: str, ite
 def open_one(session: Session, viewer: Viewer, review_id: int) -> Review:
     """The review, locked for a change of it. Raises ``NotFound``, ``Forbidden``, ``Conflict`` when it is not open."""
     review = find_review(session, review_id, lock=True)
-    require_hold(session, viewer, review.forum_id)
-    _require_state(session, review, OPENED)
+    require_holder(session, viewer, review.forum_id)
+    _require_state(session, review, OPEN)
     return review
 
 
@@ -150,16 +143,6 @@ def item_of(session: Session, viewer: Viewer, review: Review, item_id: int) -> R
     if item is None or item.review_id != review.id or item.key_result_id not in known_items(session, viewer, review.id):
         raise NotFound(f"there is no item {item_id} on this agenda")
     return item
-
-
-def active_person(session: Session, email: str, where: str) -> Person:
-    """Somebody who is here. Raises ``InputError`` at the field."""
-    if not email.strip():
-        raise InputError("choose a person", where=where)
-    row = session.scalar(select(Person).where(Person.email == email.strip().lower(), Person.active.is_(True)))
-    if row is None:
-        raise InputError(f"there is no active person with the e-mail address {email.strip()}; choose one of the list", where=where)
-    return row
 
 
 def stop_clocks(session: Session, review_id: int, now: datetime) -> None:
@@ -189,7 +172,7 @@ def _require_state(session: Session, review: Review, state: str) -> None:
         raise Conflict(closed_text(session, review))
     if review.state == SKIPPED:
         raise Conflict(f"this review was skipped: {review.skipped_reason}")
-    raise Conflict("this review is not open" if state == OPENED else "its pre-read is being frozen; open the review again in a moment")
+    raise Conflict("this review is not open" if state == OPEN else "its pre-read is being frozen; open the review again in a moment")
 
 
 def closed_text(session: Session, review: Review) -> str:

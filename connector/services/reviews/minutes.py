@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text, local_day_text, weekday_moment_text
+from connector.services.reviews.rights import public_of
 from connector.services.rhythm import locking
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
 
@@ -113,6 +114,7 @@ def read_minutes(stored: Mapping[str, Any], known: Collection[str]) -> Minutes |
 class _Known:
     names: dict[int, str] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
+    public: set[str] = field(default_factory=set)
 
 
 def write_minutes(
@@ -132,7 +134,7 @@ def write_minutes(
     }
     wanted = people - {None}
     names = {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))} if wanted else {}
-    known = _Known(names, {row.key_result_id: row for row in reversed(rows)})
+    known = _Known(names, {row.key_result_id: row for row in reversed(rows)}, public_of(session, [each.key_result_id for each in items]))
     pre_read = locking.pre_read_of(session, review.id)
     begun = review.opened_at or now
     took = max(0, round((now - begun).total_seconds() / 60))
@@ -145,7 +147,7 @@ def write_minutes(
         next_text=weekday_moment_text(next_at, zone) if next_at else "",
         items=tuple(_entry(each, known) for each in items if each.verdict is not None and not each.folded),
         handed=tuple(
-            Handed(each.key_result_id, each.snapshot["title"], bool(each.snapshot.get("public")), known.names.get(each.handed_to_id, ""))
+            Handed(each.key_result_id, each.snapshot["title"], each.key_result_id in known.public, known.names.get(each.handed_to_id, ""))
             for each in items
             if each.verdict is None and each.handed_to_id is not None
         ),
@@ -153,7 +155,7 @@ def write_minutes(
             Folded(
                 each.key_result_id,
                 each.snapshot["title"],
-                bool(each.snapshot.get("public")),
+                each.key_result_id in known.public,
                 VERDICT_WORDS[Verdict(each.verdict)] if each.verdict else "",
             )
             for each in items
@@ -168,7 +170,7 @@ def _entry(item: ReviewItem, known: _Known) -> Entry:
     return Entry(
         key_result=item.key_result_id,
         title=item.snapshot["title"],
-        public=bool(item.snapshot.get("public")),
+        public=item.key_result_id in known.public,
         verdict=str(item.verdict),
         verdict_word=VERDICT_WORDS[Verdict(str(item.verdict))],
         by=known.names.get(item.verdict_by_id or 0, ""),

@@ -1,37 +1,16 @@
-"""Who holds the reviews of a forum: its caller and leaders, the leads of its teams, and whoever may write objectives."""
+"""What a viewer may know of in reviews. Who may hold them is said by ``rhythm.seats``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import Act, Viewer
-from connector.errors import Forbidden, NotFound
-from connector.store.tables import Forum, ForumMember, KeyResult, Objective, Review, ReviewItem, Team
-from connector.store.visibility import visible
-
-
-def may_hold(session: Session, viewer: Viewer, forum_id: int) -> bool:
-    """Whether the viewer opens, decides in and closes reviews of this forum."""
-    if viewer.may(Act.WRITE):
-        return True
-    if viewer.person_id is None:
-        return False
-    person = viewer.person_id
-    leads = select(ForumMember.person_id).where(
-        ForumMember.forum_id == Forum.id, ForumMember.person_id == person, ForumMember.leader.is_(True)
-    )
-    heads = select(Team.id).where(Team.forum_id == Forum.id, Team.lead_id == person, Team.retired_at.is_(None))
-    query = select(Forum.id).where(Forum.id == forum_id, or_(Forum.caller_id == person, leads.exists(), heads.exists()))
-    return session.scalar(query) is not None
-
-
-def require_hold(session: Session, viewer: Viewer, forum_id: int) -> None:
-    """Raises ``Forbidden`` for whoever may only read."""
-    if not may_hold(session, viewer, forum_id):
-        raise Forbidden("reviews are held by the forum's leaders, the person who calls decisions there, its teams' leads, leads and admins")
+from connector.domain.rights import Viewer
+from connector.errors import InputError, NotFound
+from connector.store.tables import Cycle, KeyResult, Objective, Person, Review, ReviewItem
+from connector.store.visibility import public, sees_key_result, visible
 
 
 def find_review(session: Session, review_id: int, *, lock: bool = False) -> Review:
@@ -60,3 +39,26 @@ def known_of(session: Session, viewer: Viewer, key_results: Collection[str]) -> 
         return set()
     query = select(KeyResult.id).join(Objective, Objective.id == KeyResult.objective_id)
     return set(session.scalars(query.where(KeyResult.id.in_(key_results), visible(viewer))))
+
+
+def public_of(session: Session, key_results: Collection[str]) -> set[str]:
+    """Those of some key results that hosts and rooms may show now."""
+    query = (
+        select(KeyResult.id)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(KeyResult.id.in_(key_results), public())
+    )
+    return set(session.scalars(query))
+
+
+def active_person(session: Session, email: str, where: str, key_result_id: str | None = None) -> Person:
+    """Somebody who is here, and may know of the key result. Raises ``InputError`` at the field."""
+    if not email.strip():
+        raise InputError("choose a person", where=where)
+    row = session.scalar(select(Person).where(Person.email == email.strip().lower(), Person.active.is_(True)))
+    if row is None:
+        raise InputError(f"there is no active person with the e-mail address {email.strip()}; choose one of the list", where=where)
+    if key_result_id is not None and not sees_key_result(session, Viewer(row.email, row.role, row.id), key_result_id):
+        raise InputError(f"{row.name} may not see this key result; choose somebody who may, or an admin makes them a reader", where=where)
+    return row

@@ -1,5 +1,4 @@
-"""The rhythm of reviews: planned ahead, reminded of, locked, and what follows when an answer stays out. ``turn`` is its clock."""
+"""The rhythm of reviews: planned ahead, reminded of, locked, and what follows when an answer stays out. ``turning.turn`` is its clock.
 
-from connector.services.rhythm.turning import turn
-
-__all__ = ["turn"]
+Nothing is imported here: parts of it are used far below (holidays, the next review), and its clock needs nearly everything.
+"""

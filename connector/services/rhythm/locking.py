@@ -7,7 +7,7 @@ and the clock asks again. Nobody's clock but the one that freezes is asked, and 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select, update
@@ -27,7 +27,8 @@ __all__ = ["due", "live", "lock", "locked_for", "pre_read_of"]
 
 log = structlog.get_logger(__name__)
 
-ROUNDS = 3  # so often what was told a moment ago is computed before the freeze; then it is frozen as it is
+BATCHES = 20  # of key results, computed before the freeze
+PATIENCE = timedelta(minutes=1)  # so long a lock waits for what was told before it and is being computed; then it freezes what is there
 
 
 def due(runtime: Runtime) -> list[int]:
@@ -42,51 +43,48 @@ def due(runtime: Runtime) -> list[int]:
         return list(session.scalars(query))
 
 
-def lock(runtime: Runtime, review_id: int, *, at_once: bool = False) -> bool:
-    """Freeze one review's pre-read and note its deliveries, in one transaction. False when somebody else did, or it is not due.
+def lock(runtime: Runtime, review_id: int) -> bool:
+    """Freeze one review's pre-read and note its deliveries, in one transaction.
 
-    ``at_once``: somebody wants the review to begin before its lock has come.
+    False when somebody else did, when it is not due, or when a number of its forum is being computed just now: the clock asks again.
     """
-    for attempt in range(ROUNDS):
-        if attempt:
-            while roll_up_dirty(runtime):
-                pass
-        outcome = _lock(runtime, review_id, at_once=at_once, patient=attempt < ROUNDS - 1)
-        if outcome is not None:
-            return outcome
-    return False
+    try:
+        return _lock(runtime, review_id)
+    except _Unsettled:
+        for _ in range(BATCHES):
+            if not roll_up_dirty(runtime):
+                break
+    try:
+        return _lock(runtime, review_id, patience=PATIENCE)
+    except _Unsettled:
+        return False
 
 
 class _Unsettled(Exception):
     """An update came a moment ago and is not in the numbers yet."""
 
 
-def _lock(runtime: Runtime, review_id: int, *, at_once: bool, patient: bool) -> bool | None:
-    """None: nothing was done, some key results have to be computed first."""
+def _lock(runtime: Runtime, review_id: int, *, patience: timedelta | None = None) -> bool:
+    """Raises ``_Unsettled``, with nothing done, when key results have to be computed first; later than ``patience`` it freezes anyhow."""
     now = runtime.now()
-    touched: set[int] = set()
-    try:
-        with runtime.store.write() as session:
-            meets = select(Forum.id).where(Forum.id == Review.forum_id, Forum.retired_at.is_(None)).exists()
-            due_now = [] if at_once else [Review.lock_at <= now]
-            taken = session.execute(
-                update(Review)
-                .where(Review.id == review_id, Review.state == PLANNED, meets, *due_now)
-                .values(state=LOCKED, locked_at=now)
-                .returning(Review.forum_id)
-                .execution_options(synchronize_session=False)
-            ).scalar_one_or_none()
-            forum = session.get(Forum, taken) if taken is not None else None
-            if forum is None:
-                return False
-            if patient and _waiting(session, forum.id):
-                raise _Unsettled
-            review = session.get_one(Review, review_id, populate_existing=True)
-            snapshot = _freeze(runtime, session, review, forum, now)
-            delivering.deliver(runtime, session, review, forum, snapshot, now)
-            touched = leads_wanted.want_all(session, runtime.epoch())
-    except _Unsettled:
-        return None
+    with runtime.store.write() as session:
+        meets = select(Forum.id).where(Forum.id == Review.forum_id, Forum.retired_at.is_(None)).exists()
+        taken = session.execute(
+            update(Review)
+            .where(Review.id == review_id, Review.state == PLANNED, Review.lock_at <= now, meets)
+            .values(state=LOCKED, locked_at=now)
+            .returning(Review.forum_id)
+            .execution_options(synchronize_session=False)
+        ).scalar_one_or_none()
+        forum = session.get(Forum, taken) if taken is not None else None
+        if forum is None:
+            return False
+        review = session.get_one(Review, review_id, populate_existing=True)
+        if (patience is None or now < review.lock_at + patience) and _waiting(session, forum.id):
+            raise _Unsettled
+        snapshot = _freeze(runtime, session, review, forum, now)
+        delivering.deliver(runtime, session, review, forum, snapshot, now)
+        touched = leads_wanted.want_all(session, runtime.epoch())
     log.info("pre_read_frozen", review=review_id, key=snapshot.key, key_results=len(snapshot.entries))
     for connection_id in sorted(touched):
         runtime.queue.nudge("drain", connection_id)

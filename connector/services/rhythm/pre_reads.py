@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain import pre_read, wording
-from connector.domain.buckets import Bucket
 from connector.domain.model import State
 from connector.domain.pre_read import Asked, Blocked, Entry, Noticed, Snapshot, Source, Undecided, Updated
 from connector.domain.rights import SYSTEM, Viewer
@@ -25,10 +24,11 @@ from connector.services.insight import answering
 from connector.services.insight.answering import ASK_WORDS
 from connector.services.insight.discipline import Standing, Update, load_standings
 from connector.services.insight.open_points import Point, load_asks, load_blockers
-from connector.services.insight.scope import Light, find_scope, load_lights, most_urgent
+from connector.services.insight.scope import Light, Scope, find_scope, load_lights, most_urgent
+from connector.services.locks import bound_reviews
 from connector.services.panels.building import describe_key_result
 from connector.services.signals.standing import standing
-from connector.store.tables import Cycle, Forum, KeyResult, Objective, PreRead, Review
+from connector.store.tables import Cycle, Forum, KeyResult, Objective, PreRead, Review, Team
 from connector.store.visibility import public, visible, visible_in_hosts
 from mappings.rules import Mode
 
@@ -39,7 +39,7 @@ BATCH = 500  # ids per statement: below SQLite's limit of bound values
 def gather(session: Session, review: Review, forum: Forum, now: datetime, zone: tzinfo) -> Snapshot:
     """Everything that the forum has to know now, restricted key results too; not frozen. ``zone``: the forum's."""
     today = now.astimezone(zone).date()
-    scope = find_scope(session, today, forum=str(forum.id))
+    scope = replace(find_scope(session, today), forum=forum.id, forum_name=forum.name)  # a retired one is shown, too
     lights = most_urgent(load_lights(session, SYSTEM, scope, today)) if scope.cycles else []
     ids = [each.id for each in lights]
     facts: dict[str, Facts] = {}
@@ -247,9 +247,29 @@ def _cut(snapshot: Snapshot, known: Collection[str]) -> Snapshot:
     return replace(found, answers=answers_of(found))
 
 
-def is_empty(snapshot: Snapshot) -> bool:
-    """Whether nothing that runs is in it."""
-    return all(each.bucket is Bucket.CLOSED for each in snapshot.entries)
+def bound(session: Session, scope: Scope, now: datetime) -> tuple[Review, Snapshot] | None:
+    """The frozen pre-read that people read now where this scope is shown, and its review; None before the lock and when it is closed.
+
+    Of the forum that the scope names, or else its team's, or the only one that there is.
+    """
+    forum = forum_of(session, scope)
+    review = bound_reviews(session, [forum], now).get(forum) if forum is not None else None
+    row = session.scalar(select(PreRead).where(PreRead.review_id == review.id)) if review is not None else None
+    if review is None or row is None:
+        return None
+    return review, narrowed(load(row), team=scope.team, cycles=scope.cycles if scope.chosen_cycle else None)
+
+
+def forum_of(session: Session, scope: Scope) -> int | None:
+    """Whose reviews a scope is about; None where it is several forums' or none's."""
+    if scope.forum is not None:
+        return scope.forum
+    if scope.team is not None:
+        return session.scalar(
+            select(Team.forum_id).join(Forum, Forum.id == Team.forum_id).where(Team.id == scope.team, Forum.retired_at.is_(None))
+        )
+    forums = session.scalars(select(Forum.id).where(Forum.retired_at.is_(None)).limit(2)).all()
+    return forums[0] if len(forums) == 1 else None
 
 
 def past(session: Session, forum_id: int, most: int = 60) -> list[tuple[Review, PreRead]]:

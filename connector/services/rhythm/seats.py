@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, or_, select, union
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Act, Viewer
@@ -27,6 +27,18 @@ def may_hold(session: Session, viewer: Viewer, forum_id: int) -> bool:
         )
     )
     return bool(session.scalar(seat))
+
+
+def held_forums(session: Session, viewer: Viewer) -> set[int]:
+    """The forums whose reviews the viewer may hold, see ``may_hold``."""
+    if viewer.may(Act.WRITE):
+        return set(session.scalars(select(Forum.id).where(Forum.retired_at.is_(None))))
+    if viewer.person_id is None:
+        return set()
+    calls = select(Forum.id).where(Forum.caller_id == viewer.person_id, Forum.retired_at.is_(None))
+    leads = select(Team.forum_id).where(Team.lead_id == viewer.person_id, Team.retired_at.is_(None), Team.forum_id.is_not(None))
+    sits = select(ForumMember.forum_id).where(ForumMember.person_id == viewer.person_id, ForumMember.leader.is_(True))
+    return {ident for ident in session.scalars(union(calls, leads, sits)) if ident is not None}
 
 
 def require_holder(session: Session, viewer: Viewer, forum_id: int) -> None:

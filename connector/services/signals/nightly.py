@@ -2,9 +2,173 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connector.domain.rights import SYSTEM
+from connector.domain.signals import Seen
+from connector.domain.signals.finding import RULES_KINDS, find, insight
+from connector.domain.signals.moment import LEAST_WINDOWS
+from connector.domain.wording import local_day_text
 from connector.runtime import Runtime
+from connector.services import leads_page, panels
+from connector.services.drift.findings import Finding
+from connector.services.drift.findings import find as find_drift
+from connector.services.signals import inputs
+from connector.services.signals.blockers import standing_blockers
+from connector.services.signals.guarding import seen_of
+from connector.services.signals.standing import end_elsewhere, keep, keep_insight
+from connector.store.tables import HeldValue, Panel, Signal
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200  # key results per transaction
+DRIFT = ("nobody_works", "mapping_drift")
+SEEN_HERE = (*RULES_KINDS, "blocker_detected", "value_held")
+_NOBODY = "no open work"
+
+
+@dataclass(slots=True)
+class _Drifted:
+    """What the drift of mappings gives: signals by key result, and the key results of their subjects."""
+
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    about: dict[str, str | None] = field(default_factory=dict)
+    nobody: set[str] = field(default_factory=set)
 
 
 def find_all(runtime: Runtime) -> int:
     """Look at all running key results. Returns how many signals began, changed or ended."""
-    return 0
+    now, zone = runtime.now(), runtime.settings.zone
+    today = now.astimezone(zone).date()
+    with runtime.store.read() as session:
+        teams = inputs.running(session, today)
+        drifted = _drifted(find_drift(session, SYSTEM, today))
+    batches = [list(teams)[start : start + BATCH] for start in range(0, len(teams), BATCH)]
+    past: dict[str, inputs.History] = {}
+    for batch in batches:
+        with runtime.store.read() as session:
+            past |= inputs.histories(session, batch, today)
+    of_team = inputs.team_windows(past, teams)
+    count = 0
+    for batch in batches:
+        count += _look(runtime, batch, past, of_team, now, drifted)
+        for name in batch:
+            del past[name]
+    with runtime.store.write() as session:
+        count += end_elsewhere(session, (*SEEN_HERE, *DRIFT), teams, now)
+    log.info("signals_found", key_results=len(teams), changed=count)
+    return count
+
+
+def find_for(runtime: Runtime, key_results: Collection[str]) -> int:
+    """Look at some key results, as after a check-in; what only a night's counts tell of mappings is left as it stands."""
+    now, zone = runtime.now(), runtime.settings.zone
+    today = now.astimezone(zone).date()
+    with runtime.store.read() as session:
+        teams = inputs.running(session, today, key_results)
+        if not teams:
+            return 0
+        past = inputs.histories(session, list(teams), today)
+        pooled = dict(past)
+        of = dict(teams)
+        for team in sorted({team for name, team in teams.items() if team is not None and len(past[name].windows) < LEAST_WINDOWS}):
+            mates = [name for name in inputs.teammates(session, team, today) if name not in pooled]
+            pooled |= inputs.histories(session, mates, today)
+            of |= dict.fromkeys(mates, team)
+    return _look(runtime, list(teams), past, inputs.team_windows(pooled, of), now, None)
+
+
+def _look(
+    runtime: Runtime,
+    ids: Sequence[str],
+    past: Mapping[str, inputs.History],
+    of_team: Mapping[int, float | None],
+    now: datetime,
+    drifted: _Drifted | None,
+) -> int:
+    zone = runtime.settings.zone
+    with runtime.store.read() as session:
+        known = inputs.load(session, ids, past, of_team, now, zone)
+        beside = _blocked(session, ids, zone) + _held(session, ids)
+        nobody = _without_workers(session, ids) if drifted is None else drifted.nobody
+    found = [seen for each in known.values() for seen in find(each) if not (seen.kind == "idle" and seen.subject in nobody)]
+    numbers = {name: insight(each) for name, each in known.items()}
+    found += beside
+    kinds: tuple[str, ...] = SEEN_HERE
+    about: Mapping[str, str | None] = {}
+    if drifted is not None:
+        found += [seen for name in ids for seen in drifted.seen.get(name, ())]
+        kinds, about = (*SEEN_HERE, *DRIFT), drifted.about
+    with runtime.store.write() as session:
+        count = keep(session, found, now, kinds=kinds, subjects=ids, about=about)
+        changed = keep_insight(session, ids, numbers, now)
+        touched = ask_to_show(session, changed, runtime.epoch())
+    for connection_id in sorted(touched):
+        runtime.queue.nudge("drain", connection_id)
+    return count
+
+
+def ask_to_show(session: Session, changed: Collection[str], now: float) -> set[int]:
+    """Have the places in hosts written that show key results whose question changed. Returns their connections."""
+    if not changed:
+        return set()
+    panels.place(session, changed, changed=changed, now=now)
+    shown = session.scalars(select(Panel.connection_id).where(Panel.gone_at.is_(None)).distinct())
+    return leads_page.want_changed(session, changed, now) | set(shown)
+
+
+# --- what others have found ----------------------------------------------------------------------------------------------------
+
+
+def _blocked(session: Session, ids: Sequence[str], zone: Any) -> list[Seen]:
+    """Blocked work that was seen and that nobody has confirmed yet: one signal for each key result."""
+    found = []
+    for name, rows in sorted(standing_blockers(session, ids).items()):
+        seen = [row for row in rows if row.source == "detected" and row.confirmed_at is None and row.clear_at is None]
+        if seen:
+            row = seen[0]
+            sentence = f"{row.text.rstrip('.')}, since {local_day_text(row.since, zone)}: is it a blocker?"
+            numbers = {"since": row.since.isoformat(), "share": row.share, "blocker": row.id}
+            found.append(Seen("blocker_detected", name, f"{sentence[:1].upper()}{sentence[1:]}", numbers))
+    return found
+
+
+def _held(session: Session, ids: Sequence[str]) -> list[Seen]:
+    rows = session.scalars(select(HeldValue).where(HeldValue.key_result_id.in_(ids), HeldValue.outcome.is_(None)).order_by(HeldValue.id))
+    return [seen_of(row) for row in rows]
+
+
+def _without_workers(session: Session, ids: Sequence[str]) -> set[str]:
+    query = select(Signal.subject).where(Signal.kind == "nobody_works", Signal.subject.in_(ids), Signal.ended_at.is_(None))
+    return set(session.scalars(query))
+
+
+def _drifted(findings: Sequence[Finding]) -> _Drifted:
+    """Drift as signals: one for each key result that nobody works on, one for each mapping, with its most serious finding."""
+    told = _Drifted()
+    by_mapping: dict[int, list[Finding]] = {}
+    for each in findings:
+        if each.kind == _NOBODY and each.key_result:
+            told.nobody.add(each.key_result)
+            told.seen.setdefault(each.key_result, []).append(Seen("nobody_works", each.key_result, _told(each)))
+        elif each.mapping is not None:
+            by_mapping.setdefault(each.mapping, []).append(each)
+    for mapping, rows in sorted(by_mapping.items()):
+        subject, first = f"mapping:{mapping}", rows[0]
+        more = f" There is {len(rows) - 1} more to mend in this mapping." if len(rows) > 1 else ""
+        numbers = {"mapping": mapping, "findings": sorted({each.kind for each in rows})}
+        told.seen.setdefault(first.key_result, []).append(Seen("mapping_drift", subject, _told(first) + more, numbers))
+        told.about[subject] = first.key_result
+    return told
+
+
+def _told(each: Finding) -> str:
+    sentence = f"{each.sentence[:1].upper()}{each.sentence[1:]}"
+    return f"{sentence.rstrip('.')}; {each.to_do}."

@@ -17,6 +17,7 @@ from connector.domain.model import State
 from connector.errors import InputError
 from connector.services.forge.dashboard import GROUPS, REFRESHES, SORTS, VIEWS, Choices, Config, load_choices, read_config, settle
 from connector.services.insight.scope import Lost
+from connector.services.rhythm.marks import note_reading
 from connector.views.forge.blueprint import answer, blueprint
 from connector.views.forge.dashboard_views import preview, show
 from connector.views.forge.door import caller, for_person, json_body
@@ -34,6 +35,8 @@ def dashboard() -> Response:
     config, faults = _lenient(body.get("config"))
     with runtime().store.read() as session:
         found = show(session, caller().viewer, config, runtime().now(), runtime().settings.zone)
+    if (review := found.values.get("review")) and not body.get("digest"):  # opened now; a panel that looks again by itself is not read
+        note_reading(runtime(), caller().viewer, review, "jira")
     html = render_template(f"panels/{found.template}", title=found.title, faults=faults, State=State, link=_link, age=_AGE, **found.values)
     digest = hashlib.sha256(html.encode()).hexdigest()[:32]
     told: dict[str, Any] = {"digest": digest, **({"refresh": config.refresh * 60} if config.refresh else {})}

@@ -25,6 +25,7 @@ from connector.services.insight.scope import Light, Lost, Scope, load_lights, lo
 from connector.services.insight.tree import cut, find, load_tree
 from connector.store.tables import CheckIn
 from connector.store.visibility import sees_key_result_in_hosts
+from connector.views.forge import dashboard_pre_read
 from connector.views.forge import dashboard_rows as rows
 from connector.views.forge.dashboard_lines import load_lines
 from connector.views.query import load_key_results
@@ -138,6 +139,9 @@ def _blockers(look: _Look) -> dict[str, Any]:
 
 
 def _pre_read(look: _Look) -> dict[str, Any]:
+    frozen = dashboard_pre_read.frozen(look.session, look.viewer, look.scope, look.now, MOST_LINES)
+    if frozen is not None:
+        return frozen
     asks = look.leads.asks
     blocked = load_blockers(look.session, [each.id for each in look.lights if each.blocked])
     dark = [each for each in look.lights if each.bucket is Bucket.CANNOT_TELL]  # whoever's update is due cannot be told
@@ -150,7 +154,9 @@ def _pre_read(look: _Look) -> dict[str, Any]:
     return {
         "answers": rows.answers(look.leads, look.now, look.zone),
         "counts": rows.counted(look.lights),
+        "key": "",
         "as_of": wording.moment_text(look.now, look.zone),
+        "locks": dashboard_pre_read.locks(look.session, look.scope, look.now, look.zone),
         "off": [lines[each.id] for each in off[:MOST_LINES]],
         "more_off": max(0, len(off) - MOST_LINES),
         "ways": [(word, [each for each in ordered if each.moves == word]) for word in ("slipping", "outside", "flat")],
@@ -193,7 +199,7 @@ def _discipline(look: _Look) -> dict[str, Any]:
 
 
 def _busy(look: _Look) -> dict[str, Any]:
-    found = find_busy(look.session, look.lights, look.today)
+    found = find_busy(look.session, look.lights)
     shown = found.found[:MOST_LINES]
     lines = load_lines(look.session, [look.known[each.key_result] for each in shown])
     return {

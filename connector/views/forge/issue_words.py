@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from connector.domain import wording
@@ -23,6 +23,7 @@ from connector.views.forge.issue_work_words import Line, folded, mine, unfolded
 from connector.views.query import CANNOT_TELL, KeyResultView, Known
 
 SPARK = (96, 28)
+THANKS_STAND = timedelta(days=14)
 MOST_GOALS = 4  # lines of the chain above a key result; what lies between is counted
 _TOLD_ELSEWHERE = (OUTPUT, FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY)
 
@@ -123,7 +124,7 @@ def _block(issue: Issue, each: Shown, address: Address, now: datetime, zone: tzi
         movement=("not known", "") if kr.moves == "not known" else (word, rest) if word != wording.MOVEMENT_NOT_KNOWN else (kr.moves, ""),
         updated=_updated(last, zone),
         comment=kr.comment,
-        facts=_facts(issue, each, kr, last),
+        facts=(*_facts(issue, each, kr, last), *_thanks(each, now, zone)),
         blocker=Line("Blocker", kr.blocker.removeprefix(linked[0]), _blocked(each, kr, now, zone)) if kr.blocker else None,
         blocker_link=linked,
         seen=_seen(each, kr, may_see) if not kr.blocker and not over else None,
@@ -204,6 +205,14 @@ def _facts(issue: Issue, each: Shown, kr: KeyResultView, last: Any) -> tuple[Lin
     if told:
         lines.append(Line("Note", " · ".join(told)))
     return tuple(line for line in lines if line is not None)
+
+
+def _thanks(each: Shown, now: datetime, zone: tzinfo) -> tuple[Line, ...]:
+    """The last thanks for work on it, while they are fresh (R102)."""
+    if each.thanks is None or now - each.thanks[2] > THANKS_STAND:
+        return ()
+    sender, text, moment = each.thanks
+    return (Line("Thanks", text, f"from {sender}, {wording.local_day_text(moment, zone)}"),)
 
 
 def _blocked(each: Shown, kr: KeyResultView, now: datetime, zone: tzinfo) -> str:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from connector.domain.rights import ROLE_WORDS, ROLES, Act
 from connector.errors import InputError
+from connector.services import calendars
 from connector.services.changes import Stale, version_of
 from connector.services.people import directory, editing
 from connector.services.sign_in import links, sessions
@@ -58,7 +59,7 @@ def add() -> Answered:
     form = submitted()
     try:
         email = editing.add_person(
-            runtime(), viewer(), form["email"], {"name": form["name"], "role": form["role"], "accounts": _given(form)}
+            runtime(), viewer(), form["email"], {"name": form["name"], "role": form["role"], "accounts": _given(form), "zone": form["zone"]}
         )
     except InputError as error:
         form.note(error)
@@ -80,6 +81,7 @@ def save(email: str) -> Answered:
     """Save name, role, state and accounts."""
     form = submitted()
     fields = {"name": form["name"], "role": form["role"], "active": bool(form["active"]), "accounts": _given(form)}
+    fields |= {name: form[name] for name in ("zone", "away_until") if name in form.values}
     try:
         changed = editing.save_person(runtime(), viewer(), email, fields, form.version or None)
     except InputError as error:
@@ -163,6 +165,7 @@ def _form(form: Form) -> str:
 
 def _choices(sources: list[tuple[str, str]]) -> dict[str, Any]:
     return {
+        "zones": calendars.zone_names(),
         "connections": sources,
         "account_fields": [f"{ACCOUNT}{name}" for name, _ in sources],
         "roles": [(role, role) for role in ROLES],

@@ -1,4 +1,4 @@
-"""Teams and forums: their list and forms."""
+"""Teams: the list of them with their forums, and their form. Forums have theirs in ``forums``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from connector.domain.rights import Act
 from connector.errors import Conflict, Forbidden, InputError
 from connector.services.changes import Stale
-from connector.services.plan import forums, teams
+from connector.services.plan import first_forum, forums, teams
 from connector.services.plan.saving import Saved
 from connector.views.plan import choices
 from connector.views.plan.blueprint import blueprint
@@ -21,7 +21,6 @@ from connector.web.gate import need, viewer
 
 Page = str | Response | tuple[str, int]
 TEAM_LABELS = {"name": "Name", "lead": "Lead", "members": "Members", "forum": "Forum"}
-FORUM_LABELS = {"name": "Name", "caller": "Can call decisions"}
 SPARE = 2  # empty fields for more members
 
 
@@ -30,8 +29,9 @@ def team_list() -> str:
     """All teams, and the forums that review them."""
     require_planner()
     with runtime().store.read() as session:
-        found, meetings = teams.teams(session, viewer()), forums.forums(session)
-    return render_template("plan/teams.html", teams=found, forums=meetings)
+        found, meetings = teams.teams(session, viewer()), forums.forums(session, runtime().now())
+        offer = first_forum.offered(session, viewer())
+    return render_template("plan/teams.html", teams=found, forums=meetings, offer=offer)
 
 
 # --- teams ---------------------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def new_team() -> Page:
     try:
         saved = teams.create(runtime(), viewer(), _team_given(form))
     except InputError as error:
-        _note(form, error)
+        note(form, error)
         return _team_page(form)
     flash(f"Saved. The team {saved.id} can be chosen for objectives.")
     return redirect(url_for("plan.team_list"), 303)
@@ -64,11 +64,11 @@ def edit_team(ident: int) -> Page:
     try:
         saved = teams.update(runtime(), viewer(), ident, _team_given(form), version=form.version or None)
     except InputError as error:
-        _note(form, error)
+        note(form, error)
     except Forbidden as error:
         form.note(InputError(str(error), where="members"))
     except Stale as stale:
-        form.values["members"] = ", ".join(_members(form))
+        form.values["members"] = ", ".join(listed(form, "member"))
         theirs = {**stale.theirs, "members": ", ".join(stale.theirs["members"])}
         form.conflict(Stale(theirs, version=stale.version, by=stale.by))
     else:
@@ -83,7 +83,7 @@ def retire_team(ident: int) -> Page:
     """Ask, then retire a team."""
     stored = teams.load(runtime(), viewer(), ident)
     consequence = "Only a team without objectives is retired."
-    return _retire(
+    return retire_page(
         stored,
         "team",
         consequence,
@@ -92,12 +92,13 @@ def retire_team(ident: int) -> Page:
     )
 
 
-def _members(form: Form) -> list[str]:
-    return [text.strip() for text in form.many("member") if text.strip()]
+def listed(form: Form, name: str) -> list[str]:
+    """What stands in a field that is there several times, without empty ones."""
+    return [text.strip() for text in form.many(name) if text.strip()]
 
 
 def _team_given(form: Form) -> dict[str, Any]:
-    return {**{name: form[name] or None for name in ("name", "lead", "forum")}, "members": _members(form)}
+    return {**{name: form[name] or None for name in ("name", "lead", "forum")}, "members": listed(form, "member")}
 
 
 def _team_form(stored: Saved) -> Form:
@@ -125,74 +126,11 @@ def _team_page(form: Form, ident: int | None = None, name: str = "") -> tuple[st
     return page, form.status
 
 
-# --- forums --------------------------------------------------------------------------------------------------------------------
-
-
-@blueprint.route("/plan/forums/new", methods=["GET", "POST"])
-@need(Act.WRITE)
-def new_forum() -> Page:
-    """Make a forum."""
-    if request.method == "GET":
-        return _forum_page(Form())
-    form = submitted()
-    try:
-        saved = forums.create(runtime(), viewer(), _forum_given(form))
-    except InputError as error:
-        _note(form, error)
-        return _forum_page(form)
-    flash(" ".join((f"Saved. Teams can choose {saved.id} now.", *saved.remarks)))
-    return redirect(url_for("plan.team_list"), 303)
-
-
-@blueprint.route("/plan/forums/<int:ident>", methods=["GET", "POST"])
-@need(Act.WRITE)
-def edit_forum(ident: int) -> Page:
-    """Change a forum."""
-    stored = forums.load(runtime(), viewer(), ident)
-    if request.method == "GET":
-        return _forum_page(filled(stored.view, stored.version), ident, stored.id)
-    form = submitted()
-    try:
-        saved = forums.update(runtime(), viewer(), ident, _forum_given(form), version=form.version or None)
-    except InputError as error:
-        _note(form, error)
-    except Stale as stale:
-        form.conflict(stale)
-    else:
-        flash(" ".join((f"Saved. {saved.id} is as shown here.", *saved.remarks)))
-        return redirect(url_for("plan.team_list"), 303)
-    return _forum_page(form, ident, stored.id)
-
-
-@blueprint.route("/plan/forums/<int:ident>/retire", methods=["GET", "POST"])
-@need(Act.WRITE)
-def retire_forum(ident: int) -> Page:
-    """Ask, then retire a forum."""
-    stored = forums.load(runtime(), viewer(), ident)
-    consequence = "Its teams have no forum then, and the checklist of a cycle says so."
-    return _retire(
-        stored,
-        "forum",
-        consequence,
-        url_for("plan.edit_forum", ident=ident),
-        lambda **more: forums.retire(runtime(), viewer(), ident, **more),
-    )
-
-
-def _forum_given(form: Form) -> dict[str, Any]:
-    return {name: form[name] or None for name in ("name", "caller")}
-
-
-def _forum_page(form: Form, ident: int | None = None, name: str = "") -> tuple[str, int]:
-    with runtime().store.read() as session:
-        people = choices.people(session)
-    return render_template("plan/forum.html", form=form, ident=ident, name=name, labels=FORUM_LABELS, people=people), form.status
-
-
 # --- what both need ------------------------------------------------------------------------------------------------------------
 
 
-def _retire(stored: Saved, what: str, consequence: str, back: str, retire: Any) -> Page:
+def retire_page(stored: Saved, what: str, consequence: str, back: str, retire: Any) -> Page:
+    """The page that asks before a team or forum is retired, and what came of the answer."""
     form = Form(version=stored.version)
     if request.method == "POST":
         form = submitted()
@@ -210,8 +148,10 @@ def _retire(stored: Saved, what: str, consequence: str, back: str, retire: Any) 
     return render_template("plan/retire.html", form=form, what=what, title=stored.id, consequence=consequence, back=back), form.status
 
 
-def _note(form: Form, error: InputError) -> None:
+def note(form: Form, error: InputError) -> None:
     """Errors of one member stand at the field of all members."""
     form.note(error)
-    for name in [name for name in form.errors if name.startswith("members[")]:
-        form.errors.setdefault("members", form.errors.pop(name))
+    for name in list(form.errors):
+        field, bracket, _ = name.partition("[")
+        if bracket:
+            form.errors.setdefault(field, form.errors.pop(name))

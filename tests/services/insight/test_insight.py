@@ -17,6 +17,7 @@ from connector.services.insight.discipline import Update, judge, load_standings
 from connector.services.insight.open_points import load_asks, load_blockers
 from connector.services.insight.scope import Light, Lost, find_scope, load_lights, load_sources, most_urgent, owners_of
 from connector.services.insight.tree import cut, find, load_tree
+from connector.services.signals.nightly import find_all
 from connector.store.tables import CheckIn, Connection, Cycle, KeyResult, MappingDay, Objective, Reading, Team
 from tests.support.world import Company, company
 
@@ -143,8 +144,9 @@ def test_busy_is_what_stands_still_while_as_much_is_done_as_usual(acme: Company)
     done = {"idle": (9, 9, 9, 9, 1, 1), "young": (9, 9)}
     for name, (then, now) in values.items():
         acme.key_result(
-            name, current=now, raw_progress=now / 100, progress=now / 100, state="on_track", flags=["output"] if name == "output" else []
-        )
+            name, current=now, raw_progress=now / 100, progress=now / 100, state="on_track", flags=["output"] if name == "output" else [],
+            effect_lag=0,
+        )  # fmt: skip
         mapping = acme.mapping(name, connection, select={"jql": "project = ACME"}, measure="done_count", mode="context")
         weeks = done.get(name, (8, 9, 8, 10, 16, 18))
         with acme.runtime.store.write() as session:
@@ -157,7 +159,10 @@ def test_busy_is_what_stands_still_while_as_much_is_done_as_usual(acme: Company)
                 session.add(Reading(key_result_id=name, value=value, kind="mapping", as_of=at, day=at.date(), recorded_at=at))
     acme.key_result("unmapped", current=40, raw_progress=0.4, state="on_track")
     with acme.runtime.store.read() as session:
-        found = find_busy(session, list(lights(acme).values()), today)
+        assert find_busy(session, list(lights(acme).values())).found == ()  # nobody has looked yet
+    find_all(acme.runtime)
+    with acme.runtime.store.read() as session:
+        found = find_busy(session, list(lights(acme).values()))
     assert [(each.key_result, each.done, each.times) for each in found.found] == [("flat", 34, 2.0)]
     assert (found.still, found.judged, found.output) == (3, 2, 1)  # flat, idle and young stand still; young has too short a history
 

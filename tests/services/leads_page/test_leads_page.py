@@ -108,7 +108,7 @@ def test_four_sections_answer_what_a_lead_asks(scene: OkrScene, page: str) -> No
         "cycle now",
         "Are we moving? 1 of 4 moving, 2 flat, 1 not known",
         "Where are we off track? 1 at risk, 1 stalled · 1 cannot be told",
-        f"What decision is needed now? 1 ask, oldest since {day}",
+        f"What decision is needed now? 1 ask, oldest since {day} · 0 of 1 decided",
         "At risk: 1 · Key result kr-a",
         "Stalled: 1 · Key result kr-b",
         "Cannot tell: 1 · Key result kr-d",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from connector.services.messages.sending import send_due
 from connector.services.people import notices
 from connector.store.tables import Channel, Forum, Message, Person, Team
 from tests.support.world import Company, company
@@ -44,6 +47,18 @@ class Desk:
         with self.company.runtime.store.read() as session:
             return [each.text for each in notices.of_person(session, self.people[who])]
 
+    def at(self, moment: str) -> datetime:
+        """Set the clock, to a moment in UTC."""
+        wanted = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        self.company.clock.ahead = wanted.timestamp() - time.time()
+        return wanted
+
+    def send(self) -> list[str]:
+        """Send what is due; the states of all messages."""
+        while send_due(self.company.runtime):
+            pass
+        return [row.state for row in self.messages()]
+
     def change(self, statement: Any) -> None:
         with self.company.runtime.store.write() as session:
             session.execute(statement)
@@ -51,7 +66,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, database_url: str) -> Iterator[Desk]:
-    with company(tmp_path, database_url) as acme:
+    with company(tmp_path, database_url, quiet_hours="") as acme:
         acme.objective()
         found = Desk(acme)
         with acme.runtime.store.write() as session:

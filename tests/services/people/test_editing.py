@@ -26,6 +26,8 @@ from tests.support.world import Company, company
 
 ADMIN = Viewer("ann@acme.example", "admin")
 
+HERE = {"zone": "", "away_until": None}
+
 
 @pytest.fixture
 def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
@@ -56,7 +58,7 @@ def test_a_person_is_added_changed_and_found_again(acme: Company) -> None:
     fields = {"name": "  Dora   Diaz ", "role": "lead", "accounts": {"acme-jira": "acc-1"}}
     assert editing.add_person(acme.runtime, ADMIN, " Dora@ACME.example", fields) == "dora@acme.example"
     before = view(acme, "dora@acme.example")
-    assert before == {"name": "Dora Diaz", "role": "lead", "active": True, "accounts": {"acme-jira": "acc-1"}}
+    assert before == {"name": "Dora Diaz", "role": "lead", "active": True, "accounts": {"acme-jira": "acc-1"}, **HERE}
     assert save(acme, "dora@acme.example", version_of(before), role="champion", accounts={})
     assert not save(acme, "dora@acme.example", role="champion")
     assert trail(acme)[-1] == (
@@ -241,7 +243,7 @@ def test_picked_people_are_added_all_or_none(site: Company) -> None:
     assert view(site, "alice@acme.example")["accounts"] == {}
     assert accounts.add_people(site.runtime, ADMIN, "site", good) == accounts.Added(new=1, linked=1)
     assert accounts.add_people(site.runtime, ADMIN, "site", good) == accounts.Added(new=0, linked=0)
-    assert view(site, "nia@acme.example") == {"name": "Nia Ode", "role": "member", "active": True, "accounts": {"site": "a-new"}}
+    assert view(site, "nia@acme.example") == {"name": "Nia Ode", "role": "member", "active": True, "accounts": {"site": "a-new"}, **HERE}
     with pytest.raises(Faults, match=r"alice@acme\.example's already"):
         accounts.add_people(site.runtime, ADMIN, "site", [NewPerson("a-alice", "B", "bob@acme.example")])
     with pytest.raises(Faults, match="another account"):
@@ -264,3 +266,22 @@ def test_the_same_person_added_twice_at_once_is_told(acme: Company) -> None:
     editing.add_person(acme.runtime, ADMIN, "bob@acme.example", {"name": "Bob"})
     with pytest.raises((Faults, Conflict)):
         editing.add_person(acme.runtime, ADMIN, "bob@acme.example", {"name": "Bob"})
+
+
+def test_a_time_zone_and_a_leave_are_kept_until_they_are_taken_back(acme: Company) -> None:
+    assert save(acme, "bob@acme.example", zone=" europe/oslo ", away_until="2027-01-03")
+    with acme.runtime.store.read() as session:
+        bob = directory.find(session, "bob@acme.example")
+        assert directory.view(session, bob)["zone"] == "Europe/Oslo"
+        assert directory.shapes(session, [bob])[0]["away_until"] == "2027-01-03"
+        assert directory.shapes(session, [bob])[0]["version"] == version_of(directory.view(session, bob))
+    save(acme, "bob@acme.example", name="Bob")
+    with acme.runtime.store.read() as session:
+        assert directory.find(session, "bob@acme.example").away_until is not None
+    assert save(acme, "bob@acme.example", zone="", away_until="")
+    with pytest.raises(Faults) as caught:
+        save(acme, "bob@acme.example", zone="Mars", away_until="soon")
+    assert [(each.where, each.message[:30]) for each in caught.value.errors] == [
+        ("zone", "'Mars' is not a time zone; use"),
+        ("away_until", "enter the last day of the leav"),
+    ]

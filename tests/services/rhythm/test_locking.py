@@ -15,7 +15,7 @@ from connector.domain.rights import SYSTEM, VISITOR, Viewer
 from connector.services.rhythm import locking, pre_reads
 from connector.services.rhythm.turning import turn
 from connector.store.tables import Cycle, Forum, KeyResult, Message, Notice, Objective, Person, PreRead, Review, Team
-from tests.support.meeting import DAY, LOCK, START, Meeting, meeting
+from tests.support.frozen import DAY, LOCK, START, Meeting, meeting
 
 MINUTE = timedelta(minutes=1)
 
@@ -184,13 +184,6 @@ def test_skipped_and_unknown_reviews_are_not_locked(acme: Meeting) -> None:
     assert not locking.lock(acme.runtime, 4711)
     acme.change(update(Review).values(state="skipped", skipped_reason="offsite"))
     assert not acme.lock() and acme.stored() is None
-
-
-def test_a_review_that_is_opened_early_locks_at_once(acme: Meeting) -> None:
-    fill(acme)
-    acme.at(LOCK - 3 * timedelta(hours=1))
-    assert locking.lock(acme.runtime, acme.review, at_once=True)
-    assert pre_read.frozen_words(acme.snapshot()) == "frozen 18 Nov 13:00, before its lock of 18 Nov 16:00"
 
 
 def test_the_number_of_statements_does_not_grow_with_the_forum(acme: Meeting) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from connector.api.models import Page, Shape
 from connector.api.requests import Given, Text
@@ -13,6 +16,7 @@ from connector.api.routing import Answer, Call, Endpoint
 from connector.domain.rights import Act
 from connector.services.plan import forums, teams
 from connector.services.plan.saving import Saved
+from connector.store.reads.paging import moment_text
 
 
 class TeamFields(Given):
@@ -51,11 +55,30 @@ class TeamShape(Shape):
     objectives: int
 
 
+class LockFields(Given):
+    """Until when updates count; what is left out stays."""
+
+    time: Annotated[Text | None, Field(description="such as 16:00")] = None
+    days_before: Annotated[int | None, Field(description="working days before the review: 0 to 4")] = None
+
+
 class ForumFields(Given):
-    """A forum. ``caller`` is the e-mail address of the person who can call decisions."""
+    """A forum, in the words of the file of ``apply``. ``caller`` is the e-mail address of the person who can call decisions."""
 
     name: Text | None = None
     caller: Text | None = None
+    sponsor: Text | None = None
+    leaders: list[Text] | None = None
+    members: list[Text] | None = None
+    weekday: Annotated[Text | None, Field(description="monday to sunday; null: no review is planned")] = None
+    time: Annotated[Text | None, Field(description="such as 10:00, on the clock of its zone")] = None
+    cadence: Annotated[Text | None, Field(description="weekly or fortnightly")] = None
+    first_on: Annotated[Text | None, Field(description="a day in the week of the first review; fortnights count from it")] = None
+    zone: Annotated[Text | None, Field(description="time zone such as Europe/Oslo; null for the installation's")] = None
+    country: Annotated[Text | None, Field(description="whose holidays move reviews: DE, DE-BY; null for none")] = None
+    lock: LockFields | None = None
+    minutes: Annotated[int | None, Field(description="5 to 240")] = None
+    pack: Annotated[bool | None, Field(description="offer the review pack at the lock")] = None
 
 
 class ChangedForum(ForumFields):
@@ -65,22 +88,43 @@ class ChangedForum(ForumFields):
     reason: Text | None = None
 
 
+class LockPlan(Shape):
+    """Until when updates count."""
+
+    time: str
+    days_before: int
+
+
 class ForumPlan(Shape):
     """A forum as it is; ``remarks`` are sentences for people."""
 
     version: str
     name: str
     caller: str | None
+    sponsor: str | None
+    leaders: list[str]
+    members: list[str]
+    weekday: str | None
+    time: str
+    cadence: str
+    first_on: date | None
+    zone: str
+    country: str
+    lock: LockPlan
+    minutes: int
+    pack: bool
     remarks: list[str]
 
 
 class ForumShape(Shape):
-    """A forum in a list; ``active``: somebody active can call decisions there."""
+    """A forum in a list; ``active``: somebody active can call decisions there; ``meets``: when, in words."""
 
     name: str
     caller: str
     active: bool
     teams: list[str]
+    meets: str
+    next_review_at: datetime | None
 
 
 def list_teams(call: Call) -> Answer:
@@ -114,8 +158,18 @@ def retire_team(call: Call, name: str) -> Answer:
 def list_forums(call: Call) -> Answer:
     """All forums by name, with the teams they review."""
     with call.runtime.store.read() as session:
-        found = forums.forums(session)
-    items = [{"name": each.name, "caller": each.caller, "active": each.active, "teams": list(each.teams)} for each in found]
+        found = forums.forums(session, call.runtime.now())
+    items = [
+        {
+            "name": each.name,
+            "caller": each.caller,
+            "active": each.active,
+            "teams": list(each.teams),
+            "meets": each.meets,
+            "next_review_at": moment_text(each.next_review),
+        }
+        for each in found
+    ]
     return Answer({"items": items, "next": None})
 
 

@@ -1,0 +1,114 @@
+"""The agenda builds itself (S1), and a review is held on it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from connector.errors import Conflict, Forbidden, NotFound
+from connector.services.reviews import holding
+from connector.store.tables import Audit, Objective
+from tests.support.meeting import ASKS, STALLED, Meeting
+
+
+def test_twelve_key_results_make_five_items_asks_first_and_closing_waits_for_five_verdicts(meeting: Meeting) -> None:
+    review = meeting.opened()
+    talked = meeting.talked(review)
+    assert [each.key_result_id for each in talked[:3]] == list(ASKS)
+    assert {each.key_result_id for each in talked[3:]} == set(STALLED)
+    assert len(talked) == 5
+    assert [each.minutes for each in talked] == [6] * 5
+    assert len([each for each in meeting.items(review) if each.folded]) == 7
+    for done in range(5):
+        with pytest.raises(Conflict, match="a verdict for"):
+            meeting.close(review)
+        meeting.hold(review, talked[done].id)
+    meeting.close(review)
+    assert meeting.row(review).state == "closed"
+
+
+def test_what_is_missing_is_named(meeting: Meeting) -> None:
+    review = meeting.opened()
+    held = meeting.held(review)
+    assert held.missing.text.startswith("Missing: a verdict for Key result kr-1, Key result kr-2")
+    assert held.current is not None
+    assert held.current.key_result_id == "kr-1"
+
+
+def test_an_agenda_is_frozen_and_opening_again_changes_nothing(meeting: Meeting) -> None:
+    review = meeting.opened()
+    before = [(each.id, each.score) for each in meeting.items(review)]
+    meeting.check_in("kr-9", 5, 2, "headcount")
+    meeting.company.work()
+    holding.open_review(meeting.runtime, meeting.viewer("Lea"), review)
+    assert [(each.id, each.score) for each in meeting.items(review)] == before
+    assert next(each for each in meeting.items(review) if each.key_result_id == "kr-9").snapshot["ask"] is None
+
+
+def test_before_its_lock_a_review_is_opened_only_with_lock_now(meeting: Meeting) -> None:
+    review = meeting.review(lock=False)
+    with pytest.raises(Conflict, match="not frozen yet"):
+        holding.open_review(meeting.runtime, meeting.viewer("Nadia"), review)
+    assert meeting.row(review).state == "planned"
+    holding.open_review(meeting.runtime, meeting.viewer("Nadia"), review, lock_now=True)
+    assert meeting.row(review).state == "open"
+    with meeting.runtime.store.read() as session:
+        actions = session.scalars(select(Audit.action).where(Audit.entity == "review")).all()
+    assert actions == ["lock", "open"]
+
+
+@pytest.mark.parametrize(("name", "may"), [("Nadia", True), ("Lea", True), ("Bob", False), ("Viv", False), ("Alice", False)])
+def test_who_holds_a_review(meeting: Meeting, name: str, may: bool) -> None:
+    review = meeting.review()
+    if may:
+        holding.open_review(meeting.runtime, meeting.viewer(name), review)
+        return
+    with pytest.raises(Forbidden):
+        holding.open_review(meeting.runtime, meeting.viewer(name), review)
+    opened = meeting.opened()
+    for act in (
+        lambda: holding.take_up(meeting.runtime, meeting.viewer(name), opened, meeting.items(opened)[0].id),
+        lambda: holding.hold_folded(meeting.runtime, meeting.viewer(name), opened),
+        lambda: holding.hand_over(meeting.runtime, meeting.viewer(name), opened, "lea@acme.example"),
+        lambda: meeting.hold(opened, meeting.items(opened)[0].id, name),
+        lambda: meeting.close(opened, name),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+
+
+def test_a_restricted_key_result_is_on_the_agenda_of_those_who_may_see_it(meeting: Meeting) -> None:
+    with meeting.runtime.store.write() as session:
+        session.get_one(Objective, "o-1").restricted = True  # kr-1, kr-5, kr-9
+    review = meeting.opened()
+    seen = {each.key_result_id for each in meeting.held(review, "Lea").items}
+    assert len(meeting.items(review)) == 12
+    assert {"kr-1", "kr-5", "kr-9"} & seen == set()
+    item = next(each for each in meeting.items(review) if each.key_result_id == "kr-1")
+    with pytest.raises(NotFound):
+        meeting.hold(review, item.id, "Lea")
+    for each in meeting.talked(review):
+        if each.key_result_id in seen:
+            meeting.hold(review, each.id, "Lea")
+    with pytest.raises(Conflict, match="fewer people may see"):
+        meeting.close(review, "Lea")
+
+
+def test_time_is_counted_for_the_item_that_is_talked_about(meeting: Meeting) -> None:
+    review = meeting.opened()
+    first, second = meeting.talked(review)[:2]
+    meeting.company.clock.ahead += 240
+    meeting.hold(review, first.id)
+    meeting.company.clock.ahead += 60
+    holding.take_up(meeting.runtime, meeting.viewer("Nadia"), review, first.id)
+    rows = {each.id: each for each in meeting.items(review)}
+    assert 239 <= rows[first.id].spent_seconds <= 243
+    assert 59 <= rows[second.id].spent_seconds <= 63
+    assert rows[first.id].opened_at is not None
+
+
+def test_hold_course_for_all_folded_is_one_act(meeting: Meeting) -> None:
+    review = meeting.opened()
+    assert holding.hold_folded(meeting.runtime, meeting.viewer("Nadia"), review) == 7
+    assert holding.hold_folded(meeting.runtime, meeting.viewer("Nadia"), review) == 0
+    assert {each.verdict for each in meeting.items(review) if each.folded} == {"hold"}

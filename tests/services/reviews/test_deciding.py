@@ -1,0 +1,207 @@
+"""Verdicts, the decisions that follow from them, closing, and who is told."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from connector.domain.agenda import Verdict
+from connector.errors import Conflict, Faults, InputError, NotFound
+from connector.services.changes import Stale, version_of
+from connector.services.reviews import deciding, holding
+from connector.services.reviews.ledger import load_ledger, since_last
+from connector.services.reviews.reading import load_item_view, load_minutes
+from connector.store.tables import Message, Notice
+from tests.support.meeting import Meeting
+
+
+def item(meeting: Meeting, review: int, name: str) -> int:
+    return next(each.id for each in meeting.items(review) if each.key_result_id == name)
+
+
+def faults(meeting: Meeting, review: int, ident: int, **given: Any) -> dict[str, str]:
+    with pytest.raises(InputError) as caught:
+        deciding.decide(meeting.runtime, meeting.viewer("Nadia"), review, ident, given)
+    errors = caught.value.errors if isinstance(caught.value, Faults) else (caught.value,)
+    return {each.where: each.message for each in errors}
+
+
+def test_a_decision_without_owner_and_due_date_is_not_saved(meeting: Meeting) -> None:
+    review = meeting.opened()
+    ident = item(meeting, review, "kr-1")
+    assert faults(meeting, review, ident, verdict="intervene") == {
+        "action": "choose what kind of decision it is: Reallocate resources, Remove blocker, Adjust scope, Stay the course with intent, "
+        "Change approach, Seek help",
+        "text": "say what was decided",
+        "owner": "choose a person",
+        "due": "choose a due date",
+    }
+    assert set(faults(meeting, review, ident, verdict="hold", text="wait", action="stay")) == {"owner", "due"}
+    assert set(faults(meeting, review, ident)) == {"verdict"}
+    yesterday = (meeting.runtime.now() - timedelta(days=2)).date().isoformat()
+    wrong = {"due": yesterday, "owner": "nobody@acme.example", "text": "x\u202ey", "action": "dance", "plan": "p" * 501}
+    assert set(faults(meeting, review, ident, verdict="stop", **wrong)) == {"due", "owner", "text", "action", "plan"}
+    assert [each.verdict for each in meeting.items(review)] == [None] * 12
+    assert {each.state for each in meeting.decisions()} == {"asked"}
+
+
+def test_the_ask_becomes_the_decision_and_a_verdict_of_no_answers_it(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.decide(review, item(meeting, review, "kr-1"))
+    meeting.hold(review, item(meeting, review, "kr-2"))
+    budget, approval, scope = meeting.decisions()
+    assert (budget.state, budget.verdict, budget.action, budget.title) == ("open", "intervene", "reallocate", "Move 12 k€ to ads")
+    assert (budget.owner_id, budget.review_id) == (meeting.people["Alice"], review)
+    assert budget.check_in_id is not None
+    assert budget.decided_at is not None
+    assert (approval.state, approval.verdict) == ("dropped", "hold")
+    assert approval.outcome.startswith("Hold course, review of ")
+    assert (scope.state, scope.decided_at) == ("asked", None)
+
+
+def test_another_verdict_replaces_the_decision_while_the_review_is_open(meeting: Meeting) -> None:
+    review = meeting.opened()
+    ident = item(meeting, review, "kr-4")
+    meeting.decide(review, ident)
+    meeting.decide(review, ident, verdict="escalate", text="Ask the board", action="seek_help")
+    made = [each for each in meeting.decisions() if each.key_result_id == "kr-4"]
+    assert [(each.title, each.verdict, each.state) for each in made] == [("Ask the board", "escalate", "open")]
+    meeting.hold(review, ident)
+    made = [each for each in meeting.decisions() if each.key_result_id == "kr-4"]
+    assert [(each.state, each.outcome) for each in made] == [("dropped", "taken back in the review")]
+
+
+def test_two_who_judge_one_item_notice_each_other(meeting: Meeting) -> None:
+    review = meeting.opened()
+    ident = item(meeting, review, "kr-4")
+    with meeting.runtime.store.read() as session:
+        held = meeting.held(review)
+        version = version_of(load_item_view(session, held, next(each for each in held.items if each.id == ident)))
+    meeting.hold(review, ident)
+    with pytest.raises(Stale, match="by Nadia"):
+        deciding.decide(meeting.runtime, meeting.viewer("Lea"), review, ident, meeting.given(), version=version)
+
+
+def test_hostile_text_is_kept_as_text(meeting: Meeting) -> None:
+    review = meeting.opened()
+    text = '<script>alert(1)</script> "quoted" =HYPERLINK("x") {{7*7}} ](javascript:x)'
+    meeting.decide(review, item(meeting, review, "kr-1"), text=text, plan=text)
+    assert meeting.decisions()[0].title == text
+    meeting.hold_all(review)
+    meeting.close(review)
+    with meeting.runtime.store.read() as session:
+        written = load_minutes(session, meeting.viewer("Nadia"), holding.find_review(session, review))
+    assert written is not None
+    assert written.decisions[0].decision == text
+
+
+def test_what_the_time_does_not_reach_is_taken_by_somebody(bare: Meeting) -> None:
+    for number in range(13, 21):
+        bare.company.key_result(f"kr-{number}", "o-0")
+    for number in range(1, 21):
+        bare.check_in(f"kr-{number}", 10, 6, "budget")
+    review = bare.opened()
+    talked = bare.talked(review)
+    assert (len(talked), {each.minutes for each in talked}, sum(each.fits for each in talked)) == (20, {2}, 15)
+    bare.hold_all(review)
+    with pytest.raises(Conflict, match="somebody who takes Key result"):
+        bare.close(review)
+    with pytest.raises(InputError, match="choose a person"):
+        holding.hand_over(bare.runtime, bare.viewer("Nadia"), review, "")
+    fitting = next(each.id for each in talked if each.fits)
+    with pytest.raises(Conflict, match="needs a verdict"):
+        holding.hand_over(bare.runtime, bare.viewer("Nadia"), review, "bob@acme.example", fitting)
+    assert holding.hand_over(bare.runtime, bare.viewer("Nadia"), review, "bob@acme.example") == 5
+    bare.close(review)
+    assert len(bare.row(review).minutes["handed"]) == 5
+    assert "5 key results were handed to you in Product review" in bare_notices(bare, "Bob")[-1]
+
+
+def bare_notices(meeting: Meeting, name: str) -> list[str]:
+    with meeting.runtime.store.read() as session:
+        return list(session.scalars(select(Notice.text).where(Notice.person_id == meeting.people[name]).order_by(Notice.id)))
+
+
+def test_the_asker_is_told_what_came_of_the_ask_and_a_closed_review_changes_no_more(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.decide(review, item(meeting, review, "kr-1"), owner="bob@acme.example", plan="Ads run from Monday")
+    meeting.hold_all(review)
+    meeting.close(review)
+    told = bare_notices(meeting, "Alice")
+    assert any("What came of your ask: Key result kr-1" in text and "Move 12 k€ to ads (Bob, due" in text for text in told)
+    assert any("kr-2" in text and "no decision follows" in text for text in told)
+    assert any("Yours to do until" in text for text in bare_notices(meeting, "Bob"))
+    minutes = meeting.row(review).minutes
+    assert minutes["items"][0]["plan"] == "Ads run from Monday"
+    assert minutes["closed_by"] == "Nadia"
+    assert len(minutes["folded"]) == 7
+    for act in (
+        lambda: meeting.hold(review, item(meeting, review, "kr-1")),
+        lambda: holding.open_review(meeting.runtime, meeting.viewer("Lea"), review),
+        lambda: meeting.close(review),
+        lambda: holding.hand_over(meeting.runtime, meeting.viewer("Nadia"), review, "bob@acme.example"),
+    ):
+        with pytest.raises(Conflict, match=r"Nadia closed this review at .*; nothing of it changes any more, a new decision corrects it"):
+            act()
+    with meeting.runtime.store.read() as session:
+        assert session.scalars(select(Message.kind).where(Message.way == "comment")).all() == []
+
+
+@pytest.mark.databases("sqlite", "postgres")
+def test_of_two_who_close_at_once_one_wins_and_the_other_is_told_who_did(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.hold_all(review)
+    version = meeting.row(review).version
+    outcomes: dict[str, str] = {}
+    ready = threading.Barrier(2)
+
+    def run(name: str) -> None:
+        ready.wait(10)
+        try:
+            meeting.close(review, name, version=version)
+            outcomes[name] = "closed"
+        except Conflict as conflict:
+            outcomes[name] = str(conflict)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("Nadia", "Lea")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    (winner,) = [name for name, outcome in outcomes.items() if outcome == "closed"]
+    (loser,) = set(outcomes) - {winner}
+    assert outcomes[loser].startswith(f"{winner} closed this review at ")
+    assert meeting.row(review).minutes["closed_by"] == winner
+    assert len([text for text in bare_notices(meeting, "Alice") if "What came of your ask" in text]) == 3
+
+
+def test_open_decisions_head_the_next_agenda_and_overdue_ones_count(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.decide(review, item(meeting, review, "kr-4"))
+    meeting.hold_all(review)
+    meeting.close(review)
+    meeting.company.clock.ahead += 12 * 86400
+    today = meeting.runtime.now().date()
+    with meeting.runtime.store.read() as session:
+        found = load_ledger(session, meeting.viewer("Nadia"), today, forum_id=meeting.forum)
+        assert (found.counts["open"], found.counts["overdue"]) == (1, 1)
+        assert found.entries[0].overdue
+        since = since_last(session, meeting.viewer("Nadia"), holding.find_review(session, review), today)
+    assert since.asks_text == "3 of 3, median 0 days"
+    assert since.follow_through_text == "0 of 1 done by the due date"
+    following = meeting.opened()
+    reasons = {each.key_result_id: each.reasons for each in meeting.items(following)}
+    assert "a decision is overdue" in reasons["kr-4"]
+
+
+def test_a_verdict_on_another_review_or_item_is_not_found(meeting: Meeting) -> None:
+    review = meeting.opened()
+    with pytest.raises(NotFound):
+        meeting.hold(review, 9999)
+    with pytest.raises(NotFound):
+        meeting.hold(9999, 1)
+    assert set(Verdict) == {"intervene", "hold", "escalate", "stop"}
