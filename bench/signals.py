@@ -21,7 +21,6 @@ from connector.store.tables import CheckIn, KeyResult, MappingDay, Reading
 
 KEY_RESULTS, DAYS, NIGHTS, CHECK_INS = 2_000, 365, 120, 12
 BOUND = 60.0  # seconds
-BATCH = 5_000
 
 
 def run() -> list[Row]:

@@ -18,9 +18,11 @@ from bench import (
     panels,
     preview,
     recompute,
+    signals,
     sync,
 )
 from bench.__main__ import main, names
+from bench._company import runtime_in
 from bench.figures import Figure
 from bench.report import Row, at_most, table, times_fewer
 from tests.support.forge import forge_world
@@ -130,3 +132,12 @@ def test_the_leads_pages_are_measured_with_their_statements(tmp_path: Path) -> N
     rows = {row.name: row for row in leads.measure("SQLite", tmp_path, "", 12, 300.0)}
     for title in leads.PAGES:
         assert rows[f"SQLite, 12: {title}, statements"].ok
+
+
+def test_the_night_of_signals_finds_and_then_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SCALE", "0.003")
+    monkeypatch.setattr(signals, "DAYS", 120)
+    with runtime_in(tmp_path, log_level="warning") as runtime:
+        rows = {row.name: row for row in signals.measure(runtime)}
+    assert rows["signals that began"].value == 12
+    assert rows["changes of the second look"].ok

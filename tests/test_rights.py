@@ -39,6 +39,9 @@ READING = {  # everybody who is signed in; each shows what the viewer may know o
     "pages.overview",
     "pages.objective",
     "pages.key_result",
+    "pages.thank",
+    "triage.triage",
+    "triage.alignment",
     "pages.answer_blocker",
     "pages.signals",
     "pages.dismiss_form",
@@ -52,6 +55,8 @@ READING = {  # everybody who is signed in; each shows what the viewer may know o
     "mappings.index",
     "mappings.drift",
     "mappings.project",
+    "reports.discipline",
+    "reports.discipline_file",
     "reviews.pre_read",
     "reviews.pre_read_list",
     "reviews.call_needed",
@@ -76,8 +81,9 @@ EITHER = {  # the page or its service asks for one of several acts
     "plan.quality": (Act.WRITE, Act.SIGN_OFF),
     "plan.team_list": (Act.WRITE, Act.SIGN_OFF),
     "plan.take_over": (Act.WRITE, Act.SIGN_OFF),
+    "reports.champion": (Act.WRITE, Act.SIGN_OFF),
 }
-EITHER_IN_API = {"/quality": (Act.WRITE, Act.SIGN_OFF)}
+EITHER_IN_API = {"/quality": (Act.WRITE, Act.SIGN_OFF), "/reports/champion": (Act.WRITE, Act.SIGN_OFF)}
 VALUES = {"ident": "kr-setup", "id": "kr-setup", "email": "bob@acme.example", "name": "acme-jira", "connection": "acme-jira"}
 
 

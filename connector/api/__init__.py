@@ -9,7 +9,9 @@ from connector.api.handlers import TABLE as READING
 from connector.api.routes import (
     audit,
     blockers,
+    channels,
     connections,
+    decisions,
     exchange,
     forge,
     mapping_drift,
@@ -18,6 +20,7 @@ from connector.api.routes import (
     people,
     plan,
     pre_reads,
+    reports,
     review_calendar,
     signals,
 )
@@ -29,15 +32,18 @@ TABLE = (
     *mappings.TABLE,
     *mapping_drift.TABLE,
     *connections.TABLE,
+    *channels.TABLE,
     *okr_databases.TABLE,
     *forge.TABLE,
     *people.TABLE,
     *review_calendar.TABLE,
     *exchange.TABLE,
+    *reports.TABLE,
     *audit.TABLE,
     *signals.TABLE,
     *blockers.TABLE,
     *pre_reads.TABLE,
+    *decisions.TABLE,
 )
 blueprint = make_blueprint(TABLE)
 

@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "notion": Entry("connector.cli.notion:notion", "OKR databases and the leads' page in Notion."),
     "goals": Entry("connector.cli.goals:goals", "Show key results at goals of Atlassian."),
     "sign-in-link": Entry("connector.cli.link:sign_in_link", "Make a link that signs an admin in once."),
+    "channel": Entry("connector.cli.channel:channel", "The mail server and the chat rooms that messages go to."),
     "token": Entry("connector.cli.token:token", "Make API tokens."),
     "secrets": Entry("connector.cli.secrets:secrets", "Seal stored secrets anew after a change of the key."),
     "db": Entry("connector.cli.db:db", "Database migrations."),

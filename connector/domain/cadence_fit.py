@@ -36,7 +36,7 @@ class Fit:
 
 
 def fit(definition: Definition, points: Sequence[Point], zone: tzinfo) -> Fit:
-    """What the history of a value says. ``points``: oldest first."""
+    """What the history of a value says."""
     days = _changes(definition, points, zone)
     if definition.kind in STEPS or len(days) < LEAST_CHANGES:
         return Fit(None, len(days))
@@ -50,7 +50,7 @@ def _changes(definition: Definition, points: Sequence[Point], zone: tzinfo) -> l
     """The days on which the value left the one of before by more than noise; several changes of a day are one."""
     found: list[date] = []
     before: float | None = None
-    for point in points:
+    for point in sorted(points, key=lambda each: each.at):
         if before is None:
             before = point.value
             continue

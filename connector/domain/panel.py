@@ -133,11 +133,13 @@ def key_result_panel(
     source: SourceFacts | None = None,
     mend: str = "",
     blocker_note: str = "",
+    asked: str = "",
 ) -> KeyResultPanel:
     """What a panel says about one key result.
 
     ``previous`` is the value of the check-in at ``movement_since``; ``confidence_trail`` is oldest first, the last five are shown.
-    Movement is "not known" while the value is overdue, missing or late.
+    ``asked``: what a signal asks, in place of the question to a flat value. Movement is "not known"
+    while the value is overdue, missing or late.
     """
     known = movement if triage.state not in _CANNOT_TELL else None
     facts = source or SourceFacts(owner_name=owner)
@@ -164,7 +166,7 @@ def key_result_panel(
         movement_text=wording.movement_text(definition, known, previous, current, movement_since, zone),
         confidence=confidence_trail[-1] if confidence_trail else None,
         confidence_trail=tuple(confidence_trail[-_TRAIL:]),
-        question=FLAT_BUT_CONFIDENT if known is Movement.FLAT and FLAG_FLAT_BUT_CONFIDENT in triage.flags else "",
+        question=asked or (FLAT_BUT_CONFIDENT if known is Movement.FLAT and FLAG_FLAT_BUT_CONFIDENT in triage.flags else ""),
         blocker=blocker,
         decision=decision,
         owner=owner,

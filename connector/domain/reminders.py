@@ -38,11 +38,11 @@ def step_now(lock_at: datetime, starts_at: datetime, zone: tzinfo, now: datetime
     return next((step for step, moment in reversed(steps_of(lock_at, zone).items()) if moment <= now), None)
 
 
-def step_soon(lock_at: datetime, starts_at: datetime, zone: tzinfo, now: datetime) -> Step | None:
-    """The next step, when it comes soon enough to be told in a digest of now."""
+def steps_soon(lock_at: datetime, starts_at: datetime, zone: tzinfo, now: datetime) -> list[Step]:
+    """The steps that come soon enough to be told in a digest of now, the next first."""
     if now >= starts_at:
-        return None
-    return next((step for step, moment in steps_of(lock_at, zone).items() if now < moment <= now + COLLECTED), None)
+        return []
+    return [step for step, moment in steps_of(lock_at, zone).items() if now < moment <= now + COLLECTED]
 
 
 def asked_since(cadence: Cadence, lock_at: datetime, earlier_locks: Sequence[datetime], zone: tzinfo) -> datetime:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connector.domain import wording
 from connector.domain.model import Kind, Milestone, Movement, State
 from connector.domain.plain_text import one_line
-from connector.domain.rights import Viewer
+from connector.domain.rights import Act, Viewer
 from connector.domain.scoring import BOUND_KINDS, TOLERANCE, movement, raw_progress
 from connector.errors import Forbidden, InputError, NotFound
 from connector.runtime import Runtime
@@ -203,6 +203,11 @@ def thanks_of(session: Session, ids: Collection[str]) -> dict[str, tuple[str, st
 # --- thanks -----------------------------------------------------------------------------------------------------------------
 
 
+def may_thank(viewer: Viewer) -> bool:
+    """Whether somebody may leave words here: a person of ours whose role does more than read."""
+    return viewer.person_id is not None and (viewer.may(Act.CHECK_IN) or viewer.may(Act.SIGN_OFF))
+
+
 def thank(runtime: Runtime, viewer: Viewer, ident: str, given: str) -> bool:
     """Log a person's thanks for work on a key result, and tell its owner. False when the same was said before.
 
@@ -212,8 +217,8 @@ def thank(runtime: Runtime, viewer: Viewer, ident: str, given: str) -> bool:
     with runtime.store.write() as session:
         if not sees_key_result(session, viewer, ident):
             raise NotFound(f"there is no key result {ident}")
-        if viewer.person_id is None:
-            raise Forbidden("thanks come from a person; sign in to say them")
+        if not may_thank(viewer):
+            raise Forbidden("thanks come from a person who does more than read; sign in as one to say them")
         if not given.strip():
             raise InputError("say in a sentence what the thanks are for", where="thanks")
         text = " ".join(plain_text(given, "thanks").split())

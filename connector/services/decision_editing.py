@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.rights import Viewer
+from connector.domain.rights import Act, Viewer
 from connector.errors import Faults, Forbidden, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services import decision_links, decisions
@@ -18,13 +18,14 @@ from connector.services.changes import check_version, version_of
 from connector.services.decision_links import Offer
 from connector.services.leads_wanted import want_changed
 from connector.services.reviews.rights import active_person
-from connector.services.rhythm.seats import may_hold
+from connector.services.rhythm.seats import held_forums, may_hold
 from connector.services.row_check_ins.rows import want_decision
 from connector.store.tables import Decision, KeyResult, Objective, Person, Team
 from connector.store.visibility import sees_key_result
 
 SOURCE = "page"
 FIELDS = ("title", "owner", "due", "state", "outcome")
+_MAY = "a decision is entered by those who hold the reviews of its forum, and changed by them and its owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def load(runtime: Runtime, viewer: Viewer, ident: int) -> Loaded:
 def create(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any]) -> Loaded:
     """Enter a decision for the key result ``key_result``. Raises ``InputError`` at the field, ``Forbidden``, ``NotFound``."""
     with runtime.store.write() as session:
+        if not viewer.may(Act.WRITE) and not held_forums(session, viewer):
+            raise Forbidden(_MAY)
         key_result = str(given.get("key_result") or "").strip()
         if not key_result:
             raise InputError("enter the key result's id", where="key_result")
@@ -135,7 +138,7 @@ def _may_edit(session: Session, viewer: Viewer, key_result_id: str, row: Decisio
 
 def _require(session: Session, viewer: Viewer, key_result_id: str, row: Decision | None) -> None:
     if not _may_edit(session, viewer, key_result_id, row):
-        raise Forbidden("a decision is changed by its owner and by those who hold the reviews of its forum")
+        raise Forbidden(_MAY)
 
 
 def _values(session: Session, given: Mapping[str, Any], key_result_id: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from connector.runtime import Runtime
 from connector.services.doctor_connections import examine_connections
 from connector.services.findings import FAULT, OK, SKIPPED, WARNING, Finding
 from connector.services.forge.overseeing import findings as forge_findings
+from connector.services.messages.trouble import findings as message_findings
 from connector.services.okr_databases.examining import findings as okr_findings
 from connector.store.migrate import is_current
 from connector.store.tables import Connection, Delivery, Item, KeyResult, Mapping, OkrRow, Panel, Task
@@ -44,6 +45,7 @@ def examine(runtime: Runtime) -> list[Finding]:
         found += _mappings(session)
         found += _panels(session)
         found += okr_findings(session)
+        found += message_findings(session, runtime.now())
         found += _waiting(session, runtime)
     return found
 

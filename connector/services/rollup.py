@@ -20,7 +20,7 @@ from connector.domain.quality import OUTPUT, is_output
 from connector.domain.triage import FLAG_OWNERLESS, TriageInputs, triage
 from connector.domain.wording import day_text
 from connector.runtime import Runtime
-from connector.services import celebrations, heartbeat, leads_page, panels
+from connector.services import celebrations, heartbeat, leads_wanted, panels
 from connector.services.facts import Facts, check_in_fact, cycle_end_moment, load_facts
 from connector.services.goals import exporting
 from connector.services.okr_databases import showing
@@ -87,7 +87,7 @@ def roll_up_dirty(runtime: Runtime, *, limit: int = LIMIT) -> int:
         panels.place(session, [name for name in facts if name in mine], changed=shown, now=runtime.epoch())
         if runtime.settings.atlassian_goals:
             exporting.want_changed(session, shown, runtime.epoch())
-        touched = showing.want_changed(session, shown, runtime.epoch()) | leads_page.want_changed(session, shown, runtime.epoch())
+        touched = showing.want_changed(session, shown, runtime.epoch()) | leads_wanted.want_changed(session, shown, runtime.epoch())
     for connection_id in sorted(touched | {link.connection_id for name in shown | blocked if name in facts for link in facts[name].links}):
         runtime.queue.nudge("drain", connection_id)
     return len(claims)

@@ -1,6 +1,11 @@
 // Small helps on every page: the first error takes the focus, a said toast goes after six seconds, a form is sent once.
 
-document.querySelector("[aria-invalid=true]")?.focus();
+// A group of choices takes no focus itself: its first choice does.
+function toFirstError(root) {
+  const first = root.querySelector?.("[aria-invalid=true]");
+  (first?.matches("fieldset") ? first.querySelector("input") : first)?.focus();
+}
+toFirstError(document);
 
 for (const toast of document.querySelectorAll(".toast.said")) {
   let timer = setTimeout(() => toast.remove(), 6000);
@@ -27,4 +32,4 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
-document.addEventListener("htmx:afterSettle", (event) => event.target.querySelector?.("[aria-invalid=true]")?.focus());
+document.addEventListener("htmx:afterSettle", (event) => toFirstError(event.target));

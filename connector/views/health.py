@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime
+from connector.services.messages.trouble import waiting as messages_waiting
 from connector.store import work
 from connector.store.migrate import is_current
 from connector.store.tables import CheckIn, CommentCommand, Connection, Counter, Delivery, Item, KeyResult, Mapping, OkrDatabase, Panel, Run
@@ -132,6 +133,7 @@ def _work(session: Session, runtime: Runtime) -> Iterator[Metric]:
     for table in (CommentCommand, Item, KeyResult, Mapping, Panel):
         waiting.add_metric([table.__tablename__], work.waiting(session, table))
     yield waiting
+    yield GaugeMetricFamily("okr_messages_waiting", "Messages to people and rooms that are not sent yet.", value=messages_waiting(session))
     failing = session.scalar(select(func.count()).select_from(Panel).where(Panel.wanted > Panel.done, Panel.attempts >= FAILING_FROM))
     yield GaugeMetricFamily("okr_panels_failing", f"Panels that could not be written {FAILING_FROM} times in a row.", value=failing or 0)
     broken = session.scalar(select(func.count()).select_from(Mapping).where(Mapping.broken.is_not(None), Mapping.retired_at.is_(None)))

@@ -128,6 +128,7 @@ def page(ident: str, form: Form, refused: Refused | None = None) -> str:
         delivery_day=day_text(delivery.day) if delivery else "",
         decisions=decided,
         glad=glad,
+        may_thank=celebrations.may_thank(viewer()),
         form=form,
     )
 

@@ -12,6 +12,7 @@ from flask import Response, abort, current_app, render_template, request, stream
 from sqlalchemy import select
 
 from connector.domain.model import State
+from connector.services import celebrations
 from connector.services.plan.key_results_changes import chain
 from connector.store.tables import Connection
 from connector.views.answers import answer, week_text
@@ -22,6 +23,7 @@ from connector.views.query import ObjectiveView, load_objectives
 from connector.web.context import runtime
 from connector.web.gate import viewer
 
+MOST_GLAD = 3
 SHOWN = 12  # readings and check-ins on a key result's page
 
 
@@ -46,6 +48,7 @@ def overview() -> str:
         chosen = choose(session, viewer(), filters, now, zone)
         showing = chosen.shown if chosen.filters.narrow else None
         objectives = load_objectives(session, viewer(), now, zone, only=chosen.page, showing=showing)
+        glad = celebrations.latest(session, [each.id for each in chosen.rows], now, zone, most=MOST_GLAD)
         connections = list(session.scalars(select(Connection).where(Connection.retired_at.is_(None)).order_by(Connection.name)))
     counted = [each for each in chosen.rows if not each.draft]  # what is being written is nobody's progress yet
     return render_template(
@@ -55,6 +58,7 @@ def overview() -> str:
         every=EVERY,
         objectives=objectives,
         key_results=counted,
+        glad=glad,
         drafts=len(chosen.rows) - len(counted),
         answers=answer(counted, now, zone),
         week=week_text(chosen.cycle, now.astimezone(zone).date()) if chosen.cycle else "",

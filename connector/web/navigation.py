@@ -26,6 +26,7 @@ ENTRIES = (
     Entry("Triage", "triage.triage"),
     Entry("Key results", "pages.overview"),
     Entry("Reviews", "reviews.index"),
+    Entry("Reports", "reports.champion", (Act.WRITE, Act.SIGN_OFF)),
     Entry("Plan", "plan.index", (Act.WRITE, Act.SIGN_OFF)),
     Entry("Mappings", "mappings.index", (Act.WRITE,)),
     Entry("Connections", "connections.index", (Act.OPERATE,)),

@@ -43,8 +43,8 @@ class Office:
     pauses: list[float]  # seconds that the coming answers about the parts of the form wait, one each
 
 
-def cookie_of(app: Flask, company: Company) -> str:
-    person = add_person(company.runtime, "alice@acme.example", "lead")
+def cookie_of(app: Flask, company: Company, email: str = "alice@acme.example", role: str = "lead") -> str:
+    person = add_person(company.runtime, email, role)
     key = sessions.begin(company.runtime, person, "link", "test")
     serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
     assert serializer is not None

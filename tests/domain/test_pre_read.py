@@ -68,7 +68,8 @@ def test_what_an_older_release_did_not_keep_has_its_default() -> None:
     for each in stored["entries"]:
         del each["signals"], each["update"]
     found = pre_read.read(stored)
-    assert found.sources == () and found.entries[0].update == Updated()
+    assert found.sources == ()
+    assert found.entries[0].update == Updated()
 
 
 @given(st.text(max_size=60), st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.text(max_size=20))
@@ -89,7 +90,9 @@ def test_one_reader_sees_and_counts_what_they_may_know_of() -> None:
     assert [each.id for each in found.entries] == ["b", "c"]
     assert found.counts == {"at_risk": 1, "stalled": 0, "cannot_tell": 0, "on_track": 1, "closed": 0}
     assert [(each.name, each.feeds) for each in found.sources] == [("acme-jira", ("b",)), ("acme-notion", ("c",))]
-    assert found.decisions == () and found.overdue == 0 and FULL.overdue == 1
+    assert found.decisions == ()
+    assert found.overdue == 0
+    assert FULL.overdue == 1
     assert found.key == FULL.key
 
 

@@ -79,9 +79,11 @@ def _row(database: str, title: str) -> Callable[[Page], None]:
 
 
 PICTURES = (
+    Picture("triage", "/triage", height=860),
+    Picture("alignment", "/alignment"),
     Picture("overview", "/"),
     Picture("sandbox", "/sandbox/board"),
-    Picture("key-result", "/key-results/kr-setup"),
+    Picture("key-result", "/key-results/kr-setup", height=1000),
     Picture("plan", "/plan"),
     Picture("connections", "/connections"),
     Picture("connection", "/connections/jira"),

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from connector.app import create_app
 from connector.services import tokens
+from connector.services.rollup import want_all
 from connector.services.signals.blocker_measures import measure_blockers
 from connector.store.tables import Audit, Blocker, Item, Mapping, MappingItem
 from tests.support.signed_in import Visit
@@ -31,6 +32,7 @@ class Desk:
         people.objective()
         people.key_result("kr")
         self.alice = Visit(self.app, people.runtime, "alice@acme.example", "member")
+        self.keys: dict[str, str] = {}
         self.since = people.runtime.now() - timedelta(days=6)
         link = people.connection("harbor", "jira", "https://harbor.atlassian.net", {"email": "bot@acme.example", "api_token": "x" * 12})
         with people.runtime.store.write() as session:
@@ -58,8 +60,6 @@ class Desk:
         self.settle()
 
     def settle(self) -> None:
-        from connector.services.rollup import want_all
-
         with self.company.runtime.store.write() as session:
             want_all(session, self.company.runtime.epoch())
         self.company.work()
@@ -73,7 +73,8 @@ class Desk:
         return who.post(f"/key-results/kr/blockers/{self.row.id}", {"answer": answer, "reason": reason})
 
     def call(self, role: str, method: str, path: str, **more: Any) -> Any:
-        key = tokens.create(self.company.runtime, f"{role} script", role)
+        key = self.keys.setdefault(role, "") or tokens.create(self.company.runtime, f"{role} script", role)
+        self.keys[role] = key
         return self.app.test_client().open(f"/api/v1{path}", method=method, headers={"Authorization": f"Bearer {key}"}, **more)
 
 
@@ -92,7 +93,7 @@ def test_the_page_asks_and_takes_the_answer(desk: Desk) -> None:
     shown = section(desk.alice.get("/key-results/kr").text)
     assert TEXT in shown
     assert "seen in the work, since" in shown
-    assert "100 % of what is left waits, not confirmed yet".replace(" %", "\u00a0%") in shown or "of what is left waits" in shown
+    assert "100\u00a0% of what is left waits, not confirmed yet" in shown
     assert "Is it in the way?" in shown
     assert 'href="https://harbor.atlassian.net/browse/HARB-151"' in shown
     assert desk.say(desk.alice, "confirm").status_code == 303
@@ -115,7 +116,8 @@ def test_a_dismissal_needs_a_reason_and_is_in_the_audit_trail(desk: Desk) -> Non
         line = session.scalars(select(Audit).where(Audit.entity == "blocker")).one()
     assert (line.action, line.reason, line.actor) == ("dismiss", hostile, "alice@acme.example")
     assert section(desk.alice.get("/key-results/kr").text) == ""
-    assert "over already" in desk.alice.get("/key-results/kr").text or desk.say(desk.alice, "clear").status_code == 303
+    assert desk.say(desk.alice, "clear").status_code == 303
+    assert "This blocker is over already" in desk.alice.get("/key-results/kr").text
 
 
 def test_only_who_may_update_may_answer_and_a_stranger_learns_nothing(desk: Desk) -> None:

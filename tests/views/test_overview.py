@@ -20,7 +20,7 @@ from tests.support.signed_in import Visit
 from tests.support.world import Company, company
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
-MOST_STATEMENTS = 10
+MOST_STATEMENTS = 12
 MOST_OF_ONE = 26  # a key result's own page says far more of it: decisions, delivery, signals, blockers, thanks
 
 
@@ -67,7 +67,7 @@ def shown(text: str) -> list[str]:
     return re.findall(r'<tr id="kr-row-([^"]+)"', text)
 
 
-def test_a_page_costs_at_most_ten_statements_whatever_it_shows(scene: Scene) -> None:
+def test_a_page_costs_a_dozen_statements_whatever_it_shows(scene: Scene) -> None:
     admin = scene.visit("ada")
     now = scene.company.runtime.now()
     with scene.company.runtime.store.write() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from connector.api.models import Page, Shape
 from connector.api.requests import Given, NoQuery, Text
@@ -66,7 +66,7 @@ class VerdictBody(Given):
     plan: Text | None = None
     issue: Text | None = None
 
-    model_config = {**Given.model_config, "strict": False}
+    model_config = ConfigDict(extra="forbid", strict=False)
 
 
 class HandOverBody(Given):
@@ -103,7 +103,7 @@ class DecisionShape(Shape):
 class DecisionQuery(BaseModel):
     """Which decisions."""
 
-    model_config = {"extra": "forbid"}
+    model_config = ConfigDict(extra="forbid")
     show: Literal["open", "overdue", "asked", "done", "all"] = "open"
 
 

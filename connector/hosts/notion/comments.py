@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.errors import Gone
@@ -18,6 +18,7 @@ from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.ids import known_id, normalise_id
 from connector.hosts.notion.schema import plain_text
 
+CLOCKS = timedelta(minutes=5)  # by so much may Notion's clock and ours differ; its moments are whole minutes
 _LONGEST_RUN = 1000  # characters; the API takes 2,000
 _LONGEST = 50_000
 
@@ -44,11 +45,11 @@ def notify(
 ) -> Mapping[str, JSON]:
     """A comment on the page that mentions people. Receipt: ``{"comment": id}``. Not repeatable.
 
-    ``since``: the bot's own comment with these words, not older than that moment, is taken for it. Moments here are whole minutes.
+    ``since``: the bot's own comment with these words, not older than that moment, is taken for it.
     """
     runs = _runs(accounts, text)
     if since is not None:
-        me, words, first = bot(), _words(runs), since.replace(second=0, microsecond=0)
+        me, words, first = bot(), _words(runs), since - CLOCKS
         for each in client.comments(ref):
             made = reading.moment(each.get("created_time"))
             if _author(each) == me and _words(each.get("rich_text")) == words and made is not None and made >= first:

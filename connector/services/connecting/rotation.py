@@ -10,7 +10,7 @@ from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import InputError
 from connector.runtime import Runtime
 from connector.services.changes import record
-from connector.store.tables import Connection, ForgeInstallation
+from connector.store.tables import Channel, Connection, ForgeInstallation
 
 FIELDS = {"auth": "credentials", "webhook_secret": "webhook secret", "previous_webhook_secret": "former webhook secret"}
 
@@ -37,6 +37,12 @@ def reseal(runtime: Runtime, viewer: Viewer = SYSTEM) -> Resealed:
                     number += 1
                 except InputError:
                     locked.append(f"{row.name}: {words}")
+        for channel in session.scalars(select(Channel).where(Channel.retired_at.is_(None)).order_by(Channel.id).with_for_update()):
+            try:
+                channel.secret = runtime.vault.seal(runtime.vault.open(channel.secret))
+                number += 1
+            except InputError:
+                locked.append(f"{channel.name}: address")
         for app in session.scalars(select(ForgeInstallation).where(ForgeInstallation.system_token.is_not(None)).with_for_update()):
             try:
                 app.system_token = runtime.vault.seal(runtime.vault.open(app.system_token or ""))

@@ -30,11 +30,18 @@ from connector.services.insight.open_points import Point, load_blockers
 from connector.services.insight.scope import Light, Lost, Scope, find_scope, load_lights, most_urgent, owners_of
 from connector.services.leads_page.pre_reading import frozen_lines
 from connector.services.panels.building import describe_key_result
+from connector.services.reviews.last import last_lines
 from connector.services.rhythm import pre_reads
 
 READER = Viewer("host", "viewer")  # nobody's own: sees what is neither restricted nor a draft
-STAND, PRE_READ, DECISIONS, BLOCKERS = "stand", "pre_read", "decisions", "blockers"
-HEADINGS = {STAND: "Where we stand", PRE_READ: "Pre-read", DECISIONS: "Decisions due", BLOCKERS: "Blockers, oldest first"}
+STAND, PRE_READ, DECISIONS, BLOCKERS, LAST = "stand", "pre_read", "decisions", "blockers", "last_review"
+HEADINGS = {
+    STAND: "Where we stand",
+    PRE_READ: "Pre-read",
+    DECISIONS: "Decisions due",
+    BLOCKERS: "Blockers, oldest first",
+    LAST: "Last review",
+}
 NAMED = 8  # names in a list of one line
 LISTED = 14  # entries of a section: a block takes a hundred stretches of text
 
@@ -241,6 +248,17 @@ def _blockers(look: Look) -> list[Line]:
     return [*lines, *look.more(len(points) - len(shown), "blockers")] or [(Piece("No blocker is named."),)]
 
 
+# --- 5: the last review --------------------------------------------------------------------------------------------------
+
+
+def _last_review(look: Look) -> list[Line]:
+    title, path, told = last_lines(look.session, list(look.known), look.scope.forum)
+    if not title:
+        return [(Piece("No review was closed yet."),)]
+    head: Line = (Piece(one_line(title, TITLE), bold=True, link=look.address(path)),)
+    return [head, *((Piece(one_line(line)),) for line in told[:LISTED])]
+
+
 def _no_state(look: Look) -> None:
     return None
 
@@ -250,4 +268,5 @@ _SECTIONS: tuple[tuple[str, Callable[[Look], list[Line]], Callable[[Look], State
     (PRE_READ, _pre_read, _no_state),
     (DECISIONS, _decisions, _no_state),
     (BLOCKERS, _blockers, _no_state),
+    (LAST, _last_review, _no_state),
 )

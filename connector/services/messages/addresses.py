@@ -149,10 +149,10 @@ def _protocols(plugin: apprise.NotifyBase) -> list[str]:
 
 def _place(kind: str, site: bool, scheme: str, plugin: apprise.NotifyBase) -> Place:
     if isinstance(plugin, NotifyEmail):
-        return Place(kind, scheme, plugin, str(plugin.smtp_host), plugin.port, plugin.secure_mode != "insecure")
+        return Place(kind, scheme, plugin, str(plugin.smtp_host).strip("[]"), plugin.port, plugin.secure_mode != "insecure")
     if site or scheme in ("slack", "msteams", "discord", "gchat"):
         return Place(kind, _protocols(plugin)[0], plugin, "", None, True)
-    host = str(plugin.host or "")
+    host = str(plugin.host or "").strip("[]")
     if scheme in ("ntfy", "ntfys") and getattr(plugin, "mode", "") != "private":
         return Place(kind, scheme, plugin, "", None, True)  # a topic at the public server
     return Place(kind, scheme, plugin, host, plugin.port, bool(plugin.secure) or scheme.startswith("workflow"))

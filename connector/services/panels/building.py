@@ -194,6 +194,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
             reads=provenance.reads_text(source, names, definition),
         ),
         mend=mend,
+        asked=str((row.insight or {}).get("question", "")),
         blocker_note=blocker_note(facts, stuck, zone),
     )
 

@@ -23,15 +23,15 @@ from connector.services.changes import record
 from connector.services.locks import CLOSED
 from connector.services.messages import tell_forum, tell_item, tell_person
 from connector.services.reviews.holding import ENTITY, open_one, stop_clocks
-from connector.services.reviews.minutes import Minutes, write_minutes
+from connector.services.reviews.minutes import Minutes, room_lines, write_minutes
 from connector.services.reviews.rights import known_items
+from connector.services.rhythm import locking
 from connector.services.rhythm.planning import next_review, zone_of
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
 from mappings.repository import load_links
 from mappings.rules import SelectorKind
 
 MOST_PLACES = 5  # epics of one key result that get a comment
-MOST_LINES = 12  # of minutes in a chat room
 NAMED = 5
 
 
@@ -95,7 +95,9 @@ def close(runtime: Runtime, viewer: Viewer, review_id: int, *, version: int | No
         zone = zone_of(forum, runtime.settings.zone)
         session.flush()
         following = next_review(session, forum.id, now)
-        written = write_minutes(session, review, forum, items, following.starts_at if following else None, viewer, now, zone)
+        pre_read = locking.pre_read_of(session, review.id)
+        next_at = following.starts_at if following else None
+        written = write_minutes(session, review, forum, items, next_at, pre_read.key if pre_read else "", viewer, now, zone)
         review.minutes = written.plain()
         record(session, viewer, now, "close", ENTITY, str(review.id), after={"decisions": len(written.decisions)})
         _tell(session, runtime, review, forum, items, written, now)
@@ -112,23 +114,6 @@ def _tell(
     tell_forum(session, forum.id, key=key, kind="minutes", subject=subject, lines=room_lines(written), link=link, now=now)
     _tell_people(session, review, forum, items, link, now, written)
     _tell_hosts(session, review, forum, items, written, now)
-
-
-def room_lines(written: Minutes) -> list[str]:
-    """The minutes as a short message, without what not everybody may know of."""
-    lines = []
-    public = [each for each in written.items if each.public]
-    for each in public[:MOST_LINES]:
-        plan = f". Until the next review: {each.plan}" if each.plan and each.plan != each.decision else ""
-        lines.append(one_line(f"{each.verdict_word}: {each.title}{f'. {each.decision_text}' if each.decision_text else ''}{plan}"))
-    if len(public) > MOST_LINES:
-        lines.append(f"and {len(public) - MOST_LINES} more")
-    handed = [each for each in written.handed if each.public]
-    if handed:
-        lines.append(f"Not reached and handed over: {len(handed)}")
-    if written.next_text:
-        lines.append(f"Next review {written.next_text}")
-    return lines or ["No item was on the agenda."]
 
 
 def _tell_people(

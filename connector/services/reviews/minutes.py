@@ -11,11 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
+from connector.domain.plain_text import one_line
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text, local_day_text, weekday_moment_text
 from connector.services.reviews.rights import public_of
-from connector.services.rhythm import locking
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
+
+MOST_LINES = 12  # of minutes in a chat room
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def write_minutes(
     forum: Forum,
     items: Sequence[ReviewItem],
     next_at: datetime | None,
+    pre_read: str,
     viewer: Viewer,
     now: datetime,
     zone: tzinfo,
@@ -135,7 +138,6 @@ def write_minutes(
     wanted = people - {None}
     names = {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))} if wanted else {}
     known = _Known(names, {row.key_result_id: row for row in reversed(rows)}, public_of(session, [each.key_result_id for each in items]))
-    pre_read = locking.pre_read_of(session, review.id)
     begun = review.opened_at or now
     took = max(0, round((now - begun).total_seconds() / 60))
     return Minutes(
@@ -143,7 +145,7 @@ def write_minutes(
         held_text=local_day_text(begun, zone),
         time_text=f"{weekday_moment_text(begun, zone)}, {took} min",
         closed_by=viewer.shown or viewer.name,
-        pre_read=pre_read.key if pre_read else "",
+        pre_read=pre_read,
         next_text=weekday_moment_text(next_at, zone) if next_at else "",
         items=tuple(_entry(each, known) for each in items if each.verdict is not None and not each.folded),
         handed=tuple(
@@ -162,6 +164,23 @@ def write_minutes(
             if each.folded
         ),
     )
+
+
+def room_lines(written: Minutes) -> list[str]:
+    """The minutes as a short message, without what not everybody may know of."""
+    lines = []
+    public = [each for each in written.items if each.public]
+    for each in public[:MOST_LINES]:
+        plan = f". Until the next review: {each.plan}" if each.plan and each.plan != each.decision else ""
+        lines.append(one_line(f"{each.verdict_word}: {each.title}{f'. {each.decision_text}' if each.decision_text else ''}{plan}"))
+    if len(public) > MOST_LINES:
+        lines.append(f"and {len(public) - MOST_LINES} more")
+    handed = [each for each in written.handed if each.public]
+    if handed:
+        lines.append(f"Not reached and handed over: {len(handed)}")
+    if written.next_text:
+        lines.append(f"Next review {written.next_text}")
+    return lines or ["No item was on the agenda."]
 
 
 def _entry(item: ReviewItem, known: _Known) -> Entry:

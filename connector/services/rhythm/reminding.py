@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain.quiet import is_quiet
-from connector.domain.reminders import Step, is_missing, step_now, step_soon
+from connector.domain.reminders import Step, is_missing, step_now, steps_soon
 from connector.runtime import Runtime
 from connector.services import calendars
 from connector.services.messages import tell_item, tell_person
@@ -28,6 +28,7 @@ from connector.store.tables import KeyResult, Objective, Person, Reminded, Revie
 
 KIND = "reminder"
 AWAY = "away"  # the step under which a lead is told that an owner is on leave
+_FROM = {Step.DAY: tuple(Step), Step.HOURS: (Step.HOURS, Step.LOCK), Step.LOCK: (Step.LOCK,)}  # a step, and those after it
 _AHEAD = timedelta(hours=30)  # the first step is a day before a lock, an hour more or less when clocks change, and 4 h are collected
 _SAME = timedelta(days=3)  # a lock that was moved by less is the same lock: what was reminded of is not again
 _PAUSE = timedelta(minutes=90)  # what was told of so lately is not taken along in another digest
@@ -102,16 +103,17 @@ def _told(session: Session, forums: Mapping[int, Review], now: datetime) -> dict
 def _entry(asked: Asked, review: Review, told: Mapping[str, datetime], now: datetime) -> Entry | None:
     """What is to be told of one key result: the step whose time it is, else one that comes soon; None when that was told."""
     present = step_now(review.lock_at, review.starts_at, asked.zone, now)
-    soon = step_soon(review.lock_at, review.starts_at, asked.zone, now)
+    soon = [each for each in steps_soon(review.lock_at, review.starts_at, asked.zone, now) if each not in told]
     if asked.owner is not None and asked.is_away:
         step, due = (AWAY, present is not None) if present or soon else ("", False)
-    elif present is not None and present not in told:
+        step = "" if AWAY in told else step
+    elif present is not None and not any(each in told for each in _FROM[present]):
         # A day's notice that comes so late is the one of the hours before.
-        step, due = (soon or present if present is Step.DAY else present), True
+        step, due = (soon[0] if present is Step.DAY and soon else present), True
     else:
         lately = any(now - at < _PAUSE for at in told.values())
-        step, due = (soon if soon is not None and not lately else ""), False
-    return Entry(asked, review.lock_at, review.starts_at, str(step), due) if step and step not in told else None
+        step, due = (soon[0] if soon and not lately else ""), False
+    return Entry(asked, review.lock_at, review.starts_at, str(step), due) if step else None
 
 
 def _remind(runtime: Runtime, person: Person, entries: Sequence[Entry], now: datetime) -> bool:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from connector.views.connections import acts, forge, okr_adopting, okr_databases, okr_leads, pages, permission, webhook, wizard
+from connector.views.connections import acts, channels, forge, okr_adopting, okr_databases, okr_leads, pages, permission, webhook, wizard
 from connector.views.connections.blueprint import blueprint
 
-__all__ = ["acts", "blueprint", "forge", "okr_adopting", "okr_databases", "okr_leads", "pages", "permission", "webhook", "wizard"]
+__all__ = [
+    "acts",
+    "blueprint",
+    "channels",
+    "forge",
+    "okr_adopting",
+    "okr_databases",
+    "okr_leads",
+    "pages",
+    "permission",
+    "webhook",
+    "wizard",
+]

@@ -23,6 +23,7 @@ from connector.services.insight.leads import Leads, load_leads
 from connector.services.insight.open_points import load_blockers
 from connector.services.insight.scope import Light, Lost, Scope, load_lights, load_sources, most_urgent, owners_of
 from connector.services.insight.tree import cut, find, load_tree
+from connector.services.reviews.ledger import load_ledger
 from connector.store.tables import CheckIn
 from connector.store.visibility import sees_key_result_in_hosts
 from connector.views.forge import dashboard_pre_read
@@ -121,10 +122,20 @@ def _triage(look: _Look) -> dict[str, Any]:
 
 
 def _decisions(look: _Look) -> dict[str, Any]:
+    """What is asked for, and what is being done about what was asked: overdue first, each with its owner and day."""
     points = look.leads.asks
     shown = points[:MOST_LINES]
     owners = owners_of(look.session, [each.key_result for each in shown])
-    return {"asks": rows.asks_of(shown, look.known, owners, look.now, look.zone), "count": len(points), "more": len(points) - len(shown)}
+    ledger = load_ledger(look.session, look.viewer, look.today, key_results=list(look.known))
+    return {
+        "asks": rows.asks_of(shown, look.known, owners, look.now, look.zone),
+        "count": len(points),
+        "more": len(points) - len(shown),
+        "open": ledger.entries[:MOST_LINES],
+        "open_count": ledger.counts["open"],
+        "overdue_count": ledger.counts["overdue"],
+        "day": wording.day_text,
+    }
 
 
 def _blockers(look: _Look) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from flask import Response, render_template, request, url_for
 from connector.services.forge import rights
 from connector.services.forge.caller import Caller
 from connector.services.forge.issue_reading import read_issue
+from connector.services.reviews.answers import decided_of
 from connector.views.forge.blueprint import answer, blueprint
 from connector.views.forge.door import caller, for_person
 from connector.views.forge.issue_words import blocks, in_one_line
@@ -29,10 +30,11 @@ def issue() -> Response:
     now, zone = runtime().now(), runtime().settings.zone
     with runtime().store.read() as session:
         panel = read_issue(session, found.viewer, found.connection, ref)
-    stuck = {issue.ref for each in panel.shown for issue in each.stuck}
+        decided = decided_of(session, [each.facts.row.id for each in panel.shown], now, zone)
+    may_see = rights.remembered_issues(runtime(), found, {issue.ref for each in panel.shown for issue in each.stuck})
     html = render_template(
         "panels/issue.html",
-        blocks=blocks(panel.issue, panel.shown, _address, now, zone, {ref, *rights.remembered_issues(runtime(), found, stuck)}),
+        blocks=blocks(panel.issue, panel.shown, _address, now, zone, {ref, *may_see}, decided),
         more=[(each, _address("key_result", each.id)) for each in panel.more],
         left=panel.left,
         opened=request.args.get("open", ""),

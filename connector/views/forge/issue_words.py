@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from types import MappingProxyType
 from typing import Any
 
 from connector.domain import wording
@@ -71,9 +72,19 @@ class Block:
     decided: str = ""
 
 
-def blocks(issue: Issue, shown: Sequence[Shown], address: Address, now: datetime, zone: tzinfo, seen: Collection[str] = ()) -> list[Block]:
-    """The key results of an issue as blocks, in their order. ``seen``: ids of the issues that the viewer may see, as Jira said."""
-    return [_block(issue, each, address, now, zone, seen) for each in shown]
+def blocks(
+    issue: Issue,
+    shown: Sequence[Shown],
+    address: Address,
+    now: datetime,
+    zone: tzinfo,
+    seen: Collection[str] = (),
+    decided: Mapping[str, str] = MappingProxyType({}),
+) -> list[Block]:
+    """The key results of an issue as blocks, in their order. ``seen``: ids of the issues that the viewer may see, as Jira said;
+    ``decided``: what came of asks, by key result.
+    """
+    return [replace(_block(issue, each, address, now, zone, seen), decided=decided.get(each.facts.row.id, "")) for each in shown]
 
 
 def in_one_line(found: Sequence[State]) -> str:

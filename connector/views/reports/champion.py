@@ -1,4 +1,4 @@
-"""The champion's page: what is badly built, keeps coming back, waits or never moves; and whether the rhythm is used. With one advice each."""
+"""The champion's page: what is badly built, keeps coming back, waits or never moves; and whether it is used. One advice each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from connector.web.gate import viewer
 
 MOST = 40  # rows of a list
 ADVICE = {
-    "built": "A weak number gives tidy reports and poor decisions. Say from what to what, by whom, by when; then it can be won or lost.",
+    "built": "A weak number gives tidy reports and poor decisions. Say from what to what, by when; then it can be won or lost.",
     "repeats": "What holds up two key results is seldom solved by their owners. Bring it to the forum once, with a name and a day.",
     "approvals": "A small delay in deciding costs more than a wrong small decision. Name who can call it in the review.",
-    "still": "Activity may be high while the number stands still. Ask what would have to change for it to move, or measure something earlier.",
-    "vitality": "A tracker lives as long as it changes what people do this week. Ask what the last pre-read would have had to say to be opened.",
+    "still": "Activity may be high while the number stands still. Ask what would make it move, or measure something earlier.",
+    "vitality": "A tracker lives as long as it changes what is done this week. Ask what a pre-read would have to say to be opened.",
     "diet": "An update has to be possible on a busy day, in a minute. Take a field away before you ask people to try harder.",
-    "cadence": "A number that changes once a month cannot warn anybody in time. Ask as often as it changes, and add one that moves earlier.",
-    "effort": "Work that serves no key result is not wrong, but somebody should have chosen it. Map it, or say that it needs no mapping.",
+    "cadence": "A number that changes once a month cannot warn in time. Ask as often as it changes, and add one that moves earlier.",
+    "effort": "Work that serves no key result is not wrong, but it should have been chosen. Map it, or say that it needs no mapping.",
     "guards": "A target that moves late makes the result hard to read. Keep it, and say at grading what was learnt.",
 }
 

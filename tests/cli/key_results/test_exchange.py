@@ -313,7 +313,20 @@ def test_the_review_pack_has_a_page_for_each_exception_and_decisions_last(run: R
     assert "from 0\u00a0% to 100\u00a0%, now 41\u00a0%" in text
     assert "Blocker: no test site" in text
     last = "\n".join(shape.text_frame.text for shape in deck.slides[len(titles) - 1].shapes if shape.has_text_frame)
-    assert "budget: Key result kr-setup" in last
+    assert "Budget: Key result kr-setup" in last
+
+
+def test_the_pack_of_a_review_asks_for_one_review_and_a_format_that_it_has(run: Run) -> None:
+    for wrong in (
+        ("--format", "csv", "--forum", "Product"),
+        ("--format", "pptx", "--forum", "Product", "--review", "1"),
+        ("--format", "pptx", "--forum", "Product", "--cycle", "now"),
+        ("--format", "pptx", "--review", "0"),
+    ):
+        assert run("export", *wrong).code == 2
+    outcome = run("export", "--format", "pptx", "--review", "99")
+    assert outcome.code == 1
+    assert "there is no review 99" in outcome.err
 
 
 def test_an_empty_installation_exports_files_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -120,6 +121,37 @@ def test_a_first_answer_is_one_request(host, sandbox, asked):
     sandbox.forget_log()
     host.reply("ACME-1", asked, "", "40 %", {}, again=False)
     assert [method for method, _, _ in sandbox.log] == ["POST"]
+
+
+# --- comments that answer nothing --------------------------------------------------------------------------------------
+
+
+def test_a_note_mentions_several_and_its_address_is_a_link(host, sandbox):
+    host.notify("ACME-1", ["acc-alice", "acc-bob"], "2 updates are open\nhttps://okr.acme.example/", mark="n1")
+    content = ours(sandbox)[-1]["body"]["content"]
+    assert [node.get("attrs", {}).get("id") for node in content[0]["content"] if node["type"] == "mention"] == ["acc-alice", "acc-bob"]
+    assert content[1]["content"][0]["marks"] == [{"type": "link", "attrs": {"href": "https://okr.acme.example/"}}]
+
+
+def test_a_note_whose_confirmation_got_lost_is_found_by_its_mark_and_another_is_not(host, build, sandbox):
+    before = datetime.now(UTC)
+    sandbox.fail(path="/comment", method="POST", status=503, commit=True)
+    with pytest.raises(Uncertain):
+        host.notify("ACME-1", ["acc-alice"], "hello", mark="n1")
+    assert host.notify("ACME-1", ["acc-alice"], "hello", mark="n1", since=before)["comment"] == ours(sandbox)[0]["id"]
+    host.notify("ACME-1", ["acc-alice"], "hello", mark="n2", since=before)
+    build(instance="another").notify("ACME-1", ["acc-alice"], "hello", mark="n1", since=before)
+    host.notify("ACME-1", ["acc-alice"], "hello", mark="n1", since=before + timedelta(days=1))
+    assert said(sandbox) == ["acc-alice hello"] * 4
+
+
+def test_a_note_that_was_not_written_is_written_when_it_is_looked_for(host, sandbox):
+    before = datetime.now(UTC)
+    sandbox.fail(path="/comment", method="POST", drop=True)
+    with pytest.raises(Uncertain):
+        host.notify("ACME-1", [], "hello", mark="n1")
+    host.notify("ACME-1", [], "hello", mark="n1", since=before)
+    assert said(sandbox) == ["hello"]
 
 
 # --- who may read it ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from connector.errors import Gone, Uncertain
@@ -58,3 +60,23 @@ def test_a_deleted_answer_is_written_anew_and_a_deleted_question_is_gone(host, b
     box.world.data["comments"].clear()
     with pytest.raises(Gone):
         host.reply(row, asked["id"], "", "41 %", {})
+
+
+def test_a_note_whose_confirmation_got_lost_is_found_by_its_words(host, box, row):
+    person, before = box.world.data["person"], datetime.now(UTC)
+    box.fail(path="comments", method="POST", status=503, commit=True)
+    with pytest.raises(Uncertain):
+        host.notify(row, [person], "2 updates are open")
+    assert len(ours(box)) == 1
+    found = host.notify(row, [person], "2 updates are open", since=before)
+    assert (found["comment"], len(ours(box))) == (ours(box)[0]["id"], 1)
+    host.notify(row, [person], "1 update is open", since=before)
+    host.notify(row, [person], "2 updates are open", since=before + timedelta(days=1))
+    assert len(ours(box)) == 3
+
+
+def test_a_note_mentions_several_people(host, box, row):
+    others = [box.world.data["person"], box.world.data["bot"]]
+    host.notify(row, others, "hello")
+    runs = ours(box)[0]["rich_text"]
+    assert [run["mention"]["user"]["id"] for run in runs if run["type"] == "mention"] == others

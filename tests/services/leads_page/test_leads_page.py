@@ -96,12 +96,12 @@ def row_of(scene: OkrScene) -> LeadsPage:
         return session.scalars(select(LeadsPage)).one()
 
 
-def test_four_sections_answer_what_a_lead_asks(scene: OkrScene, page: str) -> None:
+def test_five_sections_answer_what_a_lead_asks(scene: OkrScene, page: str) -> None:
     company_of_five(scene)
     set_up(scene, page)
     write(scene)
     shown = sections(scene, page)
-    assert list(shown) == ["Where we stand", "Pre-read", "Decisions due", "Blockers, oldest first"]
+    assert list(shown) == ["Where we stand", "Pre-read", "Decisions due", "Blockers, oldest first", "Last review"]
     since = (scene.runtime.now() - timedelta(days=9)).astimezone(scene.runtime.settings.zone)
     day = f"{since.day} {since:%b}"
     assert shown["Where we stand"] == [
@@ -269,7 +269,7 @@ def test_a_page_that_went_comes_back_with_its_sections(scene: OkrScene, page: st
     write(scene, ahead=90)
     assert row_of(scene).gone_at is None
     assert "At risk: 2" in sections(scene, page)["Where we stand"][4]
-    assert len(sections(scene, page)) == 4
+    assert len(sections(scene, page)) == 5
 
 
 def test_a_lost_answer_makes_no_second_section(scene: OkrScene, page: str) -> None:
@@ -279,7 +279,7 @@ def test_a_lost_answer_makes_no_second_section(scene: OkrScene, page: str) -> No
     with pytest.raises(Uncertain):
         write(scene)
     assert write(scene, ahead=120) == 1
-    assert len(scene.world.data["pages"][page]["children"]) == 4
+    assert len(scene.world.data["pages"][page]["children"]) == 5
 
 
 def test_a_new_page_is_made_below_another_and_given_up_again(scene: OkrScene, page: str) -> None:
@@ -289,9 +289,9 @@ def test_a_new_page_is_made_below_another_and_given_up_again(scene: OkrScene, pa
     made = row_of(scene)
     assert made.ref != page
     assert made.url
-    assert len(sections(scene, made.ref)) == 4
+    assert len(sections(scene, made.ref)) == 5
     drop_leads_page(scene.runtime, ADMIN, "acme-notion", ident)
-    assert len(sections(scene, made.ref)) == 4
+    assert len(sections(scene, made.ref)) == 5
     with pytest.raises(NotFound):
         drop_leads_page(scene.runtime, ADMIN, "acme-notion", ident)
 

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from connector.domain.agenda import Verdict
 from connector.errors import Conflict, Faults, InputError, NotFound
 from connector.services.changes import Stale, version_of
-from connector.services.reviews import deciding, holding
+from connector.services.reviews import deciding, effects, holding
 from connector.services.reviews.ledger import load_ledger, since_last
 from connector.services.reviews.reading import load_item_view, load_minutes
-from connector.store.tables import Message, Notice
+from connector.store.tables import Decision, Message, Notice, Reading
 from tests.support.meeting import Meeting
 
 
@@ -205,3 +205,24 @@ def test_a_verdict_on_another_review_or_item_is_not_found(meeting: Meeting) -> N
     with pytest.raises(NotFound):
         meeting.hold(9999, 1)
     assert set(Verdict) == {"intervene", "hold", "escalate", "stop"}
+
+
+def test_what_followed_a_done_decision_is_told_when_it_is_old_enough(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.decide(review, item(meeting, review, "kr-4"))
+    now = meeting.runtime.now()
+    with meeting.runtime.store.write() as session:
+        row = session.scalars(select(Decision).where(Decision.key_result_id == "kr-4")).one()
+        row.state, row.closed_at = "done", now
+    assert effects.judge_effects(meeting.runtime) == 1
+    assert (meeting.decisions()[-1].effect or {})["word"] == "too early"
+    assert effects.judge_effects(meeting.runtime) == 0
+    for week in range(1, 5):
+        with meeting.runtime.store.write() as session:
+            at = now + timedelta(weeks=week, minutes=-1)
+            session.add(
+                Reading(key_result_id="kr-4", value=20.0 + 5 * week, kind="check_in", as_of=at, day=at.date(), recorded_at=at, source={})
+            )
+    meeting.company.clock.ahead += 28 * 86400 + 60
+    assert effects.judge_effects(meeting.runtime) == 1
+    assert (meeting.decisions()[-1].effect or {})["word"] == "helped"

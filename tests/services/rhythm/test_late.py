@@ -48,8 +48,9 @@ def test_it_is_marked_on_the_page_in_the_panel_and_in_the_api(acme: Meeting) -> 
         panel = describe_key_result(facts, "", acme.runtime.now(), BERLIN)
     assert "Alice, 18 Nov, after the lock" in panel.source_text
     key = tokens.create(acme.runtime, "reader", "member")
-    listed = app.test_client().get("/api/v1/key-results/kr-good/check-ins", headers={"Authorization": f"Bearer {key}"}).json
-    assert listed is not None and [each["late"] for each in listed["items"]] == [True, False, False]
+    listed = app.test_client().get("/api/v1/key-results/kr-good", headers={"Authorization": f"Bearer {key}"}).json
+    assert listed is not None
+    assert [each["late"] for each in listed["check_ins"]] == [True, False, False]
 
 
 def test_the_form_says_so_before_and_after_saving(acme: Meeting) -> None:

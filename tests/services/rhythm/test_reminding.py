@@ -264,7 +264,7 @@ def test_a_row_in_notion_comes_first_and_a_retired_connection_has_no_places(told
     _account(told, notion, "Alice")
     _panel(told, jira, "10001", "setup")
     with told.company.runtime.store.write() as session:
-        database = OkrDatabase(connection_id=notion, kind="key_results", source="d1", created_at=told.company.runtime.now())
+        database = OkrDatabase(connection_id=notion, kind="key_results", database="d0", source="d1", created_at=told.company.runtime.now())
         session.add(database)
         session.flush()
         row = OkrRow(connection_id=notion, database_id=database.id, ref="row-1", record="setup", created_at=told.company.runtime.now())

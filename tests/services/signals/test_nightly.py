@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event, update
 
+from connector.domain.panel import digest as panel_digest
+from connector.services.facts import load_facts
+from connector.services.panels import describe_key_result
 from connector.services.signals.nightly import find_for
 from connector.services.signals.standing import standing
 from connector.store.tables import Audit, Connection, Cycle, Item, KeyResult, Mapping, MappingItem, Objective, Signal, Team
@@ -229,3 +232,26 @@ def test_the_number_of_statements_does_not_grow_with_the_key_results(past: Past)
         counts.append(sum(not text.startswith(("BEGIN", "SELECT pg_")) for text in statements))
     assert counts[1] <= counts[0] + 2
     assert counts[1] < 45
+
+
+def test_a_panel_shows_one_question_and_the_same_all_day(past: Past) -> None:
+    steady(past, "kr", current=12.0, raw_progress=0.12, effect_lag=0)
+    past.values("kr", (40, 12), (1, 12))
+    past.weeks(past.mapped("kr"), (8, 9, 8, 10, 16, 18))
+
+    def shown() -> str:
+        now = past.acme.runtime.now()
+        with past.acme.runtime.store.read() as session:
+            facts = load_facts(session, ["kr"], computing=False)["kr"]
+            return (
+                panel_digest(describe_key_result(facts, "https://okr.example", now, UTC))
+                + describe_key_result(facts, "", now, UTC).question
+            )
+
+    before = shown()
+    past.look()
+    after = shown()
+    assert after != before
+    assert after.endswith("does this work move it?")
+    past.look()
+    assert shown() == after
