@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy import select, update
@@ -116,11 +116,9 @@ def test_a_mention_in_notion_is_written_once_also_when_the_answer_got_lost(place
     assert send(place.company) == ["sent", "sent"]
 
 
-def test_nothing_is_written_twice_by_two_workers(site: Site, tmp_path: Path) -> None:
+def test_nothing_is_written_twice_by_two_workers(site: Site) -> None:
     account(site.company, site.connection, "70121:alice")
     tell(site.company, site.connection, site.ref(site.epics[0]))
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(3) as pool:
         assert sum(pool.map(lambda _: send_due(site.company.runtime), range(6))) == 1
     assert len(comments(site)) == 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from apprise.plugins.slack import NotifySlack
 from sqlalchemy import select, update
 from werkzeug import Request, Response
@@ -27,6 +29,19 @@ HOSTILE = "<!channel> *Setup* & <@U1> [x](http://evil.example) @here"
 def server() -> Iterator[MailServer]:
     with mail_server() as found:
         yield found
+
+
+@pytest.fixture
+def full_logging() -> Iterator[None]:
+    """Everything is logged, as text, and afterwards as before."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure("text", "debug")
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 class Room:
@@ -252,8 +267,9 @@ def test_a_slack_room_shows_titles_as_they_are_and_nobody_is_called(desk: Desk, 
     assert attachment["text"] == f"{escaped}\n{desk.company.runtime.settings.base_url}/reviews/1/pre-read"
 
 
-def test_a_room_that_refuses_is_said_without_its_address(desk: Desk, room: Room, capfd: pytest.CaptureFixture[str]) -> None:
-    configure("text", "debug")
+def test_a_room_that_refuses_is_said_without_its_address(
+    desk: Desk, room: Room, capfd: pytest.CaptureFixture[str], full_logging: None
+) -> None:
     number = desk.channel("slack", SLACK)
     room.answers = [(404, "channel_is_archived"), (503, "")]
     tell_room(desk)

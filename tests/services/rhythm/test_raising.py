@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from connector.services.messages.sending import send_due
 from connector.services.rhythm.raising import raise_due, standing_levels
-from connector.store.tables import Blocker, Cycle, Forum, KeyResult, Objective, Person, Team
+from connector.store.tables import Blocker, Channel, Cycle, Forum, KeyResult, Objective, Person, Team
 from tests.support.mail import mail_server
 from tests.support.reminded import Told, told_company
 
@@ -183,9 +184,6 @@ def test_a_clock_that_turns_out_to_have_begun_earlier_tells_nobody_twice(told: T
 
 
 def test_a_mail_that_waited_is_not_sent_for_a_blocker_that_is_gone(told: Told) -> None:
-    from connector.services.messages.sending import send_due
-    from connector.store.tables import Channel
-
     with mail_server() as server:
         with told.company.runtime.store.write() as session:
             secret = told.company.runtime.vault.seal(server.address)
