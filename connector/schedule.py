@@ -37,6 +37,7 @@ from mappings.repository import Router, load_links
 log = structlog.get_logger(__name__)
 
 TICK = 0.5  # seconds
+MESSAGES_KEPT = timedelta(days=400)  # what people were told
 LEASE_SECONDS = 10.0  # a task whose clock died is run again after that; running one twice at a time does no harm
 
 
@@ -147,6 +148,7 @@ def prune(runtime: Runtime) -> None:
     before = runtime.now() - timedelta(days=runtime.settings.delivery_days)
     with runtime.store.write() as session:
         session.execute(delete(Delivery).where(Delivery.received_at < before, Delivery.state != "pending"))
+        sending.prune(session, runtime.now() - MESSAGES_KEPT)
         form_use.prune(session, runtime.now())
     with runtime.store.read() as session:
         ids = session.scalars(select(Connection.id)).all()

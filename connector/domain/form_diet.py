@@ -105,7 +105,7 @@ def proposals(found: Cost, usage: Usage) -> list[str]:
     rare = rarely(usage)
     first = f" Take “{rare[0][0]}” off first: {rare[0][1]} of {usage.updates} updates used it." if rare else ""
     if found.tries >= LEAST and found.p50 is not None and found.p50 > SLOW:
-        told.append(f"Half of the updates take longer than {minutes_text(found.p50)}; two minutes are the aim.{first}")
+        told.append(f"Half of the updates take {minutes_text(found.p50)} or longer; two minutes are the aim.{first}")
         first = ""
     if found.tries >= LEAST and found.abandoned is not None and found.abandoned > ABANDONED + _CLOSE:
         left = found.tries - found.saved

@@ -1,107 +1,108 @@
 """Eight weeks of readings and check-ins for the sample key results, so that trends and states make sense from the first minute.
 
-Written straight into the store, once, while it is still empty. The last reading of a mapped key result is what its rule gives
-now, so that the first computation changes nothing.
+Written straight into the store, once, in the order of time, while it is still empty. The last reading of a mapped key result is what its
+rule gives now, so that the first computation changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from connector.domain import scoring
+from connector.domain.model import Kind
 from connector.runtime import Runtime
+from connector.sandbox.pasts import PASTS, WEEKS, Past
+from connector.services.celebrations import REACHED
+from connector.services.decisions import note_ask
 from connector.services.facts import Facts, load_facts
+from connector.services.locks import locked_for
 from connector.services.rollup import compute
-from connector.store.tables import CheckIn, Cycle, KeyResult, Objective, Reading
+from connector.store.tables import CheckIn, Cycle, FormOpening, KeyResult, Objective, Reading, Review, Team
 
-WEEKS = 8
-STEADY = (0.1, 0.22, 0.34, 0.46, 0.58, 0.7, 0.82, 0.94)  # how far from the start to today's value each check-in was
+__all__ = ["WEEKS", "History"]
+
+AFTER_LOCK = timedelta(minutes=100)  # so long after the lock comes an update that is late
+BEFORE_NOW = timedelta(minutes=50)
+SECONDS, CLICKS = 35, 5  # what an update takes at least
+FIELDS = 4  # that a form comes with
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The check-ins of one key result, oldest first. ``values`` wins over ``shares``; blockers and asks by their position."""
+class _Entry:
+    """A moment at which something of a key result is written. ``place`` None: its source read the number of today."""
 
-    confidence: Sequence[int]
-    shares: Sequence[float] = STEADY
-    values: Sequence[float] = ()
-    blockers: Mapping[int, str] = field(default_factory=dict)
-    asks: Mapping[int, str] = field(default_factory=dict)
-    comments: Mapping[int, str] = field(default_factory=dict)
-    newest: int = 1  # days since the last check-in
+    at: datetime
+    ident: str
+    place: int | None
 
 
-PASTS: Mapping[str, Past] = {
-    "kr-setup": Past((6, 6, 7, 7, 7, 8, 8, 8), comments={7: "First-invoice step goes to ten customers on Monday."}),
-    "kr-activation": Past(
-        (7, 7, 8, 7, 7, 7, 7, 7),
-        values=(41, 43, 44, 45, 45, 45, 45, 45),
-        blockers={6: "Template picker hides the send button", 7: "Template picker hides the send button"},
-        newest=2,
-    ),
-    "kr-interviews": Past(
-        (7, 6, 6, 6, 5, 5, 4, 4),
-        shares=(0.2, 0.35, 0.5, 0.62, 0.74, 0.8, 0.86, 0.92),
-        asks={7: "headcount"},
-        comments={7: "Ten interviews wait for somebody to write them up."},
-        newest=2,
-    ),
-    "kr-seats": Past((6, 6, 7, 7, 7, 8, 8, 8), shares=(0.08, 0.2, 0.33, 0.45, 0.57, 0.7, 0.83, 0.95)),
-    "kr-failures": Past((5, 6, 6, 6, 7, 7, 7, 7), shares=(0.05, 0.14, 0.27, 0.41, 0.55, 0.68, 0.82, 0.95), newest=3),
-    "kr-payout": Past(
-        (6, 6, 5, 5, 4, 4, 4, 3),
-        values=(52, 51, 50, 50, 49, 49, 48, 47),
-        blockers={6: "Bank partner has not issued the certificate", 7: "Bank partner has not issued the certificate"},
-        asks={6: "approval", 7: "approval"},
-        comments={7: "The signed contract is with legal since Monday."},
-    ),
-    "kr-accounts": Past(
-        (7, 7, 7, 6, 6, 6, 5, 5), asks={7: "scope"}, comments={7: "Cutting the history import would save three weeks."}, newest=2
-    ),
-    "kr-incidents": Past((6, 6, 7, 7, 7, 7, 8, 8), values=(6, 5, 5, 4, 4, 3, 3, 3), newest=3),
-    "kr-latency": Past((6, 6, 7, 7, 7, 7, 8, 8), values=(1.62, 1.55, 1.4, 1.31, 1.22, 1.18, 1.12, 1.08)),
-    "kr-stores": Past((6, 6, 6, 5, 5, 5), values=(0, 0, 0, 0, 0, 0), newest=19),
-    "kr-offline": Past((6, 6, 7, 7, 7, 7, 7, 8), values=(0.0, 0.25, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5), newest=2),
-}
+@dataclass(slots=True)
+class _Told:
+    """What is known of one sample key result while its past is written."""
+
+    facts: Facts
+    past: Past
+    today: dict[str, Any] | None  # what mappings or milestones say now; None when only check-ins tell
+    previous: float | None = None
+    steps: list[dict[str, Any]] = field(default_factory=list)
 
 
-def write_history(runtime: Runtime) -> None:
-    """Insert the past of every sample key result that has none. Its mappings must have been listed."""
-    now = runtime.now()
-    with runtime.store.read() as session:
-        facts = load_facts(session, list(session.scalars(select(KeyResult.id))))
-        start = session.scalars(select(Cycle.start)).first()
-    with runtime.store.write() as session:
-        if start is not None:  # the tracker knew them from the first day, else nothing could be overdue
+class History:
+    """The past of the sample key results. Mappings must have been listed, and reviews planned, when it is made."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        now, self._zone = runtime.now(), runtime.settings.zone
+        with runtime.store.write() as session:
+            start = session.scalars(select(Cycle.start)).one()
+            # The tracker knew them from the first day, else nothing could be overdue.
             begun = datetime(start.year, start.month, start.day, 8, tzinfo=UTC)
             session.execute(update(KeyResult).values(created_at=begun))
             session.execute(update(Objective).values(created_at=begun))
+        with runtime.store.read() as session:
+            facts = load_facts(session, list(PASTS))
+            locks = _locks(session)
+        self._told: dict[str, _Told] = {}
+        entries = []
         for ident, past in PASTS.items():
-            if ident in facts and not facts[ident].readings:
-                _write_one(session, facts[ident], past, now, runtime.settings.zone)
+            known = facts[ident]
+            self._told[ident] = _Told(known, past, compute(known, now, self._zone).reading, steps=list(known.row.milestones or ()))
+            moments = _moments(past, ident, now, self._zone, locks.get(known.objective.id, []))
+            entries += [_Entry(at, ident, place) for place, at in enumerate(moments)]
+            if self._told[ident].today is not None:
+                entries.append(_Entry(now - BEFORE_NOW, ident, None))
+        self._entries = sorted(entries, key=lambda each: (each.at, each.ident))
 
+    def write_until(self, session: Session, moment: datetime) -> None:
+        """Write what was told up to this moment and is not written yet."""
+        while self._entries and self._entries[0].at <= moment:
+            entry = self._entries.pop(0)
+            told = self._told[entry.ident]
+            if entry.place is not None:
+                self._check_in(session, told, entry.place, entry.at)
+            elif told.today is not None:
+                _set_steps(session, told, told.steps)
+                source = told.today
+                _add_reading(session, told, source["value"], entry.at, source["kind"], source["actor"], source["source"])
 
-def _write_one(session: Session, facts: Facts, past: Past, now: datetime, zone: Any) -> None:
-    today = compute(facts, now, zone).reading  # what mappings or milestones say now; None when only check-ins tell
-    owner = facts.owner
-    count = len(past.confidence)
-    previous: float | None = None
-    before: float | None = None
-    for place in range(count):
-        moment = _working_moment(now, past.newest + 7 * (count - 1 - place), facts.row.id)
-        value = _value(facts, past, place, today)
-        if today is not None:
+    def _check_in(self, session: Session, told: _Told, place: int, moment: datetime) -> None:
+        facts, past, owner = told.facts, told.past, told.facts.owner
+        value = _value(told, place)
+        before = told.previous
+        if told.today is not None:
+            if told.facts.definition.kind is Kind.MILESTONES:
+                done = round((value or 0.0) * len(told.steps))
+                _set_steps(session, told, [{**step, "done": number < done} for number, step in enumerate(told.steps)])
             # The machine saw the number before the owner confirmed it.
-            _add_reading(
-                session, facts, value, previous, moment - timedelta(hours=5), today["kind"], today["actor"], _as_then(today, value)
-            )
-            previous = value
-        movement = None if before is None or value is None else _word(facts, before, value)
+            seen = moment - timedelta(hours=5) if place not in past.late else moment - timedelta(minutes=5)
+            _add_reading(session, told, value, seen, told.today["kind"], told.today["actor"], _as_then(told, value))
+        movement = None if before is None or value is None else scoring.movement(facts.definition, before, value) or scoring.Movement.FLAT
+        seconds = SECONDS + sum(facts.row.id.encode()) % 40 + 4 * place
         row = CheckIn(
             key_result_id=facts.row.id,
             author_id=owner.id if owner else None,
@@ -110,62 +111,98 @@ def _write_one(session: Session, facts: Facts, past: Past, now: datetime, zone: 
             blocker=past.blockers.get(place),
             decision=past.asks.get(place, "none"),
             comment=past.comments.get(place),
-            movement=movement,
+            movement=movement.value if movement else None,
             as_of=moment,
             delayed=False,
             draft=False,
+            late=locked_for(session, facts.row.id, moment) is not None,
             created_at=moment,
             source="sandbox",
             source_id=f"{facts.row.id}-{place + 1}",
+            seconds=seconds,
         )
         session.add(row)
         session.flush()
-        _add_reading(session, facts, value, previous, moment, "check_in", owner.email if owner else "", {"check_in": row.id})
-        previous, before = value, value
-    if today is not None:
-        _add_reading(session, facts, today["value"], previous, now - timedelta(minutes=50), today["kind"], today["actor"], today["source"])
+        _add_reading(session, told, value, moment, "check_in", owner.email if owner else "", {"check_in": row.id})
+        note_ask(session, row, moment)
+        session.add(
+            FormOpening(
+                key=f"sandbox-{row.source_id}",
+                key_result_id=facts.row.id,
+                opened_at=moment - timedelta(seconds=seconds),
+                saved_at=moment,
+                clicks=CLICKS + place % 3,
+                offered=FIELDS,
+                kept=FIELDS - (1 if row.comment else 0) - (1 if row.blocker and place - 1 not in past.blockers else 0),
+            )
+        )
 
 
-def _value(facts: Facts, past: Past, place: int, today: Mapping[str, Any] | None) -> float | None:
-    if past.values:
-        return float(past.values[place])
-    start = facts.row.start or 0.0
-    if today is None or today["value"] is None:
+def _locks(session: Session) -> dict[str, list[datetime]]:
+    """The locks of the reviews of each objective, oldest first."""
+    found: dict[str, list[datetime]] = {}
+    query = select(Objective.id, Review.lock_at).join(Team, Team.id == Objective.team_id).join(Review, Review.forum_id == Team.forum_id)
+    for objective, lock_at in session.execute(query.order_by(Review.lock_at)):
+        found.setdefault(objective, []).append(lock_at)
+    return found
+
+
+def _moments(past: Past, ident: str, now: datetime, zone: tzinfo, locks: Sequence[datetime]) -> list[datetime]:
+    """When each check-in was: some hour of a working day of its week; one that came late came after the lock of that week."""
+    count = len(past.confidence)
+    found = []
+    for place in range(count):
+        moment = _working_moment(now.astimezone(zone), past.newest + 7 * (count - 1 - place), ident)
+        if place in past.late:
+            lock = next((each for each in locks if each >= moment), moment - AFTER_LOCK)
+            moment = min(lock + AFTER_LOCK, now - BEFORE_NOW)
+        found.append(moment)
+    return found
+
+
+def _value(told: _Told, place: int) -> float | None:
+    if told.past.values:
+        return float(told.past.values[place])
+    start = told.facts.row.start or 0.0
+    if told.today is None or told.today["value"] is None:
         return None
-    value = start + (today["value"] - start) * past.shares[place]
+    value = start + (told.today["value"] - start) * told.past.shares[place]
     return float(round(value))
 
 
-def _as_then(today: Mapping[str, Any], value: float | None) -> dict[str, Any]:
+def _as_then(told: _Told, value: float | None) -> dict[str, Any]:
     """The explanation of an older reading: which rule gave it; how many items it counted is not claimed."""
-    kept = {name: today["source"][name] for name in ("mappings", "query") if name in today["source"]}
+    source: Mapping[str, Any] = told.today["source"] if told.today is not None else {}
+    kept = {name: source[name] for name in ("mappings", "query") if name in source}
+    if REACHED in source:
+        done = told.facts.definition.milestones[: round((value or 0.0) * len(told.steps))]
+        kept[REACHED] = [step.title for step in done]
     return {**kept, "items": None, "done": None, "total": None} if value is not None else kept
 
 
-def _word(facts: Facts, before: float, value: float) -> str:
-    from connector.domain.scoring import movement
-
-    moved = movement(facts.definition, before, value)
-    return moved.value if moved else "flat"
+def _set_steps(session: Session, told: _Told, steps: Sequence[Mapping[str, Any]]) -> None:
+    if steps:
+        session.execute(update(KeyResult).where(KeyResult.id == told.facts.row.id).values(milestones=list(steps)))
 
 
 def _add_reading(
-    session: Session, facts: Facts, value: float | None, previous: float | None, at: datetime, kind: str, actor: str, source: dict[str, Any]
+    session: Session, told: _Told, value: float | None, at: datetime, kind: str, actor: str, source: Mapping[str, Any]
 ) -> None:
     session.add(
         Reading(
-            key_result_id=facts.row.id,
+            key_result_id=told.facts.row.id,
             value=value,
-            previous=previous,
+            previous=told.previous,
             kind=kind,
             as_of=at,
             day=at.astimezone(UTC).date(),
             recorded_at=at,
             actor=actor,
-            source=source,
+            source=dict(source),
         )
     )
     session.flush()  # the order of ids is the order of time
+    told.previous = value
 
 
 def _working_moment(now: datetime, days_ago: int, salt: str) -> datetime:
@@ -173,4 +210,5 @@ def _working_moment(now: datetime, days_ago: int, salt: str) -> datetime:
     day = now - timedelta(days=days_ago)
     day -= timedelta(days=max(0, day.weekday() - 4))
     minutes = sum(salt.encode()) * 7 % 300
-    return min(day.replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(minutes=minutes), now - timedelta(hours=2))
+    moment = day.replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
+    return min(moment.astimezone(UTC), now.astimezone(UTC) - timedelta(hours=2))

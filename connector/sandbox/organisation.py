@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -28,12 +28,12 @@ from connector.hosts.notion.sandbox import TOKEN as NOTION_TOKEN
 from connector.hosts.notion.sandbox import NotionSandbox
 from connector.queue import InlineQueue
 from connector.runtime import Runtime, build_runtime
-from connector.sandbox import content, worlds
+from connector.sandbox import content, rhythm, worlds
 from connector.sandbox.buttons import BUTTON
-from connector.sandbox.history import WEEKS, write_history
+from connector.sandbox.meetings import PLATFORM, PRODUCT
+from connector.sandbox.pasts import WEEKS
 from connector.sandbox.state import JIRA, NOTION, own_address, pages_at, state_file, webhook_secret, write_state
 from connector.services.declare.apply import apply_text
-from connector.services.drain import settle
 from connector.services.leads_page.setting import set_leads_page
 from connector.services.listing import list_dirty
 from connector.services.okr_databases import setting_up
@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 CYCLE_WEEKS = 13
 AHEAD = 2.0  # seconds
+UNTIL_READY = 4.0  # seconds from now until the processes run, about
+_FACES = (DatabaseKind.OBJECTIVES, DatabaseKind.KEY_RESULTS)
 DOCUMENT = Path(__file__).with_name("organisation.yml")
 PATHS = {JIRA: "/sandbox/jira", NOTION: "/sandbox/notion"}
 
@@ -100,18 +102,19 @@ def _fill(runtime: Runtime, settings: Settings) -> None:
     notion.pages_at = pages_at(settings)
     with _served({JIRA: jira, NOTION: notion}) as address:
         # The web process is not up yet, so the stand-ins answer at an address of their own while everything is read once.
-        _apply(runtime, document(settings, address, ids, start))
+        _apply(runtime, document(settings, address, ids, start, rhythm.meets(runtime.now(), settings)))
         _list_all(runtime)
-        write_history(runtime)
-        settle(runtime)
+        rhythm.play(runtime)
         _keep_in_notion(runtime, notion, ids)
         _follow_address(runtime, own_address(settings), address)
     write_state(state_file(settings, JIRA), jira.to_json())
     write_state(state_file(settings, NOTION), notion.to_json())
 
 
-def document(settings: Settings, address: str, ids: dict[str, str], start: date) -> str:
-    """The sample organisation as a document for ``apply``; ``ids`` are the Notion databases and pages by their short names."""
+def document(settings: Settings, address: str, ids: dict[str, str], start: date, forums: Mapping[str, rhythm.Meets]) -> str:
+    """The sample organisation as a document for ``apply``; ``ids`` are the Notion databases and pages by their short names, ``forums``
+    when each one meets.
+    """
     middle = start + timedelta(weeks=CYCLE_WEEKS // 2)
     accounts = {name: f'jira: "{worlds.account_of(name)}", notion: "{ids[f"person_{name}"]}"' for name, _ in content.PEOPLE}
     people = "\n".join(
@@ -128,6 +131,13 @@ def document(settings: Settings, address: str, ids: dict[str, str], start: date)
         "CYCLE": f"{middle.year}-Q{(middle.month + 2) // 3}",
         "START": start.isoformat(),
         "END": (start + timedelta(weeks=CYCLE_WEEKS, days=-1)).isoformat(),
+        "ZONE": settings.timezone,
+        "REVIEW_AT": f"{rhythm.REVIEW_AT:%H:%M}",
+        "LOCK_AT": f"{rhythm.LOCK_AT:%H:%M}",
+        "PRODUCT_DAY": forums[PRODUCT].weekday,
+        "PRODUCT_LOCK": str(forums[PRODUCT].days_before),
+        "PLATFORM_DAY": forums[PLATFORM].weekday,
+        "PLATFORM_LOCK": str(forums[PLATFORM].days_before),
         **ids,
     }
     return re.sub(r"@(\w+)@", lambda match: values[match[1]], DOCUMENT.read_text(encoding="utf-8"))
@@ -165,7 +175,15 @@ def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]
             select(OkrDatabase.source).where(OkrDatabase.connection_id == connection.id, OkrDatabase.kind == DatabaseKind.KEY_RESULTS)
         ).one()
     # Rows of key results wait a second for those of their objectives: here they come after them anyway. Those of updates and decisions
-    # are left to the worker.
+    # are left to the worker, once everything stands.
+    with runtime.store.write() as session:
+        others = select(OkrDatabase.id).where(OkrDatabase.kind.not_in(_FACES))
+        session.execute(
+            update(OkrRow)
+            .where(OkrRow.database_id.in_(others), OkrRow.ref.is_(None))
+            .values(ready_at=runtime.epoch() + UNTIL_READY)
+            .execution_options(synchronize_session=False)
+        )
     later = replace(runtime, clock=lambda: runtime.clock() + AHEAD)
     while _faces_to_make(runtime) and work_on_rows(later, connection):
         pass
@@ -175,10 +193,9 @@ def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]
 
 def _faces_to_make(runtime: Runtime) -> int:
     """How many objectives and key results have no row yet."""
-    kinds = (DatabaseKind.OBJECTIVES, DatabaseKind.KEY_RESULTS)
     with runtime.store.read() as session:
         query = select(func.count()).select_from(OkrRow).join(OkrDatabase, OkrDatabase.id == OkrRow.database_id)
-        return session.scalar(query.where(OkrDatabase.kind.in_(kinds), OkrRow.ref.is_(None))) or 0
+        return session.scalar(query.where(OkrDatabase.kind.in_(_FACES), OkrRow.ref.is_(None))) or 0
 
 
 def _follow_address(runtime: Runtime, address: str, before: str | None = None) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy.orm import Session, aliased
 
 from connector.domain import wording
 from connector.domain.model import Kind, Milestone, Movement, State
@@ -189,15 +189,10 @@ def _cards(session: Session, ids: Collection[str], since: datetime | None, zone:
     return [card for _, card in sorted(found, key=lambda each: each[0], reverse=True)][:most]
 
 
-def thanks_of(session: Session, ids: Collection[str]) -> dict[str, tuple[str, str, datetime]]:
-    """The last thanks of each key result: (sender, text, moment). One statement."""
-    last = select(func.max(Recognition.id)).where(Recognition.key_result_id.in_(ids)).group_by(Recognition.key_result_id)
-    rows = session.execute(
-        select(Recognition.key_result_id, Person.name, Recognition.text, Recognition.at)
-        .join(Person, Person.id == Recognition.sender_id)
-        .where(Recognition.id.in_(last))
-    )
-    return {row.key_result_id: (row.name, row.text, row.at) for row in rows}
+def last_thanks() -> ScalarSelect[int | None]:
+    """The id of the last thanks of the key result of a statement around it."""
+    later = aliased(Recognition)
+    return select(func.max(later.id)).where(later.key_result_id == KeyResult.id).correlate(KeyResult).scalar_subquery()
 
 
 # --- thanks -----------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ One template, one way in: the places differ in where the form is sent and how it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,47 +26,14 @@ from connector.services.check_ins.opening import over_text, read_seen
 from connector.services.check_ins.steps import FIELD as STEPS
 from connector.services.facts import load_facts
 from connector.views import check_in_entries as entries
+from connector.views.check_in_shown import Place, Saved, Shown
 from connector.views.query import ASKS, MOVES, KeyResultView, Known, load_key_result
 from connector.web.forms import Form, plain
 
+__all__ = ["Place", "Saved", "Shown"]
+
 CONTROLS = ("value", "confidence", "blocker", "decision", "comment", "doubt", "as_of")
 FOLDED = ("comment", "doubt", "as_of", "delayed")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the form stands: ``name`` goes into the stored check-in, the addresses into the form. ``page``: a page of ours."""
-
-    name: str
-    post: str
-    check: str
-    back: str
-    page: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is known of the key result, read once for a request."""
-
-    runtime: Runtime
-    viewer: Viewer
-    place: Place
-    opening: Opening
-    view: KeyResultView
-    now: datetime
-
-    @property
-    def ident(self) -> str:
-        """The key result's id."""
-        return self.view.id
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A save that went through: ``said`` is what the person is told."""
-
-    filed: Filed
-    said: str
 
 
 def load(runtime: Runtime, viewer: Viewer, ident: str, place: Place, *, offered: int = OFFERED) -> Shown:

@@ -21,8 +21,16 @@ def points(days: Sequence[int], step: float = 5.0) -> list[Point]:
 
 
 @pytest.mark.parametrize(
-    ("gap", "cadence", "leading"), [(1, "weekly", False), (9, "weekly", False), (10, "fortnightly", False), (18, "fortnightly", False), (19, "fortnightly", True), (30, "fortnightly", True)]
-)  # fmt: skip
+    ("gap", "cadence", "leading"),
+    [
+        (1, "weekly", False),
+        (9, "weekly", False),
+        (10, "fortnightly", False),
+        (18, "fortnightly", False),
+        (19, "fortnightly", True),
+        (30, "fortnightly", True),
+    ],
+)
 def test_the_edges(gap: int, cadence: str, leading: bool) -> None:
     found = fit(METRIC, points([0, *(gap * number + 1 for number in range(1, 6))]), UTC)
     assert (found.gap, found.cadence, found.leading) == (float(gap), Cadence(cadence), leading)

@@ -11,7 +11,13 @@ from connector.domain.vitality import Share, Use, on_time_fell, vitality_fell
 START = date(2026, 10, 8)
 
 
-def use(week: int, on_time: tuple[int, int], verdicts: tuple[int, int] = (0, 0), follow: tuple[int, int] = (0, 0), opened: tuple[int, int] = (0, 0)) -> Use:  # fmt: skip
+def use(
+    week: int,
+    on_time: tuple[int, int],
+    verdicts: tuple[int, int] = (0, 0),
+    follow: tuple[int, int] = (0, 0),
+    opened: tuple[int, int] = (0, 0),
+) -> Use:
     parts = {"on_time": Share(*on_time), "verdicts": Share(*verdicts), "follow_through": Share(*follow), "opened": Share(*opened)}
     return Use(START + timedelta(weeks=week), parts)
 

@@ -221,10 +221,16 @@ class OkrScene:
 @contextmanager
 def okr_world(folder: Path, *, database_url: str = "", options: Mapping[str, Any] | None = None, **settings: Any) -> Iterator[OkrScene]:
     """A scene with empty databases. ``options``: of the OKR databases; ``settings``: of the connector."""
-    with company(folder, database_url, **settings) as people:
-        sandbox = NotionSandbox(clock=people.clock)
-        with running(sandbox) as url:
-            yield _made(people, sandbox, url, dict(options or {}))
+    with company(folder, database_url, **settings) as people, okr_beside(people, options) as scene:
+        yield scene
+
+
+@contextmanager
+def okr_beside(people: Company, options: Mapping[str, Any] | None = None) -> Iterator[OkrScene]:
+    """A scene for a company that is there already, beside what else it has."""
+    sandbox = NotionSandbox(clock=people.clock)
+    with running(sandbox) as url:
+        yield _made(people, sandbox, url, dict(options or {}))
 
 
 def _made(people: Company, sandbox: NotionSandbox, url: str, options: dict[str, Any]) -> OkrScene:

@@ -79,8 +79,8 @@ PARTS: Mapping[str, Part] = {
     ),
     "mapping_days": _part("mapping_id day items done started points points_done open_points blocked_points"),
     "items": _part(
-        "id connection_id ref key title url kind container parents category status resolution blocked blocked_told_at fields created_at updated_at "
-        "seen_at gone_at",
+        "id connection_id ref key title url kind container parents category status resolution blocked blocked_told_at "
+        "fields created_at updated_at seen_at gone_at",
         without=(*_WORK, "recheck_at"),
     ),
     "mapping_items": _part("mapping_id item_id"),

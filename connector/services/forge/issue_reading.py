@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from connector.domain.model import Category, Cycle, Item, State
 from connector.domain.rights import Viewer
-from connector.services.celebrations import thanks_of
+from connector.services.celebrations import last_thanks
 from connector.services.check_ins.rights import updatable
 from connector.services.facts import Facts
 from connector.services.forge.issue_links import NAMED, Found, Issue, Served, find_issue, found_by, served_by
@@ -20,7 +20,19 @@ from connector.services.forge.issue_work import Work, work_of
 from connector.services.mirror import item_of
 from connector.services.plan.key_results_changes import DEEPEST, Goal
 from connector.services.stuck_work import is_stuck
-from connector.store.tables import CheckIn, Connection, Forum, KeyResult, MappingDay, MappingItem, Objective, Person, Reading, Team
+from connector.store.tables import (
+    CheckIn,
+    Connection,
+    Forum,
+    KeyResult,
+    MappingDay,
+    MappingItem,
+    Objective,
+    Person,
+    Reading,
+    Recognition,
+    Team,
+)
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Item as ItemRow
 from connector.store.tables import Mapping as MappingRow
@@ -93,9 +105,7 @@ def read_issue(session: Session, viewer: Viewer, connection_id: int, ref: str) -
     goals = _goals(session, viewer, {each.served.objective_id for each in shown.values()})
     items = _items(session, [link.id for each in shown.values() for link in each.linked])
     theirs = updatable(session, viewer, list(shown))
-    thanks = thanks_of(session, list(shown))
     for name, each in shown.items():
-        each.thanks = thanks.get(name)
         each.goals = goals[each.served.objective_id]
         each.may_update = name in theirs
         each.too_many = items is None
@@ -130,7 +140,7 @@ def _shown(served: Served, connection_id: int) -> Shown:
 
 
 def _load_surroundings(session: Session, shown: Mapping[str, Shown]) -> None:
-    """The connections of all mappings, and how many items each mapping had after the first night of its cycle."""
+    """The connections of all mappings, how many items each had after the first night of its cycle; the last thanks of each key result."""
     day = aliased(MappingDay)
     first = (
         select(func.min(day.day))
@@ -139,7 +149,9 @@ def _load_surroundings(session: Session, shown: Mapping[str, Shown]) -> None:
         .scalar_subquery()
     )
     query = (
-        select(MappingRow.id, MappingRow.key_result_id, Connection, MappingDay.day, MappingDay.items, Forum.country)
+        select(
+            MappingRow.id, MappingRow.key_result_id, Connection, MappingDay.day, MappingDay.items, Forum.country, Recognition, Person.name
+        )
         .join(Connection, Connection.id == MappingRow.connection_id)
         .join(KeyResult, KeyResult.id == MappingRow.key_result_id)
         .join(Objective, Objective.id == KeyResult.objective_id)
@@ -147,12 +159,16 @@ def _load_surroundings(session: Session, shown: Mapping[str, Shown]) -> None:
         .outerjoin(Team, Team.id == Objective.team_id)
         .outerjoin(Forum, and_(Forum.id == Team.forum_id, Forum.retired_at.is_(None)))
         .outerjoin(MappingDay, and_(MappingDay.mapping_id == MappingRow.id, MappingDay.day == first))
+        .outerjoin(Recognition, Recognition.id == last_thanks())
+        .outerjoin(Person, Person.id == Recognition.sender_id)
         .where(MappingRow.id.in_([link.id for each in shown.values() for link in each.served.every]))
     )
     nights: dict[int, tuple[date, int]] = {}
-    for mapping, name, connection, night, count, country in session.execute(query):
+    for mapping, name, connection, night, count, country, thanks, sender in session.execute(query):
         shown[name].facts.connections[connection.id] = connection
         shown[name].facts.country = country or ""
+        if thanks is not None:
+            shown[name].thanks = (sender, thanks.text, thanks.at)
         if night is not None:
             nights[mapping] = (night, count)
     for each in shown.values():
@@ -167,8 +183,8 @@ def _load_check_ins(session: Session, shown: Mapping[str, Shown], viewer: Viewer
     query = (
         select(
             CheckIn.id, CheckIn.key_result_id, CheckIn.value, CheckIn.confidence, CheckIn.blocker, CheckIn.blocker_link, CheckIn.decision,
-            CheckIn.comment, CheckIn.as_of, CheckIn.delayed, CheckIn.draft, CheckIn.late, CheckIn.created_at, CheckIn.source, CheckIn.author_id,
-            Person.name,
+            CheckIn.comment, CheckIn.as_of, CheckIn.delayed, CheckIn.draft, CheckIn.late, CheckIn.created_at, CheckIn.source,
+            CheckIn.author_id, Person.name,
         )
         .outerjoin(Person, Person.id == CheckIn.author_id)
         .where(CheckIn.key_result_id.in_(shown), or_(CheckIn.draft.is_(False), mine))

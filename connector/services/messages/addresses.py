@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import apprise
-from apprise.plugins.email import NotifyEmail
-
 from connector.errors import InputError
 from connector.hosts.http import is_public
+from connector.services.messages.library import Apprise, AppriseAsset, NotifyBase, NotifyEmail
 
 LONGEST = 2000  # characters of an address
 LIFTED = "OKR_ALLOW_PRIVATE_HOSTS=1 allows it"
@@ -71,7 +69,7 @@ KINDS = {
     ),
 }  # fmt: skip
 
-_ASSET = apprise.AppriseAsset(
+_ASSET = AppriseAsset(
     app_id="okr-connector", app_desc="okr-connector", secure_logging=True, http_redirects=False, image_url_mask=None, image_url_logo=None
 )
 
@@ -82,7 +80,7 @@ class Place:
 
     kind: str
     scheme: str
-    plugin: apprise.NotifyBase
+    plugin: NotifyBase
     host: str
     port: int | None
     encrypted: bool
@@ -109,8 +107,8 @@ def read_address(kind: str, text: str, *, allow_private: bool) -> Place:
     if not site and (unknown := _options(address) - known.schemes[scheme]):
         allowed = ", ".join(sorted(known.schemes[scheme])) or "none"
         raise InputError(f"the option {min(unknown)} is not taken here; possible: {allowed}", where="address")
-    plugin = apprise.Apprise.instantiate(address, asset=_ASSET, suppress_exceptions=True)
-    if not isinstance(plugin, apprise.NotifyBase) or not _is_of(plugin, known):
+    plugin = Apprise.instantiate(address, asset=_ASSET, suppress_exceptions=True)
+    if not isinstance(plugin, NotifyBase) or not _is_of(plugin, known):
         raise InputError(f"the address cannot be read; write it as {known.example}", where="address")
     place = _place(kind, site, scheme, plugin)
     if not allow_private:
@@ -138,16 +136,16 @@ def _options(address: str) -> set[str]:
     return {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
 
 
-def _is_of(plugin: apprise.NotifyBase, known: Kind) -> bool:
+def _is_of(plugin: NotifyBase, known: Kind) -> bool:
     return bool(set(_protocols(plugin)) & set(known.schemes))
 
 
-def _protocols(plugin: apprise.NotifyBase) -> list[str]:
+def _protocols(plugin: NotifyBase) -> list[str]:
     named: list[Any] = [plugin.secure_protocol, plugin.protocol]
     return [each for name in named if name for each in ([name] if isinstance(name, str) else name)]
 
 
-def _place(kind: str, site: bool, scheme: str, plugin: apprise.NotifyBase) -> Place:
+def _place(kind: str, site: bool, scheme: str, plugin: NotifyBase) -> Place:
     if isinstance(plugin, NotifyEmail):
         return Place(kind, scheme, plugin, str(plugin.smtp_host).strip("[]"), plugin.port, plugin.secure_mode != "insecure")
     if site or scheme in ("slack", "msteams", "discord", "gchat"):

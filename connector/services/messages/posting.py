@@ -15,14 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import apprise
-from apprise.exception import AppriseException
-from apprise.plugins.email import NotifyEmail
-from apprise.plugins.email.smtp import AppriseSMTPController
-
 from connector.errors import ConnectorError
 from connector.log import HIDDEN, visible_text
 from connector.services.messages.addresses import Place, check_resolved
+from connector.services.messages.library import AppriseException, AppriseSMTPController, NotifyEmail, NotifyFormat
 
 SHORTEST_SECRET = 4  # characters of a part of an address that is never repeated
 SMTP_SECONDS = 30
@@ -69,7 +65,7 @@ def post_mail(place: Place, to: str, words: Words, *, allow_private: bool) -> No
         (message,) = NotifyEmail.prepare_emails(
             subject=words.subject,
             body=body,
-            notify_format=apprise.NotifyFormat.TEXT,
+            notify_format=NotifyFormat.TEXT,
             from_addr=plugin.from_addr,
             to=[(False, to)],
             reply_to=plugin.reply_to,
@@ -126,7 +122,7 @@ def post_room(place: Place, words: Words, *, allow_private: bool) -> None:
     place.plugin.socket_read_timeout = HTTP_SECONDS
     title, body = _as_room_text(place, words)
     with _silence() as heard:
-        sent = place.plugin.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)
+        sent = place.plugin.notify(body=body, title=title, body_format=NotifyFormat.TEXT)
     if sent:
         return
     told = "\n".join(heard)

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.quiet import reachable_from
@@ -24,7 +24,7 @@ from connector.services.messages.outgoing import COMMENT, GIVEN_UP, MAIL, NOT_NE
 from connector.services.messages.relevance import is_needless
 from connector.services.messages.trouble import say_trouble
 from connector.store import work
-from connector.store.tables import Connection, Message, Person
+from connector.store.tables import Connection, Message, Person, Reminded
 
 log = structlog.get_logger(__name__)
 
@@ -193,3 +193,9 @@ def _close(
     elif state == GIVEN_UP:
         count(session, "okr_messages_given_up_total", kind=message.kind, way=message.way)
     session.execute(update(Message).where(Message.id == message.id).values(**values))
+
+
+def prune(session: Session, before: datetime) -> None:
+    """Forget what was told before a moment. Nothing that is told again has a key so old."""
+    session.execute(delete(Message).where(Message.created_at < before, Message.wanted <= Message.done))
+    session.execute(delete(Reminded).where(Reminded.at < before))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, tzinfo
 
 from sqlalchemy import Text, func, select, type_coerce
@@ -66,7 +66,8 @@ def load_built(session: Session, lights: Collection[Light], now: datetime, zone:
             if row is None or light.id not in judged:
                 continue
             definition, values = load_definition(row), points.get(light.id, [])
-            weak = weak_points(definition, light.cycle, values, edits[light.id], today, zone)
+            cycle = _since_it_is_there(light.cycle, row.created_at, zone)
+            weak = weak_points(definition, cycle, values, edits[light.id], today, zone)
             seen = cadence_fit.fit(definition, _lately(values, now), zone)
             quality = judged[light.id].quality
             found.append(
@@ -77,7 +78,7 @@ def load_built(session: Session, lights: Collection[Light], now: datetime, zone:
                     light.forum,
                     _failing(quality),
                     bool(quality.output.label),
-                    _fair(weak, light.cycle, now, zone),
+                    _fair(weak, cycle, now, zone),
                     cadence_fit.sentence(seen, Cadence(light.cadence)),
                     seen.leading,
                     light.state is State.STALLED,
@@ -96,8 +97,14 @@ def _failing(quality: Quality) -> tuple[str, ...]:
     return tuple(told)
 
 
+def _since_it_is_there(cycle: Cycle, made: datetime, zone: tzinfo) -> Cycle:
+    """A key result that was written during the cycle is not asked for the time before (R072)."""
+    day = made.astimezone(zone).date()
+    return replace(cycle, start=day) if cycle.start < day <= cycle.end else cycle
+
+
 def _fair(weak: tuple[Drift, ...], cycle: Cycle, now: datetime, zone: tzinfo) -> tuple[Drift, ...]:
-    """A number that has stood still is said from the third week on; before that it had no time to move."""
+    """A number that has stood still is said from its third week on; before that it had no time to move."""
     if (now.astimezone(zone).date() - cycle.start).days >= 14:
         return weak
     return tuple(each for each in weak if each.kind != NEVER_MOVED)

@@ -131,8 +131,8 @@ class Decision(Base):
 class DecisionIssue(Wanted, Base):
     """The issue or row at a host that a decision becomes, and closes with (R065). One for each decision.
 
-    ``container``, ``kind``: where it is made and as what, a project's key and an issue type, or a data source and "". ``ref``: None until it
-    was made. ``unsure``: it may have been made although nobody noted its ref. ``refused``: why the host does not take it, in words.
+    ``container``, ``kind``: where it is made and as what, a project's key and an issue type, or a data source and "". ``ref``: None till it
+    was made. ``unsure``: it may have been made although nobody noted so. ``refused``: why the host does not take it, in words.
     ``finished``: it was done at the host when it was last read.
     """
 

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from werkzeug import Request, Response
 
 from connector.log import configure
+from connector.schedule import prune
 from connector.services.messages import tell_forum, tell_person
 from connector.services.messages.sending import LEASE_SECONDS, anything_due, send_due
 from connector.store import work
@@ -319,3 +320,14 @@ def test_private_addresses_are_not_called_unless_allowed(desk: Desk, server: Mai
     assert desk.send() == ["waiting"]
     assert channel(desk, mail).broken
     assert server.taken == []
+
+
+def test_what_was_told_long_ago_is_forgotten_and_what_waits_is_not(desk: Desk, server: MailServer) -> None:
+    mail = desk.channel("mail", server.address)
+    tell(desk)
+    assert desk.send() == ["sent"]
+    tell(desk, key="2")
+    desk.company.clock.ahead += 401 * 86_400.0
+    prune(desk.company.runtime)
+    assert [row.state for row in desk.messages()] == ["waiting"]
+    assert channel(desk, mail).name == "mail"

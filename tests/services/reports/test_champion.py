@@ -12,7 +12,7 @@ from connector.domain.rights import Viewer
 from connector.errors import Forbidden
 from connector.services.reports import alarms
 from connector.services.reports.champion import Champion, load_champion
-from connector.store.tables import Decision, FormOpening, Notice, PreRead, Reading, Review, Signal
+from connector.store.tables import Decision, FormOpening, KeyResult, Notice, PreRead, Reading, Review, Signal
 from tests.support.frozen import DAY, LOCK, START, Meeting
 from tests.support.reports import viewer
 
@@ -58,7 +58,16 @@ def test_those_that_never_moved(acme: Meeting) -> None:
         for day in (3, 10, 17):
             at = LOCK - timedelta(days=day)
             session.add(Reading(key_result_id="kr-silent", value=0.0, kind="mapping", as_of=at, day=at.date(), recorded_at=at, source={}))
+    assert champion(acme).still == ()  # it was written last week: it had no time to move
+    acme.change(update(KeyResult).where(KeyResult.id == "kr-silent").values(created_at=LOCK - timedelta(days=20)))
     assert [(each.id, each.still) for each in champion(acme).still] == [("kr-silent", "the same value in 3 readings of the cycle")]
+
+
+def test_a_key_result_of_today_is_not_blamed_for_the_time_before_it(acme: Meeting) -> None:
+    weak = {each.id: [weak.kind for weak in each.weak] for each in champion(acme).built}
+    assert weak["kr-good"] == []
+    acme.change(update(KeyResult).values(created_at=LOCK - timedelta(days=60)))
+    assert [weak.kind for each in champion(acme).built if each.id == "kr-good" for weak in each.weak] == ["no valid data"]
 
 
 def test_a_blocker_that_comes_back_is_told_once_for_each_time(acme: Meeting) -> None:

@@ -17,7 +17,7 @@ from connector.store.tables import Connection, Cycle, Item, KeyResult, Mapping, 
 from tests.support.forge import ALICE, BOB, CHARLIE, STRANGER
 from tests.support.issue_scene import EPIC, OTHER, STORY, IssueScene, issue_scene, several
 
-MOST_STATEMENTS = 12
+MOST_STATEMENTS = 11
 
 
 @pytest.fixture
