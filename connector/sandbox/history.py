@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connector.domain import scoring
-from connector.domain.model import Kind
+from connector.domain.model import Kind, Movement
 from connector.runtime import Runtime
 from connector.sandbox.pasts import PASTS, WEEKS, Past
 from connector.services.celebrations import REACHED
@@ -101,7 +101,7 @@ class History:
             # The machine saw the number before the owner confirmed it.
             seen = moment - timedelta(hours=5) if place not in past.late else moment - timedelta(minutes=5)
             _add_reading(session, told, value, seen, told.today["kind"], told.today["actor"], _as_then(told, value))
-        movement = None if before is None or value is None else scoring.movement(facts.definition, before, value) or scoring.Movement.FLAT
+        movement = None if before is None or value is None else scoring.movement(facts.definition, before, value) or Movement.FLAT
         seconds = SECONDS + sum(facts.row.id.encode()) % 40 + 4 * place
         row = CheckIn(
             key_result_id=facts.row.id,

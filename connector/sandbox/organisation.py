@@ -181,7 +181,7 @@ def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]
         session.execute(
             update(OkrRow)
             .where(OkrRow.database_id.in_(others), OkrRow.ref.is_(None))
-            .values(ready_at=runtime.epoch() + UNTIL_READY)
+            .values(lease_until=runtime.epoch() + UNTIL_READY)
             .execution_options(synchronize_session=False)
         )
     later = replace(runtime, clock=lambda: runtime.clock() + AHEAD)

@@ -124,7 +124,8 @@ def _meet(runtime: Runtime, history: History, meeting: Meeting, day: date) -> No
     for number, name in enumerate(meeting.read_by):
         read = review.starts_at - timedelta(minutes=50 + 30 * number)
         marks.note_reading(_at(runtime, read), _viewer(runtime, name), review.id, "page")
-    _bring(runtime, history, review.starts_at)
+    with runtime.store.write() as session:
+        history.write_until(session, review.starts_at)  # what came late
     _hold(runtime, caller, review, meeting)
 
 

@@ -19,6 +19,7 @@ from connector.sandbox import content
 
 SEED = 20
 ISSUES = 900  # beside the epics
+EDITED_DAYS = 40  # in which the rows of the workspace were edited
 POINTS_TEAM = "customfield_10016"  # the point field of team-managed projects
 POINTS_COMPANY = "customfield_10026"  # and that of company-managed ones
 FLAGGED = "customfield_10021"
@@ -34,6 +35,7 @@ _MAPPED = {
     "PLAT-1": (16, 0.62), "PLAT-2": (15, 0.34), "PLAT-3": (14, 0.22), "PLAT-4": (10, 0.1), "PLAT-5": (13, 0.7), "PLAT-6": (12, 0.58),
     "PLAT-7": (11, 0.64),
 }  # fmt: skip
+_DELIVERED = {"PAY-1": 0, "PAY-2": 1, "PAY-3": 0, "PAY-4": 1}  # children left to do: done for weeks, and the key result stands where it was
 _STATE_WORDS = ["On track", "At risk", "Stalled", "Overdue", "No data", "Data late", "Closed"]
 
 
@@ -78,6 +80,7 @@ def jira_world(today: date, start: date) -> dict[str, Any]:
                     story["fields"] = {**story["fields"], FLAGGED: [{"value": "Impediment"}]}
             issues.append(story)
             stories.append(story["key"])
+    _deliver(issues)
     issues += loose
     for number in range(subtasks):
         parent = stories[(number * 17) % len(stories)]
@@ -101,6 +104,15 @@ def jira_world(today: date, start: date) -> dict[str, Any]:
         "fields": list(DEFAULT_FIELDS),
         "issues": issues,
     }
+
+
+def _deliver(issues: list[dict[str, Any]]) -> None:
+    """Finish what is delivered already. Draws no chance, so that everything else stays as it is."""
+    for epic, left in _DELIVERED.items():
+        children = [issue for issue in issues if issue.get("parent") == epic]
+        for issue in children[: len(children) - left]:
+            fields = {name: value for name, value in issue["fields"].items() if name != FLAGGED}
+            issue.update(category="done", status="Done", resolution="Done", fields=fields)
 
 
 def _sizes(names: list[str], total: int, chance: random.Random) -> list[int]:
@@ -171,7 +183,7 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
         "interviews": _interviews(world, start, chance),
         **_objective_pages(world),
         "okrs": _page(world, "OKRs", "All about our goals. The databases below are kept in step with the OKR connector."),
-        "leads": _page(world, "Where we stand", "For the people who lead: read it before the review on Thursday."),
+        "leads": _page(world, "Where we stand", "For the people who lead: read it before the review."),
     }
     (alice, *others) = [(full, f"{name}@{content.DOMAIN}") for name, full in content.PEOPLE]
     world.data["people"] = [{"id": world.data["person"], "name": alice[0], "email": alice[1]}]
@@ -181,6 +193,7 @@ def notion_world(today: date, start: date) -> tuple[dict[str, Any], dict[str, st
     world.add_person(content.GUEST[1], f"{content.GUEST[0]}@elsewhere.example", guest=True)
     for name, full in content.MEMBERS:
         world.add_person(full, f"{name}@{content.DOMAIN}")
+    _edit(world, start, today)
     return _with_steady_ids(world.data, names)
 
 
@@ -239,7 +252,7 @@ def _objective_pages(world: World) -> dict[str, str]:
     pages = {"objectives": database}
     for ident, title in content.OBJECTIVES:
         page = world.add_row(source, {"Objective": title})
-        _write(world, page, f"What we learn on the way is kept here. {title} is reviewed every Thursday.")
+        _write(world, page, f"What we learn on the way is kept here. {title} is reviewed every week.")
         pages[ident] = page
     return pages
 
@@ -254,6 +267,15 @@ def _page(world: World, title: str, text: str) -> str:
 def _write(world: World, page: str, text: str) -> None:
     """A paragraph that a person wrote."""
     world.add_block(page, "paragraph", {"rich_text": text_runs(text)}, world.data["person"])
+
+
+def _edit(world: World, start: date, today: date) -> None:
+    """Somebody wrote in some row on each of the past days."""
+    rows = [page for page in world.data["pages"].values() if page["source"]]
+    for number, page in enumerate(rows):
+        day = max(start, today - timedelta(days=1 + number % EDITED_DAYS))
+        moment = datetime.combine(day, time(9 + number % 8, number % 60), tzinfo=UTC)
+        page["last_edited_time"] = max(page["last_edited_time"], moment.strftime("%Y-%m-%dT%H:%M:00.000Z"))
 
 
 def _with_steady_ids(data: dict[str, Any], names: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -75,6 +75,11 @@ JUDGED_BY_MORE_THAN_SHAPE = (
     "adopt_okr_databases",
     "set_leads_page",
     "suggest",
+    "add_channel",
+    "test_channel",
+    "settle",
+    "hand_over",
+    "create_decision",
 )
 
 
