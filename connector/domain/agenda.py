@@ -145,7 +145,8 @@ def build(matters: Sequence[Matter], minutes: int) -> list[Scored]:
 
 
 def _folds(each: Scored) -> bool:
-    return each.score < FOLDED_BELOW - 1e-9 and not each.matter.ask and each.matter.state not in _TALKED_ABOUT
+    matter = each.matter
+    return each.score < FOLDED_BELOW - 1e-9 and not (matter.ask or matter.update_missing or matter.state in _TALKED_ABOUT)
 
 
 def time_box(minutes: int, items: int) -> tuple[int, int]:

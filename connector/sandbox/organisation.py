@@ -1,4 +1,4 @@
-"""Makes the sample organisation once: both stand-ins' state, the objectives through ``apply``, eight weeks of history.
+"""Makes the sample organisation once: both stand-ins' state, the objectives through ``apply``, eight weeks of history with reviews.
 
 ``prepare`` runs before the processes start; a data folder that already has a sandbox is left as it is.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -45,20 +46,20 @@ log = structlog.get_logger(__name__)
 
 CYCLE_WEEKS = 13
 AHEAD = 2.0  # seconds
-UNTIL_READY = 4.0  # seconds from now until the processes run, about
+LONG = 3600.0  # seconds
 _FACES = (DatabaseKind.OBJECTIVES, DatabaseKind.KEY_RESULTS)
 DOCUMENT = Path(__file__).with_name("organisation.yml")
 PATHS = {JIRA: "/sandbox/jira", NOTION: "/sandbox/notion"}
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
     """Fill an empty data folder; otherwise only follow a changed port. The database must have its tables.
 
     Raises ``InputError`` for a database with a real set-up and when the sample document is refused, ``StoreUnavailable`` when the
     database does not answer.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    runtime = build_runtime(settings, queue=InlineQueue())
+    runtime = build_runtime(settings, queue=InlineQueue(), clock=clock)
     try:
         refuse_real(runtime)
         if _is_filled(runtime, settings):
@@ -176,19 +177,21 @@ def _keep_in_notion(runtime: Runtime, notion: NotionSandbox, ids: dict[str, str]
         ).one()
     # Rows of key results wait a second for those of their objectives: here they come after them anyway. Those of updates and decisions
     # are left to the worker, once everything stands.
-    with runtime.store.write() as session:
-        others = select(OkrDatabase.id).where(OkrDatabase.kind.not_in(_FACES))
-        session.execute(
-            update(OkrRow)
-            .where(OkrRow.database_id.in_(others), OkrRow.ref.is_(None))
-            .values(lease_until=runtime.epoch() + UNTIL_READY)
-            .execution_options(synchronize_session=False)
-        )
+    _set_aside(runtime, runtime.epoch() + LONG)
     later = replace(runtime, clock=lambda: runtime.clock() + AHEAD)
     while _faces_to_make(runtime) and work_on_rows(later, connection):
         pass
+    _set_aside(runtime, 0.0)
     notion.world.add_property(results, BUTTON, "button")
     set_leads_page(runtime, SYSTEM, NOTION, page=ids["leads"])
+
+
+def _set_aside(runtime: Runtime, until: float) -> None:
+    """Have the rows of updates and decisions taken until then; 0: they are free."""
+    with runtime.store.write() as session:
+        others = select(OkrDatabase.id).where(OkrDatabase.kind.not_in(_FACES))
+        rows = update(OkrRow).where(OkrRow.database_id.in_(others), OkrRow.ref.is_(None))
+        session.execute(rows.values(lease_until=until).execution_options(synchronize_session=False))
 
 
 def _faces_to_make(runtime: Runtime) -> int:

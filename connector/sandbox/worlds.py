@@ -36,6 +36,7 @@ _MAPPED = {
     "PLAT-7": (11, 0.64),
 }  # fmt: skip
 _DELIVERED = {"PAY-1": 0, "PAY-2": 1, "PAY-3": 0, "PAY-4": 1}  # children left to do: done for weeks, and the key result stands where it was
+HELD_UP, HELD_UP_DAYS = "PLAT-6", 9  # the epic whose open work is flagged, and since how many days
 _STATE_WORDS = ["On track", "At risk", "Stalled", "Overdue", "No data", "Data late", "Closed"]
 
 
@@ -81,6 +82,7 @@ def jira_world(today: date, start: date) -> dict[str, Any]:
             issues.append(story)
             stories.append(story["key"])
     _deliver(issues)
+    _hold_up(issues, today)
     issues += loose
     for number in range(subtasks):
         parent = stories[(number * 17) % len(stories)]
@@ -113,6 +115,15 @@ def _deliver(issues: list[dict[str, Any]]) -> None:
         for issue in children[: len(children) - left]:
             fields = {name: value for name, value in issue["fields"].items() if name != FLAGGED}
             issue.update(category="done", status="Done", resolution="Done", fields=fields)
+
+
+def _hold_up(issues: list[dict[str, Any]], today: date) -> None:
+    """Flag the work below an epic that waits for something which no update has named. Draws no chance either."""
+    day = today - timedelta(days=HELD_UP_DAYS)
+    for issue in issues:
+        if issue.get("parent") == HELD_UP and issue["category"] != "done":
+            moment = datetime.combine(day, time(10), tzinfo=UTC).isoformat()
+            issue.update(fields={**issue["fields"], FLAGGED: [{"value": "Impediment"}]}, updated=moment)
 
 
 def _sizes(names: list[str], total: int, chance: random.Random) -> list[int]:

@@ -46,6 +46,13 @@ def test_each_part_of_the_score(more: dict[str, object], points: float) -> None:
     assert agenda.score(matter(**more))[0] == pytest.approx(points)
 
 
+def test_a_missed_update_is_talked_about_also_where_nothing_was_ever_said() -> None:
+    (found,) = agenda.build([matter("silent", state=State.NO_DATA, update_missing=True)], 30)
+    assert not found.folded
+    (late,) = agenda.build([matter("source", state=State.DATA_LATE)], 30)
+    assert late.folded
+
+
 def test_asks_come_first_then_what_weighs_most_and_little_is_folded() -> None:
     found = agenda.build(
         [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +28,7 @@ from connector.services.forge.installations import note
 from connector.services.leads_page.setting import set_leads_page
 from connector.services.messages.channels import add_channel
 from connector.store import work
-from connector.store.tables import Cycle, Forum, ForumMember, KeyResult, Objective, Person, PersonAccount, Team, TeamMember
+from connector.store.tables import Cycle, Forum, ForumMember, KeyResult, Objective, Person, PersonAccount, Task, Team, TeamMember
 from tests.journeys.quarter.weeks import BEGIN, END, EPICS, KEY_RESULTS
 from tests.support.forge import SYSTEM_TOKEN, Forge, forge_world
 from tests.support.mail import MailServer, mail_server
@@ -66,7 +66,14 @@ class Quarter:
     stories: dict[str, list[str]] = field(default_factory=dict)
     deals: str = ""
     leads: dict[str, str] = field(default_factory=dict)
-    visits: dict[str, Visit] = field(default_factory=dict)
+    visits: dict[str, tuple[date, Visit]] = field(default_factory=dict)
+    dark: bool = False
+    faults: list[str] = field(default_factory=list)
+
+    def same(self, where: str, seen: object, wanted: object, why: object = "") -> None:
+        """Note what is not as the table has it; the quarter is played to its end all the same."""
+        if seen != wanted:
+            self.faults.append(f"{where}: {seen!r} instead of {wanted!r} {why}")
 
     @property
     def company(self) -> Company:
@@ -102,6 +109,8 @@ class Quarter:
         for _ in range(ROUNDS):
             assert self.jira.hooks.wait()
             self.notion.sandbox.flush()
+            self._nights(due=self.dark)
+            self.dark = False
             schedule.tick(self.runtime)
             ran = 0
             while queue.nudges:
@@ -116,6 +125,15 @@ class Quarter:
             self.company.clock.ahead += max(1.1, 0.0 if soon is None else min(60.0, soon - self.runtime.epoch() + 0.1))
         raise AssertionError("the work does not end")
 
+    def let_it_be_night(self) -> None:
+        """The next turn is one of the night. Nights in which nothing changes are left out: each reads both hosts whole."""
+        self.dark = True
+
+    def _nights(self, *, due: bool) -> None:
+        with self.runtime.store.write() as session:
+            row = session.get_one(Task, "nightly")
+            row.due_at = 0.0 if due else self.runtime.epoch() + 86_400.0
+
     def _due(self) -> float | None:
         with self.runtime.store.read() as session:
             found = [drains.agenda(session, each).due_at for each in self.connections]
@@ -125,12 +143,13 @@ class Quarter:
     # --- people --------------------------------------------------------------------------------------------------------
 
     def visit(self, name: str) -> Visit:
-        """Somebody at our pages."""
-        if name not in self.visits:
+        """Somebody at our pages, signed in today."""
+        day = self.runtime.now().date()
+        if self.visits.get(name, (None, None))[0] != day:
             with self.runtime.store.read() as session:
                 row = session.get_one(Person, self.people[name])
-            self.visits[name] = Visit(self.forge.app, self.runtime, row.email or "", row.role)
-        return self.visits[name]
+            self.visits[name] = (day, Visit(self.forge.app, self.runtime, row.email or "", row.role))
+        return self.visits[name][1]
 
     def account(self, name: str) -> dict[str, str]:
         """Somebody at the Jira site."""
@@ -155,7 +174,7 @@ def quarter(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Quarter]:
     """The company on the morning of the quarter's first day."""
     patch.setattr(drains, "LINGER", 0.0)  # the clock is ours: nothing becomes due by waiting
     with ExitStack() as open_:
-        forge = open_.enter_context(forge_world(folder, timezone="Europe/Berlin", public_url=PUBLIC))
+        forge = open_.enter_context(forge_world(folder, timezone="Europe/Berlin", public_url=PUBLIC, log_level="warning"))
         people = forge.company
         people.clock.ahead = moment(1, "Mon 06:00").timestamp() - time.time()
         forge.jira.world.clock = people.runtime.now
@@ -263,4 +282,4 @@ def _sources(found: Quarter) -> None:
     found.forge.atlassian.systems.add(SYSTEM_TOKEN)
 
 
-__all__ = ["BERLIN", "NEW_YORK", "Mapping", "Quarter", "moment", "quarter", "run_job"]
+__all__ = ["BERLIN", "NEW_YORK", "Quarter", "moment", "quarter", "run_job"]
