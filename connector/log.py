@@ -24,7 +24,8 @@ _SECRET_NAME = re.compile(
 
 # Each pattern keeps its first group (what kind of secret it was) and loses the rest.
 _SECRET_VALUES = (
-    re.compile(r"\b(secret_|ntn_|okr_|ATATT|ATCTT|xox[a-z]-)[A-Za-z0-9_=+/.\-]{6,}"),
+    re.compile(r"\b(secret_|ntn_|ATATT|ATCTT|xox[a-z]-)[A-Za-z0-9_=+/.\-]{6,}"),
+    re.compile(r"\b(okr_)(?=[a-z_\-]*[A-Z0-9])[A-Za-z0-9_=+/.\-]{6,}"),  # our tokens; names that begin so are small letters alone
     re.compile(r"\b((?:Bearer|Basic|JWT)\s+)[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE),
     re.compile(r"(/sign-in(?:/|%2F)once(?:/|%2F))[^\s\"'?#&,;<>]+", re.IGNORECASE),  # signs in whoever reads it
     re.compile(r"(/embed(?:/|%2F))[^\s\"'?#&,;<>]+", re.IGNORECASE),  # lets whoever has it read our live page

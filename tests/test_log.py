@@ -44,6 +44,12 @@ def _restore() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def test_names_that_begin_like_a_token_are_told() -> None:
+    names = "okr_check_in_filed okr_database_adopted okr_connector okr_databases_connection_id_kind"
+    assert log.redact_text(names) == names
+    assert log.redact_text(f"sent okr_{'q7-Planted_' * 4}Key") == f"sent okr_{log.HIDDEN}"
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_secrets_in_values_and_messages_are_hidden(form: str, capfd: pytest.CaptureFixture[str]) -> None:
     log.configure(form, "debug")  # type: ignore[arg-type]

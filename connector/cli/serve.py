@@ -200,6 +200,7 @@ class Readiness:
             click.echo(f"okr-connector is ready at {self._settings.base_url}")
             self._settings.note_address()
             if self._settings.sandbox:
+                click.echo(f"Triage: {self._settings.base_url}/triage")
                 click.echo(f"Sandbox: {self._settings.base_url}/sandbox")
                 click.echo(f"Panels inside Jira: {self._settings.base_url}/sandbox/issue/GROW-4 (built once by: make forge)")
             if self.link:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from connector.domain.model import State
+from connector.domain.raising import missed_text
 from connector.domain.triage import SURE
 
 
@@ -70,7 +71,8 @@ class Matter:
     """What the agenda asks of one key result, as the frozen pre-read has it.
 
     ``ask``: what is asked for, "" for nothing · ``share``: its part of the weight of all that the review looks at · ``progress`` None: not
-    known, and then no gap is guessed · ``calls``: how many leaders marked "call needed" · ``last_moment``: "24 Nov" when that is near.
+    known, and then no gap is guessed · ``missed``: how many updates in a row did not come · ``calls``: how many leaders marked "call
+    needed" · ``last_moment``: "24 Nov" when that is near.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Matter:
     confidence: int | None = None
     confidence_before: int | None = None
     update_missing: bool = False
+    missed: int = 0
     decision_overdue: bool = False
     calls: int = 0
     last_moment: str = ""
@@ -124,7 +127,7 @@ def score(matter: Matter) -> tuple[float, tuple[str, ...]]:
     if sure is not None and before is not None and before - sure >= DROP:
         parts.append((2, f"confidence fell from {before} to {sure}"))
     if matter.update_missing:
-        parts.append((2, "update missing"))
+        parts.append((2, missed_text(matter.missed) or "update missing"))
     if matter.decision_overdue:
         parts.append((2, "a decision is overdue"))
     gap = 0.0 if matter.progress is None else min(1.0, max(0.0, 1.0 - matter.progress))
@@ -132,12 +135,13 @@ def score(matter: Matter) -> tuple[float, tuple[str, ...]]:
 
 
 def build(matters: Sequence[Matter], minutes: int) -> list[Scored]:
-    """The agenda: asks first, then by score; what weighs too little and is no exception is folded; the time is shared out.
+    """The agenda: asks first, then what misses its update (R056), then by score; the time is shared out.
 
+    What weighs too little and is no exception is folded.
     Closed key results are not on it. Of equals the one named first stays first.
     """
     scored = [Scored(each, *score(each)) for each in matters if each.running]
-    scored.sort(key=lambda each: (not each.matter.ask, -each.score))
+    scored.sort(key=lambda each: (not each.matter.ask, not each.matter.update_missing, -each.score))
     talked = [each for each in scored if not _folds(each)]
     each_gets, reached = time_box(minutes, len(talked))
     found = [replace(each, minutes=each_gets, fits=place < reached) for place, each in enumerate(talked)]

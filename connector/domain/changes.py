@@ -21,6 +21,7 @@ LATE_SHARE = 0.80
 """Share of the cycle's working days after which an edit of a target is late."""
 LATE_PROGRESS = 0.60
 """Progress above which an edit of a target is late."""
+_JOINERS = {0x200C: None, 0x200D: None}
 LONGEST_REASON = 280
 
 _WORDS = {
@@ -131,6 +132,15 @@ def reason_text(given: object, changed: Collection[str]) -> str:
     if len(text) > LONGEST_REASON:
         raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
     return text
+
+
+def refuse_unseen(text: str) -> None:
+    """Raise ``InputError`` (where "reason") when a text on one line holds a sign that cannot be seen or that turns text around it.
+
+    Joiners stay: Persian and emoji need them.
+    """
+    if not text.translate(_JOINERS).isprintable():
+        raise InputError("the reason holds a control sign; remove it", where="reason")
 
 
 def _listed(words: Collection[str]) -> str:

@@ -56,12 +56,16 @@ def theil_sen(points: Sequence[Point]) -> float | None:
 
 
 def forecast(points: Sequence[Point], at: datetime) -> Forecast | None:
-    """The last value, extended with the recent slope to ``at``; None below two values. A moment in the past gives the last value."""
+    """The last value, extended with the recent slope to ``at``; None below two values, or where it is beyond all numbers.
+
+    A moment in the past gives the last value.
+    """
     slope = theil_sen(points)
     if slope is None:
         return None
     last = _distinct(points)[-1]
-    return Forecast(last.value + slope * max(0.0, (at - last.at) / _DAY), slope)
+    value = last.value + slope * max(0.0, (at - last.at) / _DAY)
+    return Forecast(value, slope) if math.isfinite(value) and math.isfinite(slope) else None
 
 
 def recent_points(

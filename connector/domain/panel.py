@@ -59,6 +59,7 @@ class KeyResultPanel:
     source_text: str  # 'Alice, 17 Nov · value from Notion "Deals", 7 rows, as of 18 Nov 14:12'
     mend: str  # what an admin must do when the source is broken, "" otherwise
     label: str = ""  # "output" when it says how much is done instead of what changes
+    said: str = ""  # what came of its last ask, decisions past their day, the last thanks; "" for none
     blocker_note: str = ""  # "seen in HARB-151, Blocked, last touched 12 Nov" without one; "blocked since 12 Nov" beside one
 
 
@@ -134,6 +135,7 @@ def key_result_panel(
     mend: str = "",
     blocker_note: str = "",
     asked: str = "",
+    said: str = "",
 ) -> KeyResultPanel:
     """What a panel says about one key result.
 
@@ -174,6 +176,7 @@ def key_result_panel(
         mend=mend,
         label=OUTPUT if OUTPUT in triage.flags else "",
         blocker_note=blocker_note,
+        said=said,
     )
 
 

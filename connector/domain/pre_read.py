@@ -60,6 +60,7 @@ class Updated:
     text: str = ""
     last: datetime | None = None
     due: datetime | None = None
+    missed: int = 0  # how many in a row, as far as it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Noticed:
 
     kind: str
     sentence: str
+
+
+def _said(sentence: str) -> str:
+    return sentence.strip().rstrip(".?").casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,13 @@ class Entry:
     ask: Asked | None = None
     update: Updated = field(default_factory=Updated)
     signals: tuple[Noticed, ...] = ()
+    ahead: float | None = None  # where the number ends at its recent rate, as a share of the way
+    decide_by: str = ""  # the last responsible moment, an ISO day
+
+    @property
+    def further(self) -> tuple[Noticed, ...]:
+        """The signals that say something else than its question."""
+        return tuple(each for each in self.signals if _said(each.sentence) != _said(self.question))
 
     @property
     def gap(self) -> float | None:

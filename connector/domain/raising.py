@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from connector.domain import rhythm
 from connector.domain.model import Cadence
+from connector.domain.rhythm import Expected
+from connector.domain.scoring import TOLERANCE
 
 MOST_MISSED = 3
 WORKING_DAYS = (3, 5, 8)
@@ -28,10 +30,23 @@ def times(number: int) -> str:
     return _TIMES.get(number, f"{number} times")
 
 
+def missed_text(number: int) -> str:
+    """The badge of a key result whose update did not come: "no update, twice"; "" when none was missed."""
+    return f"no update, {times(number)}" if number > 0 else ""
+
+
 def is_late_in_cycle(start: date, end: date, today: date) -> bool:
     """Whether less than a quarter of the cycle is left, today included."""
     days = (end - start).days + 1
     return (end - today).days + 1 < LATE_SHARE * days
+
+
+def is_past(
+    since: datetime, now: datetime, cadence: Cadence, zone: tzinfo, plan: Expected, holidays: Collection[date] = frozenset()
+) -> bool:
+    """Whether a blocker is past its clock: the lead would have heard of it, or less than a quarter of the cycle is left (R067, S3)."""
+    late = plan.days > 0 and (plan.days - plan.day) / plan.days < LATE_SHARE - TOLERANCE
+    return late or now >= clock(since, cadence, zone, holidays)[0]
 
 
 def clock(

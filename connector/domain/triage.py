@@ -19,7 +19,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 
-from connector.domain import rhythm, wording
+from connector.domain import raising, rhythm, wording
 from connector.domain.forecast import outlook, rate_ratio, recent_points, required_rate
 from connector.domain.model import Cadence, CheckInFact, DecisionKind, Definition, Kind, Movement, Point, State
 from connector.domain.rhythm import Expected
@@ -34,7 +34,6 @@ FLAG_OWNERLESS = "ownerless"  # R012; the owner is no matter of triage, so the r
 SURE = 7
 """Confidence from which a flat key result is asked what makes it safe."""
 
-_LAST_QUARTER = 0.25
 _DAY = timedelta(days=1)
 
 
@@ -222,12 +221,9 @@ def _confidence(inputs: TriageInputs) -> tuple[str, ...]:
 
 
 def _blocker(inputs: TriageInputs) -> tuple[str, ...]:
-    """A blocker is past its clock after one cadence, and at once in the last quarter of the cycle (R067)."""
-    since, plan = inputs.blocker_since, inputs.expected
-    if since is None:
-        return ()
-    last_quarter = plan.days > 0 and (plan.days - plan.day) / plan.days < _LAST_QUARTER - TOLERANCE
-    if inputs.now - since <= rhythm.cadence_length(inputs.cadence) and not last_quarter:
+    """A blocker is past its clock after one cadence or three working days, and at once in the last quarter of the cycle (R067, S3)."""
+    since = inputs.blocker_since
+    if since is None or not raising.is_past(since, inputs.now, inputs.cadence, inputs.zone, inputs.expected, inputs.holidays):
         return ()
     days = wording.calendar_days(since, inputs.now, inputs.zone)
     return (f"blocker {wording.days_text(days)}" if days > 0 else "blocker since today",)

@@ -23,6 +23,7 @@ from connector.errors import Forbidden, InputError, NotFound
 from connector.runtime import Runtime
 from connector.services.facts import Facts, load_definition
 from connector.services.messages.outgoing import tell_item, tell_person
+from connector.services.panels.placing import place
 from connector.services.plan.saving import plain_text
 from connector.store.tables import Celebration, KeyResult, OkrRow, Person, Reading, Recognition, StateChange
 from connector.store.visibility import sees_key_result
@@ -32,6 +33,7 @@ MARKS = ((1.0, "whole"), (0.75, "three_quarters"), (0.5, "half"), (0.25, "quarte
 MILESTONE, MOVING_AGAIN = "milestone", "moving_again"
 LONGEST_THANKS = 280
 SHOWN, RECENT = 5, timedelta(days=7)
+THANKS_STAND = timedelta(days=14)  # on panels; after that they are history
 REACHED = "reached"  # in the source of a reading of milestones: the titles of those that were done
 _WAYS = {"three_quarters": "Three quarters of the way", "half": "Half of the way", "quarter": "A quarter of the way"}
 _DARK = (State.OVERDUE.value, State.NO_DATA.value, State.DATA_LATE.value)
@@ -135,6 +137,7 @@ def post(session: Session, facts: Mapping[str, Facts], ids: Collection[str], now
                 lines=[f"{one_line(known.row.title)}. {one_line(row.text)}."],
                 link=f"/key-results/{row.key_result_id}",
                 now=now,
+                about=[row.key_result_id],
             )
 
 
@@ -195,6 +198,17 @@ def last_thanks() -> ScalarSelect[int | None]:
     return select(func.max(later.id)).where(later.key_result_id == KeyResult.id).correlate(KeyResult).scalar_subquery()
 
 
+def thanks_of(session: Session, key_results: Collection[str], now: datetime, zone: tzinfo) -> dict[str, str]:
+    """By key result, the last thanks while they are fresh (R102): "Thanks from Lea, 20 Nov: for the launch"."""
+    last = select(func.max(Recognition.id)).where(Recognition.key_result_id.in_(key_results)).group_by(Recognition.key_result_id)
+    rows = session.execute(
+        select(Recognition.key_result_id, Recognition.text, Recognition.at, Person.name)
+        .join(Person, Person.id == Recognition.sender_id)
+        .where(Recognition.id.in_(last), Recognition.at > now - THANKS_STAND)
+    )
+    return {ident: one_line(f"Thanks from {name}, {wording.local_day_text(at, zone)}: {text}") for ident, text, at, name in rows}
+
+
 # --- thanks -----------------------------------------------------------------------------------------------------------------
 
 
@@ -236,5 +250,9 @@ def thank(runtime: Runtime, viewer: Viewer, ident: str, given: str) -> bool:
                 lines=[f"{one_line(viewer.shown or viewer.name)}: {text}"],
                 link=f"/key-results/{ident}",
                 now=now,
+                about=[ident],
             )
+        touched = place(session, [ident], changed=[ident], now=runtime.epoch())
+    for connection_id in sorted(touched):
+        runtime.queue.nudge("drain", connection_id)
     return True

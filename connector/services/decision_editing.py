@@ -69,7 +69,7 @@ def create(runtime: Runtime, viewer: Viewer, given: Mapping[str, Any]) -> Loaded
         _require(session, viewer, key_result, None)
         values = _values(session, given, key_result) | {"key_result_id": key_result, "kind": "other"}
         row = _in_words(lambda: decisions.create(session, viewer, values, runtime.now(), source=SOURCE))
-        places = _follow(runtime, session, row, given)
+        places = _follow(runtime, session, viewer, row, given)
         found = _loaded(session, viewer, row)
     _announce(runtime, places)
     return found
@@ -88,7 +88,7 @@ def update(runtime: Runtime, viewer: Viewer, ident: int, given: Mapping[str, Any
             row.decided_at = runtime.now()
         if row.state != decisions.DONE:
             row.effect = None
-        places = _follow(runtime, session, row, given)
+        places = _follow(runtime, session, viewer, row, given)
         found = _loaded(session, viewer, row)
     _announce(runtime, places)
     return found
@@ -102,9 +102,9 @@ def _in_words(act: Any) -> Any:
         raise InputError(error.message, where={"owner_id": "owner", "key_result_id": "key_result"}.get(error.where, error.where)) from None
 
 
-def _follow(runtime: Runtime, session: Session, row: Decision, given: Mapping[str, Any]) -> set[int]:
+def _follow(runtime: Runtime, session: Session, viewer: Viewer, row: Decision, given: Mapping[str, Any]) -> set[int]:
     places = want_decision(session, row, runtime.epoch()) | want_changed(session, [row.key_result_id], runtime.epoch())
-    wish = decision_links.checked_wish(session, given.get("issue"))
+    wish = decision_links.checked_wish(session, viewer, row.key_result_id, given.get("issue"))
     if wish is not None:
         if row.state != decisions.OPEN:
             raise InputError("only an open decision becomes an issue or row; give it an owner and a due date", where="issue")

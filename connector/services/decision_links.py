@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.model import Category, Item
 from connector.domain.plain_text import SENTENCE, one_line
+from connector.domain.rights import Act, Viewer
 from connector.domain.wording import day_text
 from connector.errors import HostError, InputError, Uncertain
 from connector.hosts.makers import ItemMaker
@@ -91,8 +92,20 @@ def _projects(link: object) -> list[str]:
     return [name for name in dict.fromkeys(named) if _PROJECT.fullmatch(name)]
 
 
-def checked_wish(session: Session, given: object) -> Wish | None:
-    """The wish for an issue or row as a form sends it; None for "". Raises ``InputError`` at "issue"."""
+def checked_wish(session: Session, viewer: Viewer, key_result_id: str, given: object) -> Wish | None:
+    """The wish for an issue or row as a form sends it; None for "". Raises ``InputError`` at "issue".
+
+    Those who write plans choose any place; others a project or database that the key result's own mappings offer.
+    """
+    wish = _read_wish(session, given)
+    if wish is not None and not viewer.may(Act.WRITE):
+        offered = {tuple(each.value.split("|")[:2]) for each in offers(session, [key_result_id]).get(key_result_id, ())}
+        if (str(wish.connection_id), wish.container) not in offered:
+            raise InputError("this key result has no such place; choose one that is offered, or ask a lead to make it there", where="issue")
+    return wish
+
+
+def _read_wish(session: Session, given: object) -> Wish | None:
     text = str(given or "").strip()
     if not text:
         return None

@@ -15,6 +15,7 @@ from connector.services import provenance
 from connector.services.calendars import holidays_between
 from connector.services.mirror import ITEM_COLUMNS, item_of
 from connector.services.signals.effective import load_told
+from connector.store.asks import asked_at, open_ask
 from connector.store.tables import (
     Blocker,
     CheckIn,
@@ -60,6 +61,8 @@ class Facts:
     blockers: list[Blocker] = field(default_factory=list)  # that stand, and named ones that somebody said are cleared
     owner_left: bool = False  # a host says that an account of the owner is deactivated or gone
     country: str = ""  # whose holidays its forum keeps; "" for none
+    ask: str = ""  # the kind of decision that is asked for and that nobody has answered; "" for none
+    asked_at: datetime | None = None  # since when, by its decision; None where none was noted
 
     @property
     def public(self) -> bool:
@@ -122,12 +125,13 @@ def load_facts(
 
     ``computing=False`` leaves out items and readings, by far the most: enough to show what was computed before.
     ``history=False`` leaves out check-ins and readings: enough to explain the number. ``rows``: the caller has read them already,
-    as (key result, objective, cycle, owner); whether the owner left, and the forum's holidays, are not known then.
+    as (key result, objective, cycle, owner, ``open_ask``, ``asked_at``); whether the owner left, and the forum's holidays, are not
+    known then.
     """
     rows = (
         rows
         or session.execute(
-            select(KeyResult, Objective, CycleRow, Person, Forum.country, has_left().label("left"))
+            select(KeyResult, Objective, CycleRow, Person, open_ask(), asked_at(), Forum.country, has_left().label("left"))
             .join(Objective, Objective.id == KeyResult.objective_id)
             .join(CycleRow, CycleRow.id == Objective.cycle_id)
             .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -145,8 +149,10 @@ def load_facts(
             started=cycle.started_at is not None,
             owner_left=any(rest[1:]),
             country=str(rest[0] or "") if rest else "",
+            ask=ask or "",
+            asked_at=since,
         )
-        for key_result, objective, cycle, owner, *rest in rows
+        for key_result, objective, cycle, owner, ask, since, *rest in rows
     }
     if not found:
         return {}

@@ -29,10 +29,12 @@ def binding(now: datetime) -> ColumnElement[bool]:
     A lock binds until its review is closed. Where nobody ever opens it that ends half a day after its start, and a day after it was
     opened where nobody closes it: a forgotten review must not keep every later update out.
     """
-    return or_(
-        and_(Review.state == LOCKED, Review.starts_at > now - KEPT_OPEN),
-        and_(Review.state == OPEN, func.coalesce(Review.opened_at, Review.starts_at) > now - HELD),
-    )
+    return or_(and_(Review.state == LOCKED, Review.starts_at > now - KEPT_OPEN), is_held(now))
+
+
+def is_held(now: datetime) -> ColumnElement[bool]:
+    """A condition over ``Review``: it is open, and not so long that it was forgotten."""
+    return and_(Review.state == OPEN, func.coalesce(Review.opened_at, Review.starts_at) > now - HELD)
 
 
 def locked_for(session: Session, key_result_id: str, now: datetime, *, settling: bool = False) -> Review | None:

@@ -18,6 +18,7 @@ from connector.domain.model import Cycle, Kind, Movement, State
 from connector.domain.rights import Viewer
 from connector.domain.scoring import shown_progress
 from connector.domain.wording import STATE_WORDS
+from connector.store.asks import asked_at, open_ask
 from connector.store.tables import CheckIn, KeyResult, Objective, Person, Team
 from connector.store.tables import Cycle as CycleRow
 from connector.store.visibility import DRAFT, visible
@@ -126,7 +127,8 @@ def choose(session: Session, viewer: Viewer, filters: Filters, now: datetime, zo
             KeyResult.movement,
             KeyResult.raw_progress,
             KeyResult.expected,
-            KeyResult.decision_needed,
+            open_ask(),
+            asked_at(),
             Person.name.label("owner"),
             Person.email,
         )
@@ -144,7 +146,7 @@ def choose(session: Session, viewer: Viewer, filters: Filters, now: datetime, zo
     found = [row for row in of_team if _matches(row, filters)]
     kept = [row for row in found if not filters.state or row.state == filters.state]
     early = {each.name: rhythm.expected(each, today).too_early for each in cycles}
-    since = _asked_since(session, [row.id for row in kept if row.id and row.decision_needed in ASKS])
+    since = _asked_since(session, [row.id for row in kept if row.id and row.open_ask and row.asked_at is None])
     rows = tuple(_light(row, early, since) for row in kept if row.id)
     order = list(dict.fromkeys(row.objective_id for row in kept))
     pages = _pages(order, rows)
@@ -188,7 +190,6 @@ def _matches(row: Any, filters: Filters) -> bool:
 def _light(row: Any, early: Mapping[str, bool], since: Mapping[str, datetime | None]) -> Light:
     state = State(row.state)
     movement, progress = Movement(row.movement) if row.movement else None, shown_progress(row.raw_progress)
-    asked = row.decision_needed if row.decision_needed in ASKS else None
     return Light(
         row.id,
         row.title,
@@ -197,8 +198,8 @@ def _light(row: Any, early: Mapping[str, bool], since: Mapping[str, datetime | N
         buckets.moves(Kind(row.kind), state, movement, progress),
         progress,
         None if early.get(row.cycle) else row.expected,
-        ASKS[asked] if asked else "",
-        since.get(row.id) if asked else None,
+        ASKS[row.open_ask] if row.open_ask else "",
+        row.asked_at or since.get(row.id) if row.open_ask else None,
         row.stage == DRAFT,
     )
 

@@ -13,6 +13,8 @@ from werkzeug.wrappers import Response
 
 from connector.domain.asking import DECISION_WORDS
 from connector.domain.checkin import said_nothing
+from connector.domain.model import State
+from connector.domain.raising import missed_text
 from connector.domain.wording import AFTER_LOCK, day_text, local_day_text, moment_text, value_text
 from connector.errors import InputError
 from connector.services import celebrations, provenance
@@ -22,6 +24,7 @@ from connector.services.explain import told
 from connector.services.facts import Facts, load_facts
 from connector.services.insight.delivery import load_delivery
 from connector.services.plan.key_results_changes import chain, changes_of
+from connector.services.rhythm.raising import standing_levels
 from connector.services.signals.listing import of_key_result
 from connector.store.tables import CheckIn, Person, Reading
 from connector.views.answers import week_text
@@ -79,6 +82,7 @@ def page(ident: str, form: Form, refused: Refused | None = None) -> str:
         readings = list(session.scalars(select(Reading).where(Reading.key_result_id == ident).order_by(Reading.id.desc()).limit(LOOKED_AT)))
         above = chain(session, viewer(), facts.objective.id)
         signals = of_key_result(session, viewer(), ident)
+        missed = standing_levels(session, [ident]).get(ident, 0) if facts.row.state != State.CLOSED else 0
         blockers = shown_blockers(session, ident, zone)
         may_answer = may_check_in(session, viewer(), ident)
         changes = changes_of(session, ident, facts.objective.id)
@@ -99,6 +103,7 @@ def page(ident: str, form: Form, refused: Refused | None = None) -> str:
         changes=changes,
         objective=facts.objective,
         kr=view,
+        missed=missed_text(missed),
         week=week_text(facts.cycle, now.astimezone(zone).date()),
         answers=_own_answers(view),
         signals=signals,

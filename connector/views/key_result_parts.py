@@ -129,6 +129,8 @@ def _became(row: Decision, owner: str, zone: tzinfo) -> list[str]:
         return ["nobody has taken it up"]
     if row.state == DONE:
         return [owner, f"done {ended}".strip()]
+    if row.state == DROPPED and row.review_id is not None and row.outcome.startswith(f"{VERDICT_WORDS.get(row.verdict, '')}, review of "):  # type: ignore[call-overload]
+        return ["no decision follows"]  # the verdict and its day stand before
     if row.state == DROPPED:
         return [f"dropped {ended}".strip() + (f": {row.outcome}" if row.outcome else "")]
     return [owner, f"due {day_text(row.due)}" if row.due else ""]

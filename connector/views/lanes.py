@@ -218,7 +218,7 @@ def _ahead(
     told: Told, points: Sequence[tuple[datetime, float, bool]], across: Callable[[datetime], float], up: Callable[[float], float]
 ) -> tuple[str, list[Text]]:
     """The dotted way at the recent rate, with where it ends."""
-    if told.ahead is None or told.now.date() >= told.cycle.end:
+    if told.ahead is None or not math.isfinite(told.ahead.value) or told.now.date() >= told.cycle.end:
         return "", []
     moment, value, _ = points[-1]
     end = told.ahead.value

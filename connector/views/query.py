@@ -20,6 +20,7 @@ from connector.domain.rollup import coverage_text, objective_progress, weakest_s
 from connector.domain.scoring import BOUND_KINDS, shown_progress
 from connector.services import provenance
 from connector.services.facts import Facts, load_definition
+from connector.store.asks import asked_at, open_ask
 from connector.store.tables import CheckIn, Connection, KeyResult, Mapping, Objective, Person, Reading, Team
 from connector.store.tables import Cycle as CycleRow
 from connector.store.visibility import DRAFT, visible
@@ -142,9 +143,9 @@ def load_objectives(
 
 
 def load_key_result(session: Session, viewer: Viewer, ident: str) -> Any:
-    """The row (key result, objective, cycle, owner) of a key result that the viewer may know of; None for any other."""
+    """The row (key result, objective, cycle, owner, open ask, since when) of a key result that the viewer may know of; else None."""
     return session.execute(
-        select(KeyResult, Objective, CycleRow, Person)
+        select(KeyResult, Objective, CycleRow, Person, open_ask(), asked_at())
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(CycleRow, CycleRow.id == Objective.cycle_id)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
@@ -153,7 +154,7 @@ def load_key_result(session: Session, viewer: Viewer, ident: str) -> Any:
 
 
 def load_key_results(session: Session, viewer: Viewer, ids: Collection[str], now: datetime, zone: tzinfo) -> dict[str, KeyResultView]:
-    """These key results, ready to print, without their objectives: those that the viewer may know of. Four statements."""
+    """These key results, ready to print, without their objectives: those that the viewer may know of. Five statements."""
     rows = session.execute(
         select(KeyResult, CycleRow.name, CycleRow.start, CycleRow.end, Person.name.label("owner"))
         .join(Objective, Objective.id == KeyResult.objective_id)
@@ -168,11 +169,12 @@ def load_key_results(session: Session, viewer: Viewer, ids: Collection[str], now
 
 
 class Known:
-    """Check-ins, readings and sources of some key results."""
+    """Check-ins, readings, sources and open asks of some key results. ``asks``: the kind, and since when where a decision says so."""
 
     check_ins: dict[str, list[Any]]
     readings: dict[str, list[tuple[datetime, float]]]
     sources: dict[str, list[tuple[str, datetime | None]]]
+    asks: dict[str, tuple[str, datetime | None]]
 
     @classmethod
     def of(cls, facts: Facts, check_ins: Sequence[Any]) -> Known:
@@ -180,6 +182,7 @@ class Known:
         made = cls()
         name = facts.row.id
         made.check_ins, made.readings = {name: list(check_ins)}, {}
+        made.asks = {name: (facts.ask, facts.asked_at)} if facts.ask else {}
         feeding = [facts.connections[link.connection_id] for link in facts.links if link.rule.mode is Mode.VALUE]
         made.sources = {name: [(_HOSTS.get(row.host, row.host), row.last_success_at) for row in feeding]}
         return made
@@ -190,7 +193,7 @@ class Known:
 
     @classmethod
     def load(cls, session: Session, ids: Sequence[str]) -> Known:
-        """Read what is known of these key results: three statements."""
+        """Read what is known of these key results: four statements."""
         made = cls()
         made.check_ins = {}
         for check_in in session.execute(
@@ -218,6 +221,8 @@ class Known:
             .order_by(Mapping.position)
         ):
             made.sources.setdefault(name, []).append((_HOSTS.get(host, host), read))
+        asking = select(KeyResult.id, open_ask(), asked_at()).where(KeyResult.id.in_(ids), KeyResult.decision_needed.in_(ASKS))
+        made.asks = {row.id: (row.open_ask, row.asked_at) for row in session.execute(asking) if row.open_ask}
         return made
 
 
@@ -230,7 +235,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: Known, now: dat
     early = rhythm.expected(cycle, now.astimezone(zone).date(), definition).too_early
     expected = None if early else row.expected
     words = _way_text(progress, expected)
-    asked = row.decision_needed if row.decision_needed in ASKS else None
+    asked, since = known.asks.get(row.id, ("", None))
     return KeyResultView(
         id=row.id,
         title=row.title,
@@ -265,7 +270,7 @@ def _key_result(row: KeyResult, owner: str, cycle: Cycle, known: Known, now: dat
         trail=trail([each.confidence for each in check_ins if each.confidence is not None]),
         blocker=row.blocker or "",
         ask=ASKS[asked] if asked else "",
-        ask_since=_asked_since(check_ins) if asked else None,
+        ask_since=since or _asked_since(check_ins) if asked else None,
         comment=(last.comment or "") if last else "",
         updated=_updated_text(last, owner, zone),
         source=_source_text(row, definition, known.sources.get(row.id, []), check_ins, now, zone),

@@ -53,7 +53,12 @@ def test_a_missed_update_is_talked_about_also_where_nothing_was_ever_said() -> N
     assert late.folded
 
 
-def test_asks_come_first_then_what_weighs_most_and_little_is_folded() -> None:
+@pytest.mark.parametrize(("missed", "said"), [(0, "update missing"), (1, "no update, once"), (2, "no update, twice")])
+def test_how_often_the_update_was_missed_is_said(missed: int, said: str) -> None:
+    assert agenda.score(matter(update_missing=True, missed=missed)) == (2, (said,))
+
+
+def test_asks_come_first_then_missing_updates_then_what_weighs_most_and_little_is_folded() -> None:
     found = agenda.build(
         [
             matter("fine"),
@@ -65,7 +70,7 @@ def test_asks_come_first_then_what_weighs_most_and_little_is_folded() -> None:
         ],
         30,
     )
-    assert [each.matter.id for each in found] == ["asks", "heavy", "missing", "risk", "fine"]
+    assert [each.matter.id for each in found] == ["asks", "missing", "heavy", "risk", "fine"]
     assert [each.folded for each in found] == [False, False, False, False, True]
     assert [each.minutes for each in found] == [7, 7, 7, 7, 0]
 

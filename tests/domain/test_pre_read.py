@@ -131,3 +131,9 @@ def test_nothing_to_review_is_said() -> None:
     assert snapshot().nothing == "Nothing to review: no key result belongs to this forum now."
     assert snapshot(entry("a", Bucket.CLOSED, State.CLOSED)).nothing == "Nothing to review: every key result of this forum is closed."
     assert FULL.nothing == ""
+
+
+def test_a_signal_that_says_what_the_question_asks_is_not_said_twice() -> None:
+    seen = (Noticed("busy_not_moving", "Busy, is the mapping right?"), Noticed("idle", "Nothing was done."))
+    assert entry("a", question="busy, is the mapping right", signals=seen).further == seen[1:]
+    assert entry("a", signals=seen).further == seen

@@ -236,11 +236,17 @@ def test_the_last_stated_confidence_counts() -> None:
     assert triage(facts(60, check_ins=(check_in(4, 40, 3), check_in(1, 60, None)))).reasons == ("confidence 3",)
 
 
-def test_a_blocker_older_than_one_cadence() -> None:
+def test_a_blocker_past_its_clock() -> None:
     assert triage(facts(60, blocker_since=NOW - timedelta(days=9))).reasons == ("blocker 9 days",)
-    assert triage(facts(60, blocker_since=NOW - timedelta(days=7))).state is State.ON_TRACK
-    fortnightly = facts(60, blocker_since=NOW - timedelta(days=9), cadence=Cadence.FORTNIGHTLY)
-    assert triage(fortnightly).state is State.ON_TRACK
+    monday = datetime(NOW.year, NOW.month, NOW.day, 9, tzinfo=OSLO) - timedelta(days=NOW.astimezone(OSLO).weekday())
+    for cadence in Cadence:
+        known = facts(60, blocker_since=monday, cadence=cadence, check_ins=(replace(check_in(1, 60), at=monday),))
+        assert triage(replace(known, now=monday + timedelta(days=3), source_last_success=monday + timedelta(days=3))).state is State.AT_RISK
+        early = monday + timedelta(days=2, hours=23)
+        assert triage(replace(known, now=early, source_last_success=early)).state is State.ON_TRACK
+    thursday = monday + timedelta(days=3)
+    free = frozenset({thursday.date()})
+    assert triage(replace(known, now=thursday, source_last_success=thursday, holidays=free)).state is State.ON_TRACK
 
 
 def test_any_blocker_in_the_last_quarter() -> None:

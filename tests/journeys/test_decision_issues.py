@@ -17,6 +17,7 @@ from tests.support.notion_place import Workspace
 from tests.support.world import Company
 
 LEAD = Viewer("Lea", "admin")
+CALLER = Viewer("Nadia", "member")  # holds reviews, writes no plans
 
 
 def decided(company: Company, key_result: str, issue: str, title: str = "Move 12 k€ to ads") -> int:
@@ -132,8 +133,25 @@ def test_what_not_everybody_may_see_never_becomes_an_issue(site: Site) -> None:
 @pytest.mark.parametrize("given", ["x", "99|ACME|Task", "1|acme;drop|Task", "1|ACME|" + "x" * 70, "1||Task"])
 def test_a_wish_that_names_no_place_is_refused(site: Site, given: str) -> None:
     with site.company.runtime.store.read() as session, pytest.raises(InputError) as caught:
-        checked_wish(session, given)
+        checked_wish(session, LEAD, "kr-setup", given)
     assert caught.value.where == "issue"
+
+
+def test_who_writes_no_plans_chooses_among_the_places_of_the_key_result(site: Site) -> None:
+    offered = mapped(site)
+    other = site.company.connection("other", "jira", "http://127.0.0.1:1", {})
+    elsewhere = [f"{site.connection}|SECRETPRJ|Task", f"{other}|ACME|Task"]
+    with site.company.runtime.store.read() as session:
+        assert checked_wish(session, CALLER, "kr-setup", offered) == checked_wish(session, LEAD, "kr-setup", offered)
+        assert checked_wish(session, CALLER, "kr-setup", f"{site.connection}|ACME|Bug") is not None
+        assert checked_wish(session, CALLER, "kr-setup", "") is None
+        for place in elsewhere:
+            with pytest.raises(InputError, match="choose one that is offered") as caught:
+                checked_wish(session, CALLER, "kr-setup", place)
+            assert caught.value.where == "issue"
+        with pytest.raises(InputError, match="choose one that is offered"):
+            checked_wish(session, CALLER, "kr-else", offered)
+        assert checked_wish(session, LEAD, "kr-setup", elsewhere[0]) is not None
 
 
 def test_a_decision_becomes_a_row_in_notion_and_closes_with_it(place: Workspace) -> None:

@@ -122,3 +122,9 @@ def test_without_a_value_in_the_cycle_there_is_no_chart() -> None:
     last = drawn(Told(RATE, CYCLE, datetime(2026, 12, 31, 20, tzinfo=UTC), [(datetime(2026, 12, 30, tzinfo=UTC), 55.0, True)]))
     assert LEFT < float(last.today) <= RIGHT
     assert next(each for each in last.texts if each.text.startswith("today")).anchor == "end"
+
+
+def test_values_too_large_to_compute_with_have_no_way_ahead() -> None:
+    lanes = drawn(told(ahead=Forecast(float("inf"), float("inf"))))
+    assert lanes.ahead == ""
+    assert "at this rate" not in said(lanes)

@@ -90,6 +90,7 @@ def test_an_import_that_does_not_fit_keeps_picks_and_addresses(visit: Visit) -> 
     assert answer.status_code == 422
     assert 'value="nia@"' in answer.text
     assert 'value="4" aria-label="Add Nia" checked' in answer.text
+    assert visit.post("/people/import", {**row, "account-²": "a-nia"}).status_code == 422
     assert visit.post("/people/import", {**row, "email-4": "nia@acme.example"}).status_code == 303
     assert "nia@acme.example" in visit.get("/people").text
     assert visit.post("/people/import", {"connection": "site"}).status_code == 422

@@ -81,6 +81,8 @@ def test_the_sponsor_sees_the_report_of_the_forum_and_others_do_not(app: Flask, 
     assert mia.get("/reports/discipline.xlsx").data.startswith(b"PK")
     assert mia.get("/reports/discipline.exe").status_code == 404
     assert mia.get("/reports/discipline?forum=99").status_code == 404
+    for path in ("/reports/discipline", "/reports/discipline.csv", "/reports/discipline.xlsx"):
+        assert mia.get(f"{path}?weeks=²").status_code == 200
     other = Visit(app, acme.runtime, "otto@acme.example", "member").get("/reports/discipline")
     assert "No forum has a report for you." in text(other.text)
     assert "Product" not in text(other.text)

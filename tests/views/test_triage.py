@@ -17,7 +17,7 @@ from connector.app import create_app
 from connector.domain.model import State
 from connector.services.forge.dashboard import Config
 from connector.services.leads_page.telling import READER, tell
-from connector.store.tables import Celebration, CheckIn, Cycle, Decision, Forum, KeyResult, Objective, Review, Team
+from connector.store.tables import Celebration, CheckIn, Cycle, Decision, Forum, KeyResult, Objective, Raised, Review, Team
 from connector.views.forge.dashboard_views import show
 from tests.support.board import FORUMS, THIRTY, fill
 from tests.support.signed_in import Visit
@@ -108,7 +108,7 @@ def test_the_three_questions_come_in_order_with_one_measure_each(scene: Scene) -
         Decision(key_result_id="kr-2", check_in_id=asked[1], state="open", decided_at=now - timedelta(days=12), **common),
     )
     page = scene.page()
-    assert answers(page)[2].endswith("3 of 4 decided")
+    assert answers(page)[2].endswith("3 of 4 decided in the cycle")
     assert "2 decisions since Mon" in page
     assert "1 of them a re-allocation." in page
 
@@ -185,8 +185,11 @@ def test_the_head_says_when_updates_lock_and_the_forum_meets(scene: Scene) -> No
         words = text_of(scene.page(query).partition('id="when"')[2].partition("</p>")[0])
         assert re.search(r"updates lock \w{3} \d\d:\d\d · review \w{3} \d\d:\d\d", words), words
     assert "Product review: updates lock" in scene.page()
-    scene.change(Review, Review.forum_id == product, state="open", starts_at=now + timedelta(minutes=1))
-    assert "the review is being held" in scene.page()
+    scene.change(
+        Review, Review.forum_id == product, state="open", starts_at=now - timedelta(minutes=10), opened_at=now - timedelta(minutes=9)
+    )
+    for query in ("", f"?forum={product}"):
+        assert "the review is being held" in scene.page(query)
 
 
 def test_what_was_reached_this_week_has_a_calm_card(scene: Scene) -> None:
@@ -271,3 +274,15 @@ def test_a_lead_lands_on_triage_and_others_on_the_key_results(scene: Scene) -> N
     assert '<a class="strong quiet" href="/triage">' in scene.page(who="lena", role="lead")
     assert '<a class="strong quiet" href="/">' in scene.page(who="max", role="member")
     assert re.search(r'<li><a href="/triage" aria-current="page">Triage</a></li>', scene.page())
+
+
+def test_how_often_an_update_was_missed_stands_on_triage_and_on_the_key_results_page(scene: Scene) -> None:
+    with scene.company.runtime.store.write() as session:
+        ident = session.scalars(select(KeyResult.id).where(KeyResult.title == "Partner interface error rate")).one()
+        now = scene.company.runtime.now()
+        for level in (1, 2):
+            session.add(Raised(key_result_id=ident, kind="missed", since=now, level=level, text="", at=now))
+    row = scene.page().partition(f'id="kr-{ident}"')[2].partition("</tr>")[0]
+    assert "last check-in 4 Nov · no update, twice" in row
+    page = scene.visit().get(f"/key-results/{ident}").text
+    assert "no update, twice</span>" in page

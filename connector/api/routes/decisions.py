@@ -19,7 +19,10 @@ from connector.store.tables import Decision, ReviewItem
 
 
 class AgendaItem(Shape):
-    """An item of the agenda; ``snapshot`` is what the frozen pre-read said of the key result."""
+    """An item of the agenda; ``snapshot`` is what the frozen pre-read said of the key result.
+
+    ``position`` counts what the caller may know of; ``minutes`` come from the time of the whole agenda.
+    """
 
     id: int
     key_result: str
@@ -200,15 +203,15 @@ def _review(call: Call, ident: int) -> Answer:
             "pre_read": held.pre_read,
             "version": row.version,
             "missing": held.missing.text if row.state == "open" else "",
-            "items": [_item(each) for each in held.items],
+            "items": [_item(each, position) for position, each in enumerate(held.items)],
             "minutes": minutes.plain() if minutes else None,
         }
     )
 
 
-def _item(row: ReviewItem) -> dict[str, Any]:
-    names = ("id", "position", "score", "reasons", "minutes", "folded", "fits", "verdict", "plan", "snapshot")
-    return {"key_result": row.key_result_id} | {name: getattr(row, name) for name in names}
+def _item(row: ReviewItem, position: int) -> dict[str, Any]:
+    names = ("id", "score", "reasons", "minutes", "folded", "fits", "verdict", "plan", "snapshot")
+    return {"key_result": row.key_result_id, "position": position} | {name: getattr(row, name) for name in names}
 
 
 def _decision(row: Decision, owner: str, overdue: bool) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def implied(known: Known, moment: datetime | None = None) -> Implied | None:
     days_left = known.days_left if moment is None else max(0.0, (known.cycle_end - moment) / _DAY)
     if definition.kind is Kind.METRIC and definition.target is not None and definition.start is not None and days_left > 0:
         ahead = (_throughput(known, days_left) if moment is None else None) or _line(known, points, days_left)
-        if ahead is not None:
+        if ahead is not None and math.isfinite(ahead[0]) and 0 < ahead[1] < math.inf:
             value, spread, by = ahead
             rising = definition.target > definition.start
             return Implied(from_forecast(value, definition.target, spread, rising=rising), by, value, spread)
@@ -137,8 +137,8 @@ def _judged(known: Known) -> bool:
 
 def confidence_gap(known: Known) -> Seen | None:
     """Confidence three or more above what the numbers imply at two check-ins, or 7 and more at twice the recent rate or beyond."""
-    told = gaps(known)
-    if not _judged(known) or not told:
+    told = gaps(known) if _judged(known) else ()
+    if not told:
         return None
     last, said = told[-1]
     stated = last.confidence or 0
@@ -154,8 +154,8 @@ def confidence_gap(known: Known) -> Seen | None:
 
 def gloomy(known: Known) -> Seen | None:
     """Confidence three or more below what the numbers imply at two check-ins."""
-    told = gaps(known)
-    if not _judged(known) or len(told) < 2 or any((each.confidence or 0) - said.confidence > -GAP for each, said in told):
+    told = gaps(known) if _judged(known) else ()
+    if len(told) < 2 or any((each.confidence or 0) - said.confidence > -GAP for each, said in told):
         return None
     last, said = told[-1]
     sentence = (
@@ -175,19 +175,19 @@ def flat_but_confident(known: Known) -> Seen | None:
 
 
 def _numbers(known: Known, said: Implied, ahead: Forecast | None, times: float | None) -> str:
-    """ "the recent rate leads to 46.5 % of 60 %, needs 4.0× that rate, and implies 1"."""
+    """ "the recent rate leads to 46.5 % of 60 %, needs 4.0× that rate, and implies confidence 1"."""
     if said.forecast is None:
         share = pace(known.raw, known.expected)
         done = wording.percent_text(max(0.0, min(1.0, known.raw or 0.0)))
         plan = "" if known.expected.value is None else f" of {wording.percent_text(known.expected.value)} expected"
-        return f"{done} done{plan} implies {said.confidence}" if share is not None else f"the plan implies {said.confidence}"
+        return f"{f'{done} done{plan}' if share is not None else 'the plan'} implies confidence {said.confidence}"
     rate = "the pace of the work" if said.by == "throughput" else "the recent rate"
     parts = [f"{rate} leads to {known.text(said.forecast, finer=True)} against {wording.target_text(known.definition)}"]
     if times is not None and math.isinf(times):
         parts.append("does not lead towards the target")
     elif times is not None and times > 1.0:
         parts.append(f"needs to be {times:.1f}× as fast")
-    return f"{', '.join(parts)} and implies {said.confidence}"
+    return f"{', '.join(parts)} and implies confidence {said.confidence}"
 
 
 def _as_numbers(stated: int, said: Implied, times: float | None) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.domain.activity import WEEK, Night
 from connector.domain.model import State
-from connector.domain.scoring import TOLERANCE
+from connector.domain.scoring import BOUND_KINDS, TOLERANCE
 from connector.domain.signals import Seen
 from connector.domain.signals.known import Known
 from connector.domain.wording import day_text, percent_text, plain_number
@@ -86,7 +86,9 @@ def delivered_without_effect(known: Known) -> Seen | None:
 
 
 def reached_early(known: Known) -> Seen | None:
-    """The target is reached while less than half of the mapped work is done: scope that can be released."""
+    """The target is reached while less than half of the mapped work is done: scope that can be released. A bound is kept, never reached."""
+    if known.definition.kind in BOUND_KINDS:
+        return None
     share = _share(known.counted.at(known.today))
     if not known.arrived or share is None or share >= HALF - TOLERANCE or known.output or known.state in _UNTOLD:
         return None

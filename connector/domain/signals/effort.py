@@ -109,7 +109,8 @@ def _sentence(known: Known, told: Effort) -> str:
     if told.quadrant == "idle":
         return f"{done}, {usual}, and the key result is unchanged {_unchanged(known, told)}: is anybody free for it?"
     way = "closer to" if told.change > 0 else "further from"
-    points = f"{plain_number(abs(told.change) * 100, 0, (0.0,))} points"
+    points = f"{plain_number(abs(told.change) * 100, 0, (0.0,))} points of the way"
+    done = done.replace(f"{HARD_SPACE}point", f"{HARD_SPACE}story point", 1)  # two kinds of points in one sentence
     return f"Moved {points} {way} the target since {day_text(told.since)}, with {done[:1].lower()}{done[1:]}: is the mapping right?"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from connector.domain.scoring import raw_progress
@@ -14,7 +14,7 @@ from connector.domain.signals.delivery import delivered_without_effect, reached_
 from connector.domain.signals.edits import late_target_edit
 from connector.domain.signals.effort import effort, effort_seen, stands_still
 from connector.domain.signals.known import Known
-from connector.domain.signals.moment import last_moment, last_moment_of
+from connector.domain.signals.moment import in_time, last_moment, last_moment_of
 
 RULES: tuple[Callable[[Known], Seen | None], ...] = (
     update_stale,
@@ -82,7 +82,7 @@ def insight(known: Known) -> dict[str, Any]:
         "implied": None if said is None else said.confidence,
         "implied_by": None if said is None else said.by,
         "gap": None if said is None or stated is None else stated - said.confidence,
-        "decide_by": None if moment is None else moment.decide_by.isoformat(),
+        "decide_by": moment.decide_by.isoformat() if moment is not None and in_time(moment, known) else None,
         "recovery": None if moment is None else not moment.passed,
         "best": _short(known.best),
         "best_of": known.best_of or None,
@@ -99,6 +99,10 @@ def _short(number: float | None) -> float | None:
     return None if number is None or not math.isfinite(number) else float(f"{number:.6g}")
 
 
-def question_of(standing: dict[str, str]) -> str:
-    """The one sentence that a panel in a host may show, from kind → sentence of the signals that stand; "" for none."""
-    return next((standing[kind] for kind in QUESTIONS if kind in standing), "")
+def question_of(standing: Mapping[str, str], passed: Collection[str] = ()) -> str:
+    """The one sentence that a panel in a host may show, from kind → sentence of the signals that stand; "" for none.
+
+    ``passed``: kinds whose time to decide is over; anything that can still be answered is asked before them.
+    """
+    asked = sorted((kind for kind in QUESTIONS if kind in standing), key=lambda kind: kind in passed)
+    return standing[asked[0]] if asked else ""

@@ -75,6 +75,11 @@ def last_moment_of(known: Known) -> Moment | None:
     return Moment(decide_by, known.best, 1.0 - known.raw, known.today > decide_by)
 
 
+def in_time(moment: Moment, known: Known) -> bool:
+    """Whether the day lies in the time of the key result: before its start nobody could have decided."""
+    return moment.decide_by >= known.started_at.astimezone(known.zone).date()
+
+
 def last_moment(known: Known) -> Seen | None:
     """Said from a week before it."""
     found = last_moment_of(known)
@@ -85,7 +90,8 @@ def last_moment(known: Known) -> Seen | None:
     rest = f"{percent_text(found.remaining)} of the way is left"
     day = day_text(found.decide_by)
     if found.passed:
-        sentence = f"Recovery is not plausible at known rates since {day}: {rest}, and the best rate{whose} is {rate}."
+        since = f" since {day}" if in_time(found, known) else ""
+        sentence = f"Recovery is not plausible at known rates{since}: {rest}, and the best rate{whose} is {rate}."
     else:
         sentence = f"Decide by {day}: {rest}, and after that day not even the best rate{whose}, {rate}, is enough."
     numbers = {

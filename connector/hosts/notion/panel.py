@@ -178,7 +178,7 @@ def _full(each: KeyResultPanel) -> list[list[Piece]]:
     lines.append([Piece(_movement(each))])
     if each.question:
         lines.append([Piece(f"Question: {each.question}")])
-    lines += [[Piece(f"Blocker: {_blocker(each)}")], [Piece(f"Ask: {each.decision.value}")], [Piece(each.source_text)]]
+    lines += [[Piece(f"Blocker: {_blocker(each)}")], [Piece(f"Ask: {each.decision.value}")], [Piece(each.said)], [Piece(each.source_text)]]
     update, opened, explained = f"{each.url}#update", each.url, f"{each.url}#explain"
     if each.mend:
         lines.append([Piece(f"Mend: {each.mend} · "), linked("Update by hand", update), Piece(" · "), linked("Open key result", opened)])
@@ -206,7 +206,7 @@ def _compact(each: KeyResultPanel) -> list[list[Piece]]:
     if each.question:
         lines.append([Piece(f"Question: {each.question}")])
     lines.append([Piece(f"Blocker: {_blocker(each)} · Ask: {each.decision.value if each.decision else DecisionKind.NONE.value}")])
-    lines.append([Piece(each.source_text)])
+    lines += [[Piece(each.said)], [Piece(each.source_text)]]
     if each.mend:
         lines.append([Piece(f"Mend: {each.mend}")])
     return [line for line in lines if any(piece.text for piece in line)]

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from connector.domain.model import State
 from connector.domain.rights import Viewer
 from connector.domain.rollup import WORST_FIRST
+from connector.store.asks import asked_at, open_ask
 from connector.store.tables import Cycle, Item, KeyResult, MappingItem, Objective, Person, Team
 from connector.store.tables import Mapping as MappingRow
 from connector.store.visibility import public, visible_in_hosts
@@ -150,7 +151,7 @@ def _names(rule: str, resolved: str | None, issue: Issue) -> bool:
 def served_by(session: Session, connection_id: int, issue: Issue, some: Sequence[Found]) -> list[Served]:
     """With everything, ``some`` of those that were found for an issue, in their order; two statements."""
     query = (
-        select(KeyResult, Objective, Cycle, Person, Team.name.label("team"))
+        select(KeyResult, Objective, Cycle, Person, Team.name.label("team"), open_ask(), asked_at())
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(Cycle, Cycle.id == Objective.cycle_id)
         .outerjoin(Person, Person.id == KeyResult.owner_id)

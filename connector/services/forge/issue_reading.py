@@ -135,7 +135,16 @@ def _stuck(links: Sequence[Link], items: Mapping[int, Sequence[Item]]) -> tuple[
 def _shown(served: Served, connection_id: int) -> Shown:
     row = served.row
     cycle = Cycle(row.Cycle.name, row.Cycle.start, row.Cycle.end)
-    facts = Facts(row.KeyResult, row.Objective, cycle, row.Person, links=list(served.every), started=row.Cycle.started_at is not None)
+    facts = Facts(
+        row.KeyResult,
+        row.Objective,
+        cycle,
+        row.Person,
+        links=list(served.every),
+        started=row.Cycle.started_at is not None,
+        ask=row.open_ask or "",
+        asked_at=row.asked_at,
+    )
     return Shown(served, facts, linked=tuple(link for link in served.every if link.connection_id == connection_id))
 
 

@@ -54,9 +54,9 @@ def answers(lights: Sequence[Told], asks: int, oldest: str, decided: Decided | N
     rest = [f"{count} {word}" for word, count in ways[1:] if count] + ([f"{closed} closed"] if closed else [])
     off = [f"{counts[each]} {buckets.WORDS[each].lower()}" for each in (Bucket.AT_RISK, Bucket.STALLED) if counts[each]]
     dark, early = counts[Bucket.CANNOT_TELL], sum(each.early for each in running)
-    beside = ([f"{dark} cannot be told"] if dark else []) + ([f"{early} {'risk' if early == 1 else 'risks'} raised early"] if early else [])
+    beside = ([f"{dark} cannot be told"] if dark else []) + [f"{early} {'risk' if early == 1 else 'risks'} raised early"]
     open_asks = f", {oldest}" if asks and oldest else ""
-    settled = f" · {decided.answered} of {decided.asked} decided" if decided and decided.asked else ""
+    settled = f" · {decided.answered} of {decided.asked} decided in the cycle" if decided and decided.asked else ""
     return Answers(
         (f"{ways[0][1]} of {len(lights)}", " moving" + "".join(f", {part}" for part in rest)),
         (", ".join(off) or ("None seen" if dark else "Nothing"), "".join(f" · {part}" for part in beside)),

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from connector.services.insight.scope import ASKED
 from connector.services.signals.effective import load_told
-from connector.store.tables import CheckIn, Connection
+from connector.store.asks import ASKED, is_waiting
+from connector.store.tables import CheckIn, Connection, Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,13 @@ class Point:
 
 
 def load_asks(session: Session, asked: dict[str, str]) -> list[Point]:
-    """The open asks (kind of decision by key result), oldest first; ``text`` is what the last check-in says to it."""
+    """The open asks (kind of decision by key result), oldest first; ``text`` is what the last check-in says to it.
+
+    One is as old as its decision: what was answered and is asked again begins anew. Without any it is as old as its unbroken run.
+    """
     since: dict[str, tuple[datetime, str]] = {}
     for row in _unbroken(session, asked, _ASKS):
-        since[row.key_result_id] = (row.begun_at, row.comment or "")
+        since[row.key_result_id] = (row.asked_at or row.begun_at, row.comment or "")
     told = [(name, kind, *since.get(name, (None, ""))) for name, kind in asked.items()]
     return _oldest_first([Point(name, words, begun, kind) for name, kind, begun, words in told])
 
@@ -72,8 +75,8 @@ def _unbroken(session: Session, ids: Collection[str], runs: Select[Any]) -> Any:
     return session.connection().execute(runs, {"ids": list(ids)}) if ids else ()
 
 
-def _runs(stands: ColumnElement[bool]) -> Select[Any]:
-    """The runs of the key results ``ids`` in which ``stands`` holds up to the last check-in."""
+def _runs(stands: ColumnElement[bool], *, asking: bool = False) -> Select[Any]:
+    """The runs of the key results ``ids`` in which ``stands`` holds up to the last check-in; ``asking``: since when its ask waits."""
     mine = (CheckIn.key_result_id.in_(bindparam("ids", expanding=True)), CheckIn.draft.is_(False))
     broken = (
         select(CheckIn.key_result_id, func.max(CheckIn.id).label("id"))
@@ -89,6 +92,8 @@ def _runs(stands: ColumnElement[bool]) -> Select[Any]:
         .subquery()
     )
     begun, last = aliased(CheckIn), aliased(CheckIn)
+    same = (Decision.key_result_id == last.key_result_id, Decision.kind == last.decision, is_waiting())
+    asked = [select(func.min(Decision.created_at)).where(*same).correlate(last).scalar_subquery().label("asked_at")] if asking else []
     return (
         select(
             run.c.key_result_id,
@@ -100,13 +105,14 @@ def _runs(stands: ColumnElement[bool]) -> Select[Any]:
             last.comment,
             last.blocker,
             last.blocker_link,
+            *asked,
         )
         .join(begun, begun.id == run.c.begun)
         .join(last, last.id == run.c.last)
     )
 
 
-_ASKS = _runs(func.coalesce(CheckIn.decision, "").in_(ASKED))
+_ASKS = _runs(func.coalesce(CheckIn.decision, "").in_(ASKED), asking=True)
 _BLOCKERS = _runs(func.coalesce(CheckIn.blocker, "") != "")
 
 

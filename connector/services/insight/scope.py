@@ -22,11 +22,11 @@ from connector.domain.model import Cycle, Kind, Movement, State
 from connector.domain.rights import Viewer
 from connector.domain.scoring import TOLERANCE, shown_progress
 from connector.errors import NotFound
+from connector.store.asks import open_ask
 from connector.store.tables import Connection, Forum, KeyResult, Mapping, Objective, Person, Team
 from connector.store.tables import Cycle as CycleRow
 from connector.store.visibility import READY, visible
 
-ASKED = ("budget", "approval", "scope", "headcount", "other")
 _REASONS = type_coerce(KeyResult.reasons, Text)  # a list is stored as its JSON text, and few are read
 _GREATEST = 2**31 - 1  # an id beyond it is none of ours, and no database would take it
 
@@ -71,7 +71,7 @@ class Light:
     share: float  # of its objective's weight
     cadence: str
     cycle: Cycle
-    ask: str  # the kind of decision that is asked for, "" for none
+    ask: str  # the kind of decision that is asked for and that nobody has answered, "" for none
     blocked: bool
     early: bool  # at risk by its owner's word alone: the number is not behind (yet)
 
@@ -153,7 +153,7 @@ def load_lights(session: Session, viewer: Viewer, scope: Scope, today: date) -> 
                 KeyResult.expected,
                 KeyResult.weight,
                 KeyResult.cadence,
-                KeyResult.decision_needed,
+                open_ask(),
                 type_coerce(func.coalesce(KeyResult.blocker, "") != "", Integer).label("blocked"),
                 Objective.cycle_id,
                 case((KeyResult.state == State.AT_RISK.value, _REASONS)).label("reasons"),  # of the others nothing is asked
@@ -210,7 +210,7 @@ def _light(row: Any, cycle: Cycle, early: bool, weights: float) -> Light:
         weight / weights if weights else 1.0,
         cadence,
         cycle,
-        decision if decision in ASKED and not closed else "",
+        decision if decision and not closed else "",
         bool(blocked) and not closed,
         reasons is not None and _raised_early(reasons),
     )

@@ -5,7 +5,7 @@ Everything is plain text. Nothing is sent here: ``sending`` does that, and waits
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,17 +35,18 @@ def tell_person(
     link: str,
     now: datetime,
     unless: Mapping[str, Any] | None = None,
+    about: Collection[str] = (),
 ) -> bool:
     """Tell a person: a notice on their page, and mail where there is a mail channel, after their quiet hours.
 
     ``lines`` is plain text, ``link`` a path on our pages. False when the same was told before. ``unless``: when a mail that had to wait
-    is not needed any more, see ``relevance``.
+    is not needed any more, see ``relevance``. ``about``: the key results that it names.
     """
     person = session.get(Person, person_id)
     if person is None:
         return False
     mailed = person.active and person.email and mail_channel(session) is not None
-    content = _content(subject, lines, link) | ({"unless": dict(unless)} if unless else {})
+    content = _content(subject, lines, link, about) | ({"unless": dict(unless)} if unless else {})
     row = _row(f"{MAIL}:{person_id}:{key}", kind, MAIL, content, now, wanted=bool(mailed))
     if not _note(session, [row | {"person_id": person_id}]):
         return False
@@ -54,15 +55,27 @@ def tell_person(
 
 
 def tell_forum(
-    session: Session, forum_id: int, *, key: str, kind: str, subject: str, lines: Sequence[str], link: str, now: datetime
+    session: Session,
+    forum_id: int,
+    *,
+    key: str,
+    kind: str,
+    subject: str,
+    lines: Sequence[str],
+    link: str,
+    now: datetime,
+    about: Collection[str] = (),
 ) -> int:
-    """Write into the chat rooms of a forum. Only what everybody may read. Returns how many messages were noted."""
+    """Write into the chat rooms of a forum. Only what everybody may read. Returns how many messages were noted.
+
+    ``about``: the key results that it names; what of them is not for everybody any more when it is sent stays unsaid.
+    """
     rooms = session.scalars(
         select(Channel.id)
         .where(Channel.forum_id == forum_id, Channel.kind != MAIL, Channel.retired_at.is_(None))
         .order_by(Channel.id)  # a fixed order: no deadlocks
     ).all()
-    content = _content(subject, lines, link)
+    content = _content(subject, lines, link, about)
     rows = [_row(f"{CHANNEL}:{room}:{key}", kind, CHANNEL, content, now) | {"channel_id": room} for room in rooms]
     return _note(session, rows)
 
@@ -78,11 +91,12 @@ def tell_item(
     mention: Sequence[int] = (),
     link: str = "",
     now: datetime,
+    about: Collection[str] = (),
 ) -> bool:
     """Write a comment at an issue or page, mentioning people (their ids) by their account there, after the quiet hours of those mentioned.
 
     Only what everybody who reads there may read. False when the same was told before, or there is nobody to tell: a comment that is
-    meant for people of whom none has an account there is not written.
+    meant for people of whom none has an account there is not written. ``about``: the key results that it names.
     """
     connection = session.get(Connection, connection_id)
     if connection is None or connection.retired_at is not None or not ref:
@@ -90,7 +104,7 @@ def tell_item(
     accounts = _accounts(session, connection_id, mention)
     if mention and not accounts:
         return False
-    content = _content("", lines, link) | {"mentions": list(accounts.values()), "people": list(accounts)}
+    content = _content("", lines, link, about) | {"mentions": list(accounts.values()), "people": list(accounts)}
     row = _row(f"{COMMENT}:{connection_id}:{ref}:{key}", kind, COMMENT, content, now)
     return bool(_note(session, [row | {"connection_id": connection_id, "ref": ref}]))
 
@@ -143,9 +157,11 @@ def _row(key: str, kind: str, way: str, content: dict[str, Any], now: datetime, 
     }
 
 
-def _content(subject: str, lines: Sequence[str], link: str) -> dict[str, Any]:
+def _content(subject: str, lines: Sequence[str], link: str, about: Collection[str]) -> dict[str, Any]:
     said = [_plain(part)[:LONGEST_LINE] for line in lines for part in (line.splitlines() or [""])][:MOST_LINES]
-    return {"subject": _plain(subject)[:LONGEST_SUBJECT], "lines": said, "link": link if link.startswith("/") else "", "mentions": []}
+    named = {"about": sorted(set(about))} if about else {}
+    whole = {"subject": _plain(subject)[:LONGEST_SUBJECT], "lines": said, "link": link if link.startswith("/") else "", "mentions": []}
+    return whole | named
 
 
 def _as_notice(subject: str, lines: Sequence[str]) -> str:

@@ -1,13 +1,23 @@
-"""Whether a message that waited is still worth sending. ``content["unless"]`` says when not."""
+"""Whether a message that waited is still worth sending, and may still be said. ``content["unless"]`` says when it is not needed;
+``content["about"]`` names the key results of which it tells.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connector.store.tables import Blocker, CheckIn, Message
+from connector.services.messages.outgoing import COMMENT, MAIL
+from connector.services.sign_in.sessions import viewer_of
+from connector.store.tables import Blocker, CheckIn, Cycle, KeyResult, Message, Objective, Person
+from connector.store.visibility import public, visible
+
+UNSAID = "Something that stood here is not for everybody any more. What you may know of stands on the page."
+BATCH = 500
 
 
 def is_needless(session: Session, message: Message, now: datetime) -> bool:
@@ -34,3 +44,39 @@ def _all_updated(session: Session, key_results: list[str], since: datetime) -> b
         .distinct()
     ).all()
     return set(found) >= set(key_results)
+
+
+def cut_to_readers(session: Session, message: Message) -> bool:
+    """Take out what those who would read it may not know of any more. False when nothing of the message is left.
+
+    Of several key results the subject names none, so the subject and the link stay.
+    """
+    about: list[str] = list(message.content.get("about") or ())
+    if not about or _may_know(session, message, about):
+        return True
+    if len(about) == 1 or message.way == COMMENT:
+        return False
+    message.content = {**message.content, "lines": [UNSAID], "about": []}
+    return True
+
+
+def _may_know(session: Session, message: Message, about: Sequence[str]) -> bool:
+    """Whether all who would read the message may know of all these key results."""
+    condition: Any = public()
+    if message.way == MAIL:
+        person = session.get(Person, message.person_id)
+        if person is None:
+            return True  # nobody reads it: the sending says so
+        condition = visible(viewer_of(person))
+    return all(_all_known(session, about[start : start + BATCH], condition) for start in range(0, len(about), BATCH))
+
+
+def _all_known(session: Session, about: Sequence[str], condition: Any) -> bool:
+    query = (
+        select(func.count())
+        .select_from(KeyResult)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Cycle, Cycle.id == Objective.cycle_id)
+        .where(KeyResult.id.in_(about), condition)
+    )
+    return session.scalar(query) == len(about)

@@ -21,7 +21,7 @@ from connector.services.counters import count
 from connector.services.messages import commenting, delivering
 from connector.services.messages.outcomes import Outcome
 from connector.services.messages.outgoing import COMMENT, GIVEN_UP, MAIL, NOT_NEEDED, SENT
-from connector.services.messages.relevance import is_needless
+from connector.services.messages.relevance import cut_to_readers, is_needless
 from connector.services.messages.trouble import say_trouble
 from connector.store import work
 from connector.store.tables import Connection, Message, Person, Reminded
@@ -78,7 +78,7 @@ def _callable(now: float) -> ColumnElement[bool]:
 def _worth_sending(runtime: Runtime, session: Session, taken: _Taken) -> _Taken | None:
     """The message, unless it is not needed any more, its people are in their quiet hours, or it may have been sent already."""
     message, now = taken.message, runtime.now()
-    if is_needless(session, message, now):
+    if is_needless(session, message, now) or not cut_to_readers(session, message):
         _close(runtime, session, taken, NOT_NEEDED)
         return None
     until = _reachable(runtime, session, message, now)

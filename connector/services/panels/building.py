@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import select
@@ -19,9 +19,11 @@ from connector.domain.scoring import shown_progress
 from connector.domain.triage import Triage
 from connector.domain.wording import SourceFacts
 from connector.services import provenance
+from connector.services.celebrations import thanks_of
 from connector.services.facts import Facts, load_facts
 from connector.services.panels.blocker_notes import blocker_note
 from connector.services.panels.placing import PROPERTIES
+from connector.services.reviews.answers import decided_of
 from connector.services.sources import database_name
 from connector.services.stuck_work import stuck_work
 from connector.store.tables import Connection, Cycle, KeyResult, Objective, OkrDatabase, OkrRow
@@ -86,7 +88,10 @@ def build(
     if not facts and (ids or (objective is not None and not _is_public(session, objective))):
         return Panel(instance, (), face=face)  # restricted, a draft, or its cycle was not started
     stuck = _stuck(session, facts)
-    shown = tuple(describe_key_result(facts[name], base_url, now, zone, stuck.get(name, ())) for name in ids if name in facts)
+    told = said_of(session, list(facts), now, zone)
+    shown = tuple(
+        describe_key_result(facts[name], base_url, now, zone, stuck.get(name, ()), told.get(name, "")) for name in ids if name in facts
+    )
     rollup = objective_progress([(facts[name].row.progress, facts[name].row.weight) for name in ids if name in facts])
     weakest = weakest_state([panel.state for panel in shown])
     top = None
@@ -143,8 +148,17 @@ def _stuck(session: Session, facts: Mapping[str, Facts]) -> dict[str, list[Any]]
     return found
 
 
-def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, stuck: Sequence[Any] = ()) -> KeyResultPanel:
-    """One key result as a panel shows it, from its stored status. ``stuck``: open work whose status says that nothing moves."""
+def said_of(session: Session, ids: Collection[str], now: datetime, zone: tzinfo) -> dict[str, str]:
+    """What came of the asks of key results, what is past its day, and the last thanks, each as one line (R045, R064, R102)."""
+    parts = [found for found in (decided_of(session, ids, now, zone), thanks_of(session, ids, now, zone)) if found] if ids else []
+    return {name: " · ".join(found[name] for found in parts if name in found) for name in ids if any(name in found for found in parts)}
+
+
+def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, stuck: Sequence[Any] = (), said: str = "") -> KeyResultPanel:
+    """One key result as a panel shows it, from its stored status. ``stuck``: open work whose status says that nothing moves.
+
+    ``said``: see ``said_of``.
+    """
     row, definition = facts.row, facts.definition
     expected = rhythm.expected(facts.cycle, now.astimezone(zone).date(), definition, facts.holidays)
     last = facts.check_ins[-1] if facts.check_ins else None
@@ -162,7 +176,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
             problem = broken
             mend = "an admin shares the source with the connector again, or changes the mapping"
     source = row.source or {}
-    said = provenance.telling(source, facts.check_ins) or last
+    telling = provenance.telling(source, facts.check_ins) or last
     return key_result_panel(
         id=row.id,
         title=row.title,
@@ -178,7 +192,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
         movement_since=row.movement_since,
         confidence_trail=[fact.confidence for fact in facts.check_ins if fact.confidence is not None],
         blocker=row.blocker or "",
-        decision=DecisionKind(row.decision_needed or "none"),
+        decision=DecisionKind(facts.ask or "none"),
         owner=facts.owner.name if facts.owner else "",
         source=SourceFacts(
             owner_name=_speaker(facts),
@@ -187,7 +201,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
             items=source.get("items"),
             item_word="row" if all(facts.connections[link.connection_id].host == "notion" for link in feeding) else "issue",
             as_of=row.as_of,
-            delayed=bool(said is not None and said.delayed),
+            delayed=bool(telling is not None and telling.delayed),
             late=bool(last is not None and last.late),
             problem=problem,
             told_by=_told_by(facts, source, names),
@@ -196,6 +210,7 @@ def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, s
         mend=mend,
         asked=str((row.insight or {}).get("question", "")),
         blocker_note=blocker_note(facts, stuck, zone),
+        said=said,
     )
 
 

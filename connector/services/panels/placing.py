@@ -39,8 +39,11 @@ class _Places:
             self.touched.add(spot)
 
 
-def place(session: Session, ids: Collection[str], *, changed: Collection[str], now: float) -> None:
-    """Make sure that each key result has its panels, and ask for those to be written that show a ``changed`` one."""
+def place(session: Session, ids: Collection[str], *, changed: Collection[str], now: float) -> set[int]:
+    """Make sure that each key result has its panels, and ask for those to be written that show a ``changed`` one.
+
+    Returns the connections of those.
+    """
     found = _Places()
     for link in load_links(session, key_results=list(ids)):
         if link.rule.selector.kind is SelectorKind.EPICS:
@@ -61,6 +64,7 @@ def place(session: Session, ids: Collection[str], *, changed: Collection[str], n
         elif kind == DatabaseKind.OBJECTIVES and row.record in parents:
             found.add((row.connection_id, str(row.ref)), parents[row.record], objective=row.record)
     _want(session, found, now)
+    return {connection for connection, _ in found.touched}
 
 
 def place_rows(session: Session, row_ids: Collection[int], now: float) -> None:

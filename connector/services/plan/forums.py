@@ -14,16 +14,18 @@ from sqlalchemy.orm import Session
 from connector.domain.changes import reason_text
 from connector.domain.review_calendar import WEEKDAYS
 from connector.domain.rights import Act, Viewer
-from connector.errors import NotFound
+from connector.domain.wording import day_text
+from connector.errors import Conflict, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import check_version, record, require
 from connector.services.declare import forum_fields
 from connector.services.declare.reading import Fields
+from connector.services.locks import OPEN
 from connector.services.plan import saving
 from connector.services.plan.groups import People, email_of, group_name, is_taken, of_old
 from connector.services.plan.saving import Saved, View
 from connector.services.rhythm import planning
-from connector.store.tables import Forum, ForumMember, Person, Team
+from connector.store.tables import Forum, ForumMember, Person, Review, Team
 
 ENTITY = "forum"
 
@@ -145,12 +147,18 @@ def update(
 
 
 def retire(runtime: Runtime, viewer: Viewer, name: str | int, *, version: str | None = None, reason: str | None = None) -> None:
-    """Retire a forum; its teams have none then. Raises ``NotFound``, ``Stale``, ``Forbidden``."""
+    """Retire a forum; its teams have none then.
+
+    Raises ``NotFound``, ``Stale``, ``Forbidden``, ``Conflict`` while a review of it is being held.
+    """
     require(viewer, Act.WRITE)
     with runtime.store.write() as session:
         row = find(session, name)
         before = view_of(session, row)
         check_version(before, version, by=saving.last_actor(session, ENTITY, row.name))
+        held = session.scalar(select(Review.day).where(Review.forum_id == row.id, Review.state == OPEN).order_by(Review.day).limit(1))
+        if held is not None:
+            raise Conflict(f"the review of {day_text(held)} is being held; close it first, then the forum can be retired")
         why = reason_text(reason, ())
         session.execute(set_values(Team).where(Team.forum_id == row.id).values(forum_id=None))
         row.retired_at = runtime.now()

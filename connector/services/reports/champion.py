@@ -22,6 +22,7 @@ from connector.services.reports.discipline import WEEKS, Report, of_forums
 from connector.services.reports.forms import Diet, load_diet
 from connector.services.reports.repeats import Repeated, load_repeats
 from connector.services.reports.reviews import batches, forums_for, load, sees_all
+from connector.services.reviews.effects import Effects, measure_effects
 from connector.services.signals.blocker_measures import Measures, measure_blockers
 from connector.services.signals.standing import standing
 from connector.store.tables import Signal
@@ -54,6 +55,7 @@ class Champion:
     repeats: tuple[Repeated, ...]
     blockers: Measures
     approvals: Approvals
+    effects: Effects
     pulses: tuple[Pulse, ...]
     diet: Diet
     effort: str  # how much done work no key result asked for, "" when that cannot be told
@@ -99,6 +101,7 @@ def load_champion(session: Session, viewer: Viewer, now: datetime, zone: tzinfo)
         repeats=tuple(load_repeats(session, names, since)),
         blockers=measure_blockers(session, names, since, now),
         approvals=load_approvals(session, loaded, names, since, now),
+        effects=measure_effects(session, names, since),
         pulses=tuple(pulse(each, begun) for each in reports),
         diet=load_diet(session, names, now),
         effort=effort.sentence if effort is not None else "",

@@ -9,21 +9,21 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from connector.domain import agenda, rhythm
+from connector.domain import agenda, raising, rhythm
 from connector.domain.agenda import Matter
 from connector.domain.buckets import Bucket
-from connector.domain.model import Cadence, Cycle
+from connector.domain.model import Cadence, Cycle, Kind
 from connector.domain.pre_read import MISSING, Entry, Snapshot
-from connector.domain.scoring import raw_progress
+from connector.domain.scoring import TOLERANCE
 from connector.domain.triage import Edges
 from connector.domain.wording import day_text
+from connector.services.calendars import holidays_between
 from connector.services.decisions import OPEN
-from connector.services.facts import load_definition
-from connector.store.tables import CallNeeded, Decision, KeyResult, Objective, ReviewItem
+from connector.store.tables import CallNeeded, Decision, Forum, KeyResult, Objective, ReviewItem, Team
 from connector.store.tables import Cycle as CycleRow
 
 WEEK = 7  # days before the last responsible moment in which it is on the agenda (S8)
-_LAST_QUARTER = 0.25
+_TRAVELLING = (Kind.METRIC, Kind.MILESTONES)  # kinds whose number goes from a start to a target
 _MISSES = ("needs ", "the recent rate does not lead")  # how triage words a forecast that misses
 
 
@@ -69,64 +69,72 @@ def load_matters(session: Session, snapshot: Snapshot, pre_read_id: int, now: da
     )
     objectives = Counter(each.objective for each in snapshot.entries if each.bucket is not Bucket.CLOSED)
     return [
-        _matter(each, rows[each.id], calls.get(each.id, 0), each.id in overdue, len(objectives), snapshot.frozen_at, today)
+        _matter(each, rows[each.id], calls.get(each.id, 0), each.id in overdue, len(objectives), snapshot.frozen_at, today, zone)
         for each in snapshot.entries
         if each.id in rows
     ]
 
 
 _ROWS = (
-    select(KeyResult, CycleRow.name, CycleRow.start, CycleRow.end)
+    select(KeyResult, CycleRow.name, CycleRow.start, CycleRow.end, Forum.country)
     .join(Objective, Objective.id == KeyResult.objective_id)
     .join(CycleRow, CycleRow.id == Objective.cycle_id)
+    .outerjoin(Team, Team.id == Objective.team_id)
+    .outerjoin(Forum, Forum.id == Team.forum_id)
     .where(KeyResult.retired_at.is_(None), Objective.retired_at.is_(None))
 )
 
 
-def _matter(entry: Entry, row: Any, calls: int, overdue: bool, objectives: int, frozen_at: datetime, today: date) -> Matter:
+def _matter(entry: Entry, row: Any, calls: int, overdue: bool, objectives: int, frozen_at: datetime, today: date, zone: tzinfo) -> Matter:
     key_result = row.KeyResult
-    insight = key_result.insight or {}
     return Matter(
         id=entry.id,
         title=entry.title,
         state=entry.state,
         ask=entry.ask.word.lower() if entry.ask else "",
-        blocker_late=_blocker_late(entry, Cadence(key_result.cadence), Cycle(row.name, row.start, row.end), frozen_at, today),
-        flat=entry.moves == "flat",
-        misses=_misses(entry, key_result, insight),
+        blocker_late=_blocker_late(entry, row, frozen_at, zone),
+        flat=_flat(entry, Kind(key_result.kind)),
+        misses=_misses(entry),
         confidence=entry.confidence,
         confidence_before=entry.trail[-2] if len(entry.trail) > 1 else None,
         update_missing=entry.update.standing in MISSING,
+        missed=entry.update.missed,
         decision_overdue=overdue,
         calls=calls,
-        last_moment=_last_moment(insight, today),
+        last_moment=_last_moment(entry.decide_by, today),
         share=entry.share / objectives if objectives else 0.0,
         progress=entry.progress,
         running=entry.bucket is not Bucket.CLOSED,
     )
 
 
-def _blocker_late(entry: Entry, cadence: Cadence, cycle: Cycle, frozen_at: datetime, today: date) -> bool:
-    """Older than one cadence, or any in the last quarter of the cycle (R067)."""
+def _blocker_late(entry: Entry, row: Any, frozen_at: datetime, zone: tzinfo) -> bool:
+    """Past the clock by which triage and raising go (R067, S3)."""
     if entry.blocker is None or entry.blocker.since is None:
         return False
-    plan = rhythm.expected(cycle, today)
-    last_quarter = plan.days > 0 and (plan.days - plan.day) / plan.days < _LAST_QUARTER
-    return last_quarter or frozen_at - entry.blocker.since > rhythm.cadence_length(cadence)
+    cycle, local = Cycle(row.name, row.start, row.end), frozen_at.astimezone(zone)
+    free = holidays_between(row.country or "", cycle.start, cycle.end)
+    plan = rhythm.expected(cycle, local.date(), holidays=free)
+    return raising.is_past(entry.blocker.since, frozen_at, Cadence(row.KeyResult.cadence), zone, plan, free)
 
 
-def _misses(entry: Entry, key_result: KeyResult, insight: dict[str, Any]) -> bool:
+def _flat(entry: Entry, kind: Kind) -> bool:
+    """Whether it should move and does not: what is reached, a bound that is kept and a yes are where they should be."""
+    on_its_way = entry.progress is not None and entry.progress < 1.0 - TOLERANCE
+    return entry.moves == "flat" and kind in _TRAVELLING and on_its_way
+
+
+def _misses(entry: Entry) -> bool:
+    """As it was frozen: what came after the lock counts for the next review (R054)."""
     if any(reason.startswith(_MISSES) for reason in entry.reasons):
         return True
-    ahead = insight.get("forecast")
-    progress = raw_progress(load_definition(key_result), float(ahead)) if isinstance(ahead, (int, float)) else None
-    return progress is not None and progress < Edges().on_track
+    return entry.ahead is not None and entry.ahead < Edges().on_track
 
 
-def _last_moment(insight: dict[str, Any], today: date) -> str:
+def _last_moment(decide_by: str, today: date) -> str:
     """The last responsible moment, in the week before it; "" at any other time."""
     try:
-        day = date.fromisoformat(str(insight.get("decide_by") or "")[:10])
+        day = date.fromisoformat(decide_by)
     except ValueError:
         return ""
     return day_text(day) if 0 <= (day - today).days <= WEEK else ""

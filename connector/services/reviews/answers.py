@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.plain_text import one_line
 from connector.domain.wording import local_day_text
-from connector.services.decisions import OPEN
-from connector.services.reviews.closing import decided_line
+from connector.services.decisions import OPEN, decided_line
 from connector.store.tables import Decision, Person
 
 SAID_FOR = timedelta(days=28)  # an answer older than this is history: the page of the key result has it

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
+from connector.domain.agenda import Verdict
 from connector.domain.plain_text import TITLE, one_line
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text
@@ -20,8 +20,10 @@ from connector.errors import Conflict
 from connector.runtime import Runtime
 from connector.services import leads_page
 from connector.services.changes import record
+from connector.services.decisions import decided_line
 from connector.services.locks import CLOSED
 from connector.services.messages import tell_forum, tell_item, tell_person
+from connector.services.messages.places import places_of
 from connector.services.reviews.holding import ENTITY, open_one, stop_clocks
 from connector.services.reviews.minutes import Minutes, room_lines, write_minutes
 from connector.services.reviews.rights import known_items
@@ -31,7 +33,7 @@ from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
 from mappings.repository import load_links
 from mappings.rules import SelectorKind
 
-MOST_PLACES = 5  # epics of one key result that get a comment
+MOST_PLACES = 5  # of one key result that get a comment
 NAMED = 5
 
 
@@ -71,12 +73,12 @@ def missing_of(items: Sequence[ReviewItem]) -> Missing:
 
 
 def close(runtime: Runtime, viewer: Viewer, review_id: int, *, version: int | None = None) -> None:
-    """Close a review that has everything. ``version``: of the review as it was shown.
+    """Close a review that has everything; what is folded and has no verdict holds its course. ``version``: of the review as it was shown.
 
     Raises ``Conflict`` with what is missing, with who closed it first, or when it changed meanwhile; ``Forbidden``, ``NotFound``.
     """
     with runtime.store.write() as session:
-        review = open_one(session, viewer, review_id)
+        review = open_one(session, viewer, review_id, runtime.settings.zone)
         if version is not None and version != review.version:
             raise Conflict("something was decided in this review since you looked; nothing was closed. Look at it and close it again")
         items = list(session.scalars(select(ReviewItem).where(ReviewItem.review_id == review.id).order_by(ReviewItem.position)))
@@ -95,14 +97,23 @@ def close(runtime: Runtime, viewer: Viewer, review_id: int, *, version: int | No
         zone = zone_of(forum, runtime.settings.zone)
         session.flush()
         following = next_review(session, forum.id, now)
+        held = _hold_folded(items, viewer, now)
         pre_read = locking.pre_read_of(session, review.id)
         next_at = following.starts_at if following else None
         written = write_minutes(session, review, forum, items, next_at, pre_read.key if pre_read else "", viewer, now, zone)
         review.minutes = written.plain()
-        record(session, viewer, now, "close", ENTITY, str(review.id), after={"decisions": len(written.decisions)})
+        record(session, viewer, now, "close", ENTITY, str(review.id), after={"decisions": len(written.decisions), "held_folded": held})
         _tell(session, runtime, review, forum, items, written, now)
         leads_page.want_changed(session, [each.key_result_id for each in items] or ["-"], runtime.epoch())
     runtime.queue.nudge("send")
+
+
+def _hold_folded(items: Sequence[ReviewItem], viewer: Viewer, now: datetime) -> list[str]:
+    """What is folded and has no verdict holds its course: a review leaves nothing without one. Returns the key results."""
+    held = [each for each in items if each.folded and each.verdict is None]
+    for each in held:
+        each.verdict, each.verdict_at, each.verdict_by_id = Verdict.HOLD.value, now, viewer.person_id
+    return sorted(each.key_result_id for each in held)
 
 
 def _tell(
@@ -111,7 +122,8 @@ def _tell(
     """The rooms get what everybody may read; who asked, who has to do something and who took something get theirs."""
     link, subject = f"/reviews/{review.id}/minutes", f"Minutes of {forum.name}, {written.held_text}"
     key = f"minutes:{review.id}"
-    tell_forum(session, forum.id, key=key, kind="minutes", subject=subject, lines=room_lines(written), link=link, now=now)
+    about = [each.key_result for each in written.items if each.public] + [each.key_result for each in written.handed if each.public]
+    tell_forum(session, forum.id, key=key, kind="minutes", subject=subject, lines=room_lines(written), link=link, now=now, about=about)
     _tell_people(session, review, forum, items, link, now, written)
     _tell_hosts(session, review, forum, items, written, now)
 
@@ -140,6 +152,7 @@ def _tell_people(
                 lines=[one_line(asked), one_line(said), f"Decided in {forum.name}, {written.held_text}."],
                 link=place,
                 now=now,
+                about=[row.key_result_id],
             )
         if row.owner_id is not None and row.state == "open" and row.owner_id != row.asked_by_id:
             tell_person(
@@ -151,11 +164,12 @@ def _tell_people(
                 lines=[one_line(f"{title}. {said}"), f"Decided in {forum.name}, {written.held_text}."],
                 link=place,
                 now=now,
+                about=[row.key_result_id],
             )
-    taken: dict[int, list[str]] = {}
+    taken: dict[int, dict[str, str]] = {}
     for each in items:
         if each.handed_to_id is not None and each.verdict is None:
-            taken.setdefault(each.handed_to_id, []).append(str(each.snapshot["title"]))
+            taken.setdefault(each.handed_to_id, {})[each.key_result_id] = str(each.snapshot["title"])
     for person, some in taken.items():
         count = "1 key result was" if len(some) == 1 else f"{len(some)} key results were"
         tell_person(
@@ -164,46 +178,44 @@ def _tell_people(
             key=f"handed:{review.id}:{person}",
             kind="review",
             subject=f"{count} handed to you in {forum.name}",
-            lines=[f"The time did not reach: {one_line(_names(some))}", "Decide with the owners before the next review."],
+            lines=[f"The time did not reach: {one_line(_names(list(some.values())))}", "Decide with the owners before the next review."],
             link=link,
             now=now,
+            about=some,
         )
 
 
 def _tell_hosts(session: Session, review: Review, forum: Forum, items: Sequence[ReviewItem], written: Minutes, now: datetime) -> None:
-    """A comment at each mapped epic of a key result that is intervened in, where everybody may read it."""
-    told = {each.key_result: each for each in written.items if each.public and each.verdict in (Verdict.INTERVENE, Verdict.STOP)}
-    for link in load_links(session, key_results=list(told)) if told else ():
-        if link.rule.selector.kind is not SelectorKind.EPICS:
-            continue
-        each = told[link.key_result_id]
+    """A comment where a key result lives, of every decision that everybody may read: its row or page, and each epic mapped to it."""
+    told = {each.key_result: each for each in written.items if each.public and each.decision}
+    for name, places in _places(session, list(told)).items():
+        each = told[name]
         plan = [f"Until the next review: {each.plan}"] if each.plan and each.plan != each.decision else []
-        for ref in list(dict.fromkeys(link.resolved.refs.values()))[:MOST_PLACES]:
+        for connection_id, ref in places[:MOST_PLACES]:
             tell_item(
                 session,
-                link.connection_id,
+                connection_id,
                 ref,
-                key=f"minutes:{review.id}:{each.key_result}:{link.connection_id}:{ref}",
+                key=f"minutes:{review.id}:{each.key_result}:{connection_id}:{ref}",
                 kind="minutes",
                 lines=[
                     one_line(f"{forum.name}, {written.held_text}: {each.verdict_word.lower()} for “{each.title}”."),
-                    *([one_line(each.decision_text)] if each.decision_text else []),
+                    one_line(each.decision_text),
                     *(one_line(line) for line in plan),
                 ],
                 link=f"/key-results/{each.key_result}",
                 now=now,
+                about=[each.key_result],
             )
 
 
-def decided_line(row: Decision, owner: str) -> str:
-    """ "Intervene, reallocate resources: Move 12 k€ (Chloe, due 12 Dec)", or the outcome of one that was not followed."""
-    verdict = VERDICT_WORDS.get(Verdict(row.verdict), "") if row.verdict in set(Verdict) else ""
-    if row.state == "dropped":
-        return f"{verdict or 'Dropped'}: no decision follows"
-    action = ACTION_WORDS[Action(row.action)].lower() if row.action in set(Action) else ""
-    head = ", ".join(part for part in (verdict, action) if part)
-    tail = ", ".join(part for part in (owner, f"due {day_text(row.due)}" if row.due else "") if part)
-    return f"{f'{head}: ' if head else ''}{row.title}{f' ({tail})' if tail else ''}"
+def _places(session: Session, key_results: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
+    """(connection, ref) of each key result: the nearest of its own places, then the epics that are mapped to it."""
+    found = {name: [(each.connection_id, each.ref) for each in places[:1]] for name, places in places_of(session, key_results).items()}
+    for link in load_links(session, key_results=key_results) if key_results else ():
+        if link.rule.selector.kind is SelectorKind.EPICS:
+            found.setdefault(link.key_result_id, []).extend((link.connection_id, ref) for ref in link.resolved.refs.values())
+    return {name: list(dict.fromkeys(places)) for name, places in found.items()}
 
 
 def _names_of(session: Session, ids: Sequence[int | None]) -> dict[int, str]:

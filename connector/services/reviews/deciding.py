@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.agenda import ACTION_WORDS, DECIDING, VERDICT_WORDS, Action, Verdict
 from connector.domain.rights import Viewer
+from connector.domain.wording import day_text
 from connector.errors import Faults, InputError
 from connector.runtime import Runtime
 from connector.services import decision_links, leads_page
@@ -50,7 +51,7 @@ def decide(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int, given
     """
     places: set[int] = set()
     with runtime.store.write() as session:
-        review = open_one(session, viewer, review_id)
+        review = open_one(session, viewer, review_id, runtime.settings.zone)
         item = item_of(session, viewer, review, item_id)
         before = item_view(session, review, item)
         by = session.scalar(select(Person.name).where(Person.id == item.verdict_by_id)) if item.verdict_by_id else ""
@@ -58,7 +59,7 @@ def decide(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int, given
         now = runtime.now()
         zone = zone_of(session.get_one(Forum, review.forum_id), runtime.settings.zone)
         said = _checked(session, given, item.key_result_id, now.astimezone(zone).date())
-        wish = decision_links.checked_wish(session, given.get("issue")) if said.owner is not None else None
+        wish = decision_links.checked_wish(session, viewer, item.key_result_id, given.get("issue")) if said.owner is not None else None
         item.verdict, item.verdict_at, item.verdict_by_id = said.verdict.value, now, viewer.person_id
         item.plan, item.handed_to_id = said.plan, None
         row = _settle(session, viewer, review, item, said, now, zone)
@@ -181,7 +182,7 @@ def _settle(session: Session, viewer: Viewer, review: Review, item: ReviewItem, 
             return None
         day = now.astimezone(zone).date()
         answered = row.check_in_id is not None or row.source != SOURCE
-        row.outcome = f"{VERDICT_WORDS[said.verdict]}, review of {day.isoformat()}" if answered else "taken back in the review"
+        row.outcome = f"{VERDICT_WORDS[said.verdict]}, review of {day_text(day)}" if answered else "taken back in the review"
         row.state, row.closed_at = DROPPED, now
     else:
         if row is None:

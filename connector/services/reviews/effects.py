@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -16,8 +17,42 @@ from connector.services.decisions import DONE
 from connector.services.facts import load_definition
 from connector.store.tables import Decision, KeyResult, Reading
 
+__all__ = ["Effects", "judge_effects", "measure_effects"]
+
 LOOKED_BACK = timedelta(weeks=26)  # decisions done earlier have their effect, or nobody can tell it any more
 BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What followed the decisions that are done: how many helped, changed nothing that anybody sees, or tell nothing yet."""
+
+    helped: int = 0
+    no_change: int = 0
+    untold: int = 0
+
+    @property
+    def text(self) -> str:
+        """ "2 of 3 old enough to tell helped, 1 with no visible change; 4 cannot be told yet"."""
+        old = self.helped + self.no_change
+        if not old + self.untold:
+            return "no decision is done yet"
+        if not old:
+            return "no done decision is old enough to tell"
+        rest = f"; {self.untold} cannot be told yet" if self.untold else ""
+        return f"{self.helped} of {old} old enough to tell helped, {self.no_change} with no visible change{rest}"
+
+
+def measure_effects(session: Session, key_results: Collection[str], since: datetime) -> Effects:
+    """What followed the decisions of these key results that were done since then."""
+    names, words = list(key_results), []
+    for start in range(0, len(names), BATCH):
+        query = select(Decision.effect).where(
+            Decision.key_result_id.in_(names[start : start + BATCH]), Decision.state == DONE, Decision.closed_at >= since
+        )
+        words += [(told or {}).get("word") for told in session.scalars(query)]
+    helped, no_change = words.count(effect.HELPED), words.count(effect.NO_CHANGE)
+    return Effects(helped, no_change, len(words) - helped - no_change)
 
 
 def judge_effects(runtime: Runtime) -> int:

@@ -6,8 +6,7 @@ Nothing here reads or changes a value or a confidence (R055). Each change locks 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from connector.runtime import Runtime
 from connector.services.changes import record
 from connector.services.locks import CLOSED, LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.reviews.agenda import write_agenda
-from connector.services.reviews.rights import active_person, find_review, known_items
+from connector.services.reviews.rights import active_person, find_review, known_items, require_knowing
 from connector.services.rhythm import locking
 from connector.services.rhythm.planning import zone_of
 from connector.services.rhythm.seats import require_holder
@@ -49,7 +48,7 @@ def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: b
         require_holder(session, viewer, review.forum_id)
         if review.state == OPEN:
             return
-        _require_state(session, review, LOCKED)
+        _require_state(session, review, LOCKED, runtime.settings.zone)
         now = runtime.now()
         pre_read = locking.pre_read_of(session, review_id)
         if pre_read is None:
@@ -66,7 +65,7 @@ def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: b
 def take_up(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int) -> None:
     """Talk about this item now; the clock of the one before stops. Raises ``Conflict`` when the review is not open."""
     with runtime.store.write() as session:
-        review = open_one(session, viewer, review_id)
+        review = open_one(session, viewer, review_id, runtime.settings.zone)
         item = item_of(session, viewer, review, item_id)
         now = runtime.now()
         stop_clocks(session, review.id, now)
@@ -77,7 +76,7 @@ def take_up(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int) -> N
 def hold_folded(runtime: Runtime, viewer: Viewer, review_id: int) -> int:
     """Hold course for everything that is folded and has no verdict, as far as the viewer may know of it. Returns how many."""
     with runtime.store.write() as session:
-        review = open_one(session, viewer, review_id)
+        review = open_one(session, viewer, review_id, runtime.settings.zone)
         known = known_items(session, viewer, review.id)
         now = runtime.now()
         held = session.scalars(
@@ -104,7 +103,7 @@ def hand_over(runtime: Runtime, viewer: Viewer, review_id: int, person: str, ite
     Raises ``InputError`` at "person", ``Conflict`` for an item that the time reaches: that one needs a verdict.
     """
     with runtime.store.write() as session:
-        review = open_one(session, viewer, review_id)
+        review = open_one(session, viewer, review_id, runtime.settings.zone)
         taker = active_person(session, person, "person")
         query = select(ReviewItem).where(ReviewItem.review_id == review.id, ReviewItem.folded.is_(False), ReviewItem.verdict.is_(None))
         if item_id is not None:
@@ -116,8 +115,8 @@ def hand_over(runtime: Runtime, viewer: Viewer, review_id: int, person: str, ite
             known = known_items(session, viewer, review.id)
             unreached = query.where(ReviewItem.fits.is_(False), ReviewItem.handed_to_id.is_(None))
             rows = [row for row in session.scalars(unreached) if row.key_result_id in known]
+        require_knowing(session, taker, [row.key_result_id for row in rows], "person")
         for row in rows:
-            active_person(session, taker.email, "person", row.key_result_id)
             row.handed_to_id = taker.id
         if rows:
             review.version += 1
@@ -129,11 +128,14 @@ def hand_over(runtime: Runtime, viewer: Viewer, review_id: int, person: str, ite
 # --- what every change during a review asks ----------------------------------------------------------------------------------
 
 
-def open_one(session: Session, viewer: Viewer, review_id: int) -> Review:
-    """The review, locked for a change of it. Raises ``NotFound``, ``Forbidden``, ``Conflict`` when it is not open."""
+def open_one(session: Session, viewer: Viewer, review_id: int, default: tzinfo) -> Review:
+    """The review, locked for a change of it. ``default``: the installation's time zone.
+
+    Raises ``NotFound``, ``Forbidden``, ``Conflict`` when it is not open.
+    """
     review = find_review(session, review_id, lock=True)
     require_holder(session, viewer, review.forum_id)
-    _require_state(session, review, OPEN)
+    _require_state(session, review, OPEN, default)
     return review
 
 
@@ -165,20 +167,20 @@ def _go_on(items: Sequence[ReviewItem], now: datetime) -> None:
         following.opened_at = now
 
 
-def _require_state(session: Session, review: Review, state: str) -> None:
+def _require_state(session: Session, review: Review, state: str, default: tzinfo) -> None:
     if review.state == state:
         return
     if review.state == CLOSED:
-        raise Conflict(closed_text(session, review))
+        raise Conflict(closed_text(session, review, default))
     if review.state == SKIPPED:
         raise Conflict(f"this review was skipped: {review.skipped_reason}")
     raise Conflict("this review is not open" if state == OPEN else "its pre-read is being frozen; open the review again in a moment")
 
 
-def closed_text(session: Session, review: Review) -> str:
-    """Who closed it, and what is still possible."""
+def closed_text(session: Session, review: Review, default: tzinfo) -> str:
+    """Who closed it and when, in the forum's time zone or the installation's, and what is still possible."""
     name = session.scalar(select(Person.name).where(Person.id == review.closed_by_id)) if review.closed_by_id else None
     forum = session.get_one(Forum, review.forum_id)
-    at = review.closed_at.astimezone(zone_of(forum, ZoneInfo("UTC"))) if review.closed_at else None
+    at = review.closed_at.astimezone(zone_of(forum, default)) if review.closed_at else None
     when = f" at {at:%H:%M}" if at else ""
     return f"{name or 'somebody'} closed this review{when}; nothing of it changes any more, a new decision corrects it"

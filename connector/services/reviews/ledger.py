@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain import effect
 from connector.domain.rights import Viewer
+from connector.domain.wording import day_text
 from connector.services.decisions import ASKED, DONE, DROPPED, OPEN
 from connector.store.tables import Decision, Forum, KeyResult, Objective, Person, Review, Team
 from connector.store.visibility import visible
@@ -118,14 +119,16 @@ class Since:
     old_enough: int
     due: int
     in_time: int
+    after: date | None = None  # the day of the review before; None: everything so far
 
     @property
     def asks_text(self) -> str:
-        """ "4 of 6, median 3 days"."""
+        """ "4 of 6 since the review of 12 Nov, median 3 days"."""
         if not self.asked:
             return "none asked"
         days = "" if self.days is None else f", median {self.days:.0f} {'day' if round(self.days) == 1 else 'days'}"
-        return f"{self.answered} of {self.asked}{days}"
+        period = f" since the review of {day_text(self.after)}" if self.after else " so far"
+        return f"{self.answered} of {self.asked}{period}{days}"
 
     @property
     def helped_text(self) -> str:
@@ -140,9 +143,13 @@ class Since:
 
 def since_last(session: Session, viewer: Viewer, review: Review, today: date) -> Since:
     """Asks and decisions of a forum since its review before this one (all, when this is the first), as far as the viewer may know."""
-    before = session.scalar(
-        select(func.max(Review.closed_at)).where(Review.forum_id == review.forum_id, Review.id != review.id, Review.state == "closed")
-    )
+    last = session.execute(
+        select(Review.closed_at, Review.day)
+        .where(Review.forum_id == review.forum_id, Review.id != review.id, Review.state == "closed")
+        .order_by(Review.closed_at.desc())
+        .limit(1)
+    ).one_or_none()
+    before = last.closed_at if last is not None else None
     rows = session.scalars(_of_forum(viewer, review.forum_id)).all()
     recent = [
         row for row in rows if row.check_in_id is not None and (before is None or row.created_at > before or _answered_after(row, before))
@@ -162,6 +169,7 @@ def since_last(session: Session, viewer: Viewer, review: Review, today: date) ->
         sum(word in (effect.HELPED, effect.NO_CHANGE) for word in told),
         len(due),
         len(in_time),
+        last.day if last is not None else None,
     )
 
 

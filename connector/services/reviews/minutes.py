@@ -14,6 +14,7 @@ from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
 from connector.domain.plain_text import one_line
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text, local_day_text, weekday_moment_text
+from connector.services.decisions import DROPPED
 from connector.services.reviews.rights import public_of
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
 
@@ -140,6 +141,7 @@ def write_minutes(
     known = _Known(names, {row.key_result_id: row for row in reversed(rows)}, public_of(session, [each.key_result_id for each in items]))
     begun = review.opened_at or now
     took = max(0, round((now - begun).total_seconds() / 60))
+    spoken = [each for each in items if each.folded and _talked_about(each, known)]
     return Minutes(
         forum=forum.name,
         held_text=local_day_text(begun, zone),
@@ -147,7 +149,7 @@ def write_minutes(
         closed_by=viewer.shown or viewer.name,
         pre_read=pre_read,
         next_text=weekday_moment_text(next_at, zone) if next_at else "",
-        items=tuple(_entry(each, known) for each in items if each.verdict is not None and not each.folded),
+        items=tuple(_entry(each, known) for each in items if each.verdict is not None and (not each.folded or each in spoken)),
         handed=tuple(
             Handed(each.key_result_id, each.snapshot["title"], each.key_result_id in known.public, known.names.get(each.handed_to_id, ""))
             for each in items
@@ -161,7 +163,7 @@ def write_minutes(
                 VERDICT_WORDS[Verdict(each.verdict)] if each.verdict else "",
             )
             for each in items
-            if each.folded
+            if each.folded and each not in spoken
         ),
     )
 
@@ -183,9 +185,15 @@ def room_lines(written: Minutes) -> list[str]:
     return lines or ["No item was on the agenda."]
 
 
+def _talked_about(item: ReviewItem, known: _Known) -> bool:
+    """Whether something was said of a folded item that goes beyond "hold course": it stands in the minutes like any other."""
+    row = known.decisions.get(item.key_result_id)
+    return item.verdict not in (None, Verdict.HOLD) or bool(item.plan) or (row is not None and row.state != DROPPED)
+
+
 def _entry(item: ReviewItem, known: _Known) -> Entry:
     row = known.decisions.get(item.key_result_id)
-    decided = row is not None and row.state != "dropped"
+    decided = row is not None and row.state != DROPPED
     return Entry(
         key_result=item.key_result_id,
         title=item.snapshot["title"],

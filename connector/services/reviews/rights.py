@@ -12,6 +12,8 @@ from connector.errors import InputError, NotFound
 from connector.store.tables import Cycle, KeyResult, Objective, Person, Review, ReviewItem
 from connector.store.visibility import public, sees_key_result, visible
 
+_UNSEEN = "{} may not see {}; choose somebody who may, or an admin makes them a reader"
+
 
 def find_review(session: Session, review_id: int, *, lock: bool = False) -> Review:
     """The review; ``lock``: nobody else changes it until the transaction ends. Raises ``NotFound``."""
@@ -60,5 +62,13 @@ def active_person(session: Session, email: str, where: str, key_result_id: str |
     if row is None:
         raise InputError(f"there is no active person with the e-mail address {email.strip()}; choose one of the list", where=where)
     if key_result_id is not None and not sees_key_result(session, Viewer(row.email, row.role, row.id), key_result_id):
-        raise InputError(f"{row.name} may not see this key result; choose somebody who may, or an admin makes them a reader", where=where)
+        raise InputError(_UNSEEN.format(row.name, "this key result"), where=where)
     return row
+
+
+def require_knowing(session: Session, person: Person, key_results: Collection[str], where: str) -> None:
+    """One statement for all: the person may know of each of these key results. Raises ``InputError`` at the field."""
+    missing = len(set(key_results) - known_of(session, Viewer(person.email, person.role, person.id), key_results))
+    if missing:
+        what = "this key result" if len(key_results) == 1 else f"{missing} of these key results"
+        raise InputError(_UNSEEN.format(person.name, what), where=where)

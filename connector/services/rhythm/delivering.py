@@ -38,11 +38,12 @@ def deliver(runtime: Runtime, session: Session, review: Review, forum: Forum, sn
         return
     subject, link = pre_read.subject_text(snapshot), path_of(review.id)
     pack = [f"Review pack: {runtime.settings.base_url}{pack_path(review.id)}"] if forum.pack and snapshot.entries else []
-    lines = [*pre_read.message_lines(pre_reads.for_everybody(session, snapshot)), *pack]
-    tell_forum(session, forum.id, key=snapshot.key, kind=KIND, subject=subject, lines=lines, link=link, now=now)
+    shown = pre_reads.for_everybody(session, snapshot)
+    lines, about = [*pre_read.message_lines(shown), *pack], [each.id for each in shown.entries]
+    tell_forum(session, forum.id, key=snapshot.key, kind=KIND, subject=subject, lines=lines, link=link, now=now, about=about)
     hiding = not all(each.public for each in snapshot.entries)
     for person in leaders_of(session, forum.id):
-        told = lines
         if hiding:
-            told = [*pre_read.message_lines(pre_reads.for_viewer(session, viewer_of(person), snapshot)), *pack]
-        tell_person(session, person.id, key=snapshot.key, kind=KIND, subject=subject, lines=told, link=link, now=now)
+            shown = pre_reads.for_viewer(session, viewer_of(person), snapshot)
+            lines, about = [*pre_read.message_lines(shown), *pack], [each.id for each in shown.entries]
+        tell_person(session, person.id, key=snapshot.key, kind=KIND, subject=subject, lines=lines, link=link, now=now, about=about)

@@ -19,6 +19,7 @@ from connector.domain.review_calendar import Occurrence, Schedule, occurrences, 
 from connector.runtime import Runtime
 from connector.services import calendars
 from connector.services.calendars import holidays_of
+from connector.services.locks import is_held
 from connector.store.tables import Forum, KeyResult, Objective, Person, Review, Team
 
 __all__ = ["AHEAD", "holidays_of", "next_review", "next_reviews", "plan_ahead", "reviews_of", "schedule_of", "zone_of"]
@@ -133,10 +134,10 @@ def next_review(session: Session, forum_id: int, now: datetime) -> Review | None
 def next_reviews(session: Session, forums: Collection[int], now: datetime) -> dict[int, Review]:
     """``next_review`` of several forums, in one statement; those without one are left out.
 
-    A review that nobody opened stays the next one for half a day after its start.
+    A review that nobody opened stays the next one for half a day after its start, one that nobody closed for a day after its opening.
     """
     coming = and_(Review.state.in_((PLANNED, LOCKED)), Review.starts_at > now - KEPT_OPEN)
-    query = select(Review).where(Review.forum_id.in_(forums), or_(Review.state == OPEN, coming))
+    query = select(Review).where(Review.forum_id.in_(forums), or_(is_held(now), coming))
     found: dict[int, Review] = {}
     for row in session.scalars(query.order_by(Review.starts_at, Review.id)) if forums else ():
         before = found.get(row.forum_id)

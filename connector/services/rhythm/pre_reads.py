@@ -17,6 +17,7 @@ from connector.domain import pre_read, wording
 from connector.domain.model import State
 from connector.domain.pre_read import Asked, Blocked, Entry, Noticed, Snapshot, Source, Undecided, Updated
 from connector.domain.rights import SYSTEM, Viewer
+from connector.domain.scoring import raw_progress
 from connector.domain.triage import Edges
 from connector.services import decisions
 from connector.services.facts import Facts, load_facts
@@ -27,6 +28,7 @@ from connector.services.insight.open_points import Point, load_asks, load_blocke
 from connector.services.insight.scope import Light, Scope, find_scope, load_lights, most_urgent
 from connector.services.locks import bound_reviews
 from connector.services.panels.building import describe_key_result
+from connector.services.rhythm.raising import standing_levels
 from connector.services.signals.standing import standing
 from connector.store.tables import Cycle, Forum, KeyResult, Objective, PreRead, Review, Team
 from connector.store.visibility import public, visible, visible_in_hosts
@@ -51,8 +53,19 @@ def gather(session: Session, review: Review, forum: Forum, now: datetime, zone: 
         blockers.setdefault(point.key_result, point)
     updates = {each.light.id: each for each in load_standings(session, lights, now, zone)}
     signals = {name: [Noticed(each.kind, each.sentence) for each in rows] for name, rows in standing(session, ids).items()}
+    missed = standing_levels(session, [name for name, each in updates.items() if each.update.value in pre_read.MISSING])
     entries = tuple(
-        _entry(each, facts[each.id], asks.get(each.id), blockers.get(each.id), updates.get(each.id), signals.get(each.id, ()), now, zone)
+        _entry(
+            each,
+            facts[each.id],
+            asks.get(each.id),
+            blockers.get(each.id),
+            updates.get(each.id),
+            signals.get(each.id, ()),
+            missed.get(each.id, 0),
+            now,
+            zone,
+        )
         for each in lights
         if each.id in facts
     )
@@ -87,6 +100,7 @@ def _entry(
     blocker: Point | None,
     update: Standing | None,
     signals: Sequence[Noticed],
+    missed: int,
     now: datetime,
     zone: tzinfo,
 ) -> Entry:
@@ -122,8 +136,10 @@ def _entry(
         source_text=panel.source_text,
         blocker=None if blocker is None else Blocked(blocker.text, *_stood(blocker, now, zone), blocker.key, blocker.address),
         ask=None if ask is None else Asked(ask.kind, ASK_WORDS.get(ask.kind, ask.kind), ask.text, *_stood(ask, now, zone)),
-        update=Updated() if update is None else _updated(update, zone),
+        update=Updated() if update is None else _updated(update, missed, zone),
         signals=tuple(signals),
+        ahead=_ahead(facts),
+        decide_by=str((facts.row.insight or {}).get("decide_by") or "")[:10],
     )
 
 
@@ -133,11 +149,16 @@ def _stood(point: Point, now: datetime, zone: tzinfo) -> tuple[datetime | None, 
     return point.since, f"since {wording.local_day_text(point.since, zone)}", wording.calendar_days(point.since, now, zone)
 
 
-def _updated(found: Standing, zone: tzinfo) -> Updated:
+def _ahead(facts: Facts) -> float | None:
+    forecast = (facts.row.insight or {}).get("forecast")
+    return raw_progress(facts.definition, float(forecast)) if isinstance(forecast, (int, float)) else None
+
+
+def _updated(found: Standing, missed: int, zone: tzinfo) -> Updated:
     text = f"last check-in {wording.local_day_text(found.last, zone)}" if found.last else "no check-in yet"
     if found.update is Update.DRAFT:
         text += ", a draft waits"
-    return Updated(found.update.value, text, found.last, found.due)
+    return Updated(found.update.value, text, found.last, found.due, missed)
 
 
 def _sources(known: Sequence[Facts], now: datetime, zone: tzinfo) -> tuple[Source, ...]:

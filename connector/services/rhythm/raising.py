@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from connector.domain import raising, rhythm
 from connector.runtime import Runtime
-from connector.services.messages import tell_person
+from connector.services.messages import tell_item, tell_person
+from connector.services.messages.places import place_for
 from connector.services.rhythm.people_asked import Asked, first_who_may_know, last_update, load_asked
 from connector.services.signals.blockers import standing_blockers
 from connector.store.tables import Blocker, KeyResult, Raised
@@ -94,14 +95,23 @@ def _blocked(session: Session, runtime: Runtime, now: datetime) -> Iterator[_Ste
 
 
 def _not_taken(session: Session, steps: Sequence[_Step]) -> list[_Step]:
-    """Without the steps that were taken: a blocker's clock may turn out to have begun earlier, and is still the same."""
+    """Without the steps that were taken: what was said of one blocker stands for no other, and for the same one when it turns out older."""
     if not steps:
         return []
-    taken: dict[tuple[str, str, int], datetime] = {}
-    query = select(Raised).where(Raised.key_result_id.in_({each.asked.id for each in steps})).order_by(Raised.at)
-    for row in session.scalars(query):
-        taken[row.key_result_id, row.kind, row.level] = row.at
-    return [each for each in steps if not (at := taken.get((each.asked.id, each.kind, each.level))) or at < each.since]
+    ids = {each.asked.id for each in steps}
+    taken: dict[tuple[str, str, int], list[Raised]] = {}
+    for row in session.scalars(select(Raised).where(Raised.key_result_id.in_(ids))):
+        taken.setdefault((row.key_result_id, row.kind, row.level), []).append(row)
+    ended = select(Blocker).where(Blocker.key_result_id.in_(ids), Blocker.ended_at.is_not(None))
+    gone = {(each.key_result_id, each.since) for each in session.scalars(ended) if not each.evidence.get("named")}
+    return [step for step in steps if not any(_covers(row, step, gone) for row in taken.get((step.asked.id, step.kind, step.level), ()))]
+
+
+def _covers(row: Raised, step: _Step, gone: Collection[tuple[str, datetime]]) -> bool:
+    """Whether a step that was taken is this one; ``gone``: key results with the begin of blockers that ended, not those that got a name."""
+    if step.kind == MISSED:
+        return row.at >= step.since
+    return row.since == step.since or (row.since > step.since and (row.key_result_id, row.since) not in gone)
 
 
 # --- taking and telling ------------------------------------------------------------------------------------------------
@@ -157,7 +167,32 @@ def _tell(session: Session, taken: Sequence[tuple[_Step, int, int | None]], now:
             link=f"/key-results/{only.id}" if len(steps) == 1 else "/triage",
             now=now,
             unless=unless if len(steps) == 1 else None,
+            about=found,
         )
+    _mention(session, taken, now)
+
+
+def _mention(session: Session, taken: Sequence[tuple[_Step, int, int | None]], now: datetime) -> None:
+    """At the first step of a blocker also where the work is: one comment that mentions whom it is for, where everybody may read it."""
+    for step, ident, person in taken:
+        if step.kind != BLOCKER or step.level != 1 or person is None or not step.asked.public:
+            continue
+        place = place_for(session, [step.asked.id], person)
+        if place is not None:
+            lines = [step.text, raising.QUESTIONS[BLOCKER]]
+            link, key = f"/key-results/{step.asked.id}", f"raised:{ident}"
+            tell_item(
+                session,
+                place.connection_id,
+                place.ref,
+                key=key,
+                kind=BLOCKER,
+                lines=lines,
+                mention=[person],
+                link=link,
+                now=now,
+                about=[step.asked.id],
+            )
 
 
 def _subject(kind: str, steps: Sequence[_Step]) -> str:

@@ -74,6 +74,17 @@ def _entries(session: Session, runtime: Runtime, now: datetime) -> dict[int, lis
     return {who: mine for who, mine in found.items() if any(each.due for each in mine)}
 
 
+def missing_for(session: Session, runtime: Runtime, review: Review, now: datetime) -> list[Asked]:
+    """The key results whose update is missing for the lock of a review."""
+    earlier = _earlier_locks(session, [review.forum_id], now).get(review.forum_id, [])
+    locks = [each for each in earlier if each < review.lock_at - _SAME]
+    return [
+        asked
+        for asked in load_asked(session, now, runtime.settings.zone, forums=[review.forum_id])
+        if is_missing(asked.cadence, asked.last, asked.begun, review.lock_at, locks, now, asked.zone, asked.holidays())
+    ]
+
+
 def _earlier_locks(session: Session, forums: Collection[int], now: datetime) -> dict[int, list[datetime]]:
     found: dict[int, list[datetime]] = {}
     past = select(Review.forum_id, Review.lock_at).where(
@@ -139,6 +150,7 @@ def _remind(runtime: Runtime, person: Person, entries: Sequence[Entry], now: dat
                 "after": max(each.starts_at for each in mine).isoformat(),
                 "updated": {"key_results": [each.asked.id for each in mine], "since": now.isoformat()},
             },
+            about={each.asked.id for each in mine},
         )
         _mention(session, runtime, person, mine, f"{KIND}:{person.id}:{ident}", now)
     return told
@@ -162,4 +174,5 @@ def _mention(session: Session, runtime: Runtime, person: Person, entries: Sequen
     if place is not None:
         words = reminder_words.words_for(mine, person.zone, runtime.settings.noted_address, now, runtime.settings.zone)
         lines = [words.subject, *words.lines]
-        tell_item(session, place.connection_id, place.ref, key=key, kind=KIND, lines=lines, mention=[person.id], now=now)
+        about = {each.asked.id for each in mine}
+        tell_item(session, place.connection_id, place.ref, key=key, kind=KIND, lines=lines, mention=[person.id], now=now, about=about)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from connector.domain.changes import LONGEST_REASON
+from connector.domain.changes import LONGEST_REASON, refuse_unseen
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text
 from connector.errors import Conflict, InputError, NotFound
 from connector.runtime import Runtime
-from connector.services import messages
+from connector.services import leads_wanted, messages, panels
 from connector.services.changes import record
 from connector.services.rhythm.planning import LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.rhythm.seats import require_holder
-from connector.store.tables import Forum, Review
+from connector.store.tables import Audit, CheckIn, Forum, KeyResult, Objective, Review, Team
 
 ENTITY = "review"
 
@@ -55,6 +55,9 @@ def take_back(runtime: Runtime, viewer: Viewer, review_id: int) -> None:
             session, viewer, now, "take_back", ENTITY, ident_of(forum, review),
             before={"state": SKIPPED, "reason": review.skipped_reason}, after={"state": state},
         )  # fmt: skip
+        touched = _mark_late(session, review, runtime.epoch()) if state == LOCKED else set()
+    for connection_id in sorted(touched):
+        runtime.queue.nudge("drain", connection_id)
 
 
 def ident_of(forum: Forum, review: Review) -> str:
@@ -77,8 +80,7 @@ def _reason(given: object) -> str:
         raise InputError("a skipped review needs a reason; everybody who looks at it can read it", where="reason")
     if len(text) > LONGEST_REASON:
         raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
-    if not text.isprintable():
-        raise InputError("the reason holds a control sign; remove it", where="reason")
+    refuse_unseen(text)
     return text
 
 
@@ -95,6 +97,34 @@ def _change(session: Session, review: Review, state: str, reason: str) -> None:
     done: Any = session.execute(changing.values(values).execution_options(synchronize_session=False))
     if not done.rowcount:
         raise Conflict("this review was changed at the same moment; look again")
+
+
+def _mark_late(session: Session, review: Review, epoch: float) -> set[int]:
+    """Mark as late what came after the lock while the review was skipped: its frozen pre-read counts again, and does not hold it.
+
+    Returns the connections whose pages say so.
+    """
+    frozen = review.locked_at
+    query = (
+        select(KeyResult.id)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .join(Team, Team.id == Objective.team_id)
+        .where(Team.forum_id == review.forum_id)
+    )
+    amended = [
+        (after or {}).get("check_in")
+        for after in session.scalars(
+            select(Audit.after).where(Audit.entity == "key_result", Audit.action == "amend", Audit.at > frozen, Audit.entity_id.in_(query))
+        )
+    ]
+    came = or_(CheckIn.created_at > frozen, CheckIn.id.in_([each for each in amended if isinstance(each, int)]))
+    unmarked = (CheckIn.key_result_id.in_(query), CheckIn.late.is_(False), CheckIn.draft.is_(False))
+    rows = session.scalars(select(CheckIn).where(*unmarked, came)).all()
+    for row in rows:
+        row.late = True
+    session.flush()
+    about = {row.key_result_id for row in rows}
+    return panels.place(session, about, changed=about, now=epoch) | leads_wanted.want_changed(session, about, epoch) if about else set()
 
 
 def _tell_sponsor(session: Session, forum: Forum, review: Review, now: datetime) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from connector.services.decisions import UNSETTLED, note_ask
 from connector.services.insight.open_points import load_asks
-from connector.services.insight.scope import ASKED
+from connector.store.asks import ASKED
 from connector.store.tables import CheckIn, Cycle, Decision, KeyResult, Objective
 from connector.store.visibility import public
 

@@ -22,6 +22,7 @@ from connector.services.facts import load_definition
 from connector.services.okr_databases import notes
 from connector.services.okr_databases.sides import sides_of
 from connector.services.okr_databases.waiting_rows import want_new_rows
+from connector.services.panels.placing import place
 from connector.services.provenance import author_text
 from connector.services.row_check_ins.updates import INCOMPLETE, keep, updates_of
 from connector.store import work
@@ -69,10 +70,11 @@ def _lacking(draft: CheckIn) -> str:
 
 
 def want_decision(session: Session, decision: Decision, now: float) -> set[int]:
-    """Want a decision to be shown as a row beside each row of its key result. Returns the connections."""
+    """Want a decision to be shown as a row beside each row of its key result, and on its panels. Returns the connections."""
     places = {face.connection_id for face in _faces(session, decision.key_result_id)}
     _want_rows(session, DatabaseKind.DECISIONS, str(decision.id), places, now, decision.title)
-    return places
+    told = [decision.key_result_id]
+    return places | place(session, told, changed=told, now=now)
 
 
 def want_children(session: Session, connection_id: int, key_result_id: str, now: float) -> None:

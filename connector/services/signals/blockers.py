@@ -296,6 +296,7 @@ def _tell_owner(looking: _Look, place: _Place, row: Blocker, kind: str, subject:
             lines=[sentence],
             link=link,
             now=looking.now,
+            about=[place.id],
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connector.domain.changes import refuse_unseen
 from connector.domain.rights import Act, Viewer
 from connector.domain.signals import KINDS
 from connector.errors import Conflict, Forbidden, InputError, NotFound
@@ -19,12 +20,13 @@ LONGEST_REASON = 280
 
 
 def reason_text(given: str) -> str:
-    """A reason on one line. Raises ``InputError`` (where "reason") when it says nothing or is too long."""
+    """A reason on one line. Raises ``InputError`` (where "reason") when it says nothing, is too long or holds signs that nobody sees."""
     text = " ".join(given.split())
     if not any(sign.isalnum() for sign in text):
         raise InputError("say why; everybody who sees this can read it", where="reason")
     if len(text) > LONGEST_REASON:
         raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
+    refuse_unseen(text)
     return text
 
 

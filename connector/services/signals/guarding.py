@@ -1,6 +1,6 @@
 """The guard against wild values (S15), as part of every roll-up: what is held back, and what becomes of it.
 
-``guard`` decides and stores nothing; ``note`` stores what was decided, in the transaction of the roll-up, and asks the owner once.
+``guard`` decides and stores nothing; ``note`` stores what was decided, in the transaction of the roll-up, and asks (see ``asking``).
 """
 
 from __future__ import annotations
@@ -8,26 +8,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connector.domain.model import Cadence
+from connector.domain.rhythm import cadence_length
 from connector.domain.scoring import TOLERANCE
 from connector.domain.signals import Seen
-from connector.domain.signals.jump import Told, jump, near
+from connector.domain.signals.jump import LEAST_DAYS, Told, jump, near
 from connector.domain.wording import value_text
 from connector.services.facts import Facts
-from connector.services.messages.outgoing import tell_person
+from connector.services.signals.asking import WAITS, ask, waits_of
 from connector.services.signals.standing import keep, keep_insight
-from connector.store.tables import HeldValue, KeyResult, Objective, Person, Reading, Team
+from connector.store.tables import HeldValue, KeyResult, Reading
 from mappings.parsing import dump_mapping
 from mappings.rules import Combined, Mode
 
 TAKEN, REFUSED, OVERTAKEN = "taken", "refused", "overtaken"
 CHANGED = "the mapping was changed, so this value is not compared with what it said before"
+LASTING = f"held back first; the source has stayed at its new level for {LEAST_DAYS} days"
 KIND = "value_held"
 
 
@@ -37,6 +40,8 @@ class Hold:
 
     why: str
     reading: Mapping[str, Any]
+    steady: bool = False  # the level that waited already
+    refused: bool = False  # a level that was refused: nobody's silence takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,31 @@ def guard(facts: Facts, reading: dict[str, Any] | None, combined: Combined | Non
         if reading is not None and changed:
             reading = {**reading, "source": {**reading["source"], "note": CHANGED}}
         return Guarded(reading, None, settled)
-    if refused is not None and refused.value is not None and near(combined.value, refused.value, history):
+    now = reading["as_of"]
+    again = refused is not None and refused.value is not None and near(combined.value, refused.value, history)
+    if again and refused is not None and not _still_told(facts, refused, now):
         return Guarded(None, None, settled, "", _told(facts, refused, settled))
+    steady = waiting is not None and settled is None and waiting.value is not None and near(combined.value, waiting.value, history)
+    if waiting is not None and steady and _lasts(waiting, now):
+        return Guarded({**reading, "source": {**reading["source"], "note": LASTING}}, None, Settled(OVERTAKEN, reason=LASTING))
     if waiting is not None and settled is None and waiting.value == combined.value:
         return Guarded(None, None, None, waiting.why, _told(facts, waiting))
     said = {"value": combined.value, "said": why, "outcome": "waiting"}
-    return Guarded(None, Hold(why, reading), settled, why, said)
+    return Guarded(None, Hold(why, reading, steady, again), settled, why, said)
+
+
+def _still_told(facts: Facts, refused: HeldValue, now: datetime) -> bool:
+    """Whether the source says the refused for a cadence, with nobody's number since: then it is asked about once more."""
+    if refused.resolved_at is None:
+        return False
+    said = [row.created_at for row in facts.check_ins if row.value is not None]
+    return now - max([refused.resolved_at, *said]) >= cadence_length(Cadence(facts.row.cadence))
+
+
+def _lasts(waiting: HeldValue, now: datetime) -> bool:
+    """Whether the source has stayed at its new level for so many days that it is no slip; what was refused never passes so."""
+    waits = waits_of(waiting)
+    return not waits["refused"] and now - datetime.fromisoformat(waits["steady"]) >= timedelta(days=LEAST_DAYS)
 
 
 def _judged(facts: Facts, combined: Combined, reading: dict[str, Any] | None) -> tuple[str | None, bool, list[Told]]:
@@ -146,27 +170,32 @@ def _told(facts: Facts, row: HeldValue | None, settled: Settled | None = None) -
 
 
 def note(session: Session, row: KeyResult, held: HeldValue | None, guarded: Guarded, now: datetime) -> bool:
-    """Store what was decided. Asks the owner, once for each value that begins to wait. Returns whether what panels ask changed."""
+    """Store what was decided. Asks the owner when a value begins to wait, not for each that takes its place.
+
+    Returns whether what panels ask changed.
+    """
     if guarded.hold is None and guarded.settled is None:
         return False
-    waiting = None
+    waiting, before = None, None
     if held is not None and held.outcome is None:
         waiting = session.scalar(select(HeldValue).where(HeldValue.id == held.id, HeldValue.outcome.is_(None)).with_for_update())
-    if waiting is not None and guarded.settled is not None:
-        settled = guarded.settled
+    if waiting is not None:  # each value that waits is a row of its own: nobody's word is for a value that they did not see
+        settled = guarded.settled or Settled(OVERTAKEN, reason="the source tells another value by now")
         waiting.outcome, waiting.resolved_at = settled.outcome, now
         waiting.resolved_by_id, waiting.reason = settled.person_id, settled.reason
-        waiting = None
+        before = waits_of(waiting) if guarded.settled is None else None
     if guarded.hold is not None:
-        reading = {**guarded.hold.reading, "as_of": guarded.hold.reading["as_of"].isoformat()}
-        if waiting is None:
-            waiting = HeldValue(key_result_id=row.id, previous=row.current, at=now)
-            session.add(waiting)
-            waiting.value, waiting.why, waiting.reading = reading["value"], guarded.hold.why, reading
-            session.flush()
-            _ask(session, row, waiting, now)
-        else:
-            waiting.value, waiting.why, waiting.reading = reading["value"], guarded.hold.why, reading
+        hold = guarded.hold
+        reading = {**hold.reading, "as_of": hold.reading["as_of"].isoformat()}
+        fresh = HeldValue(key_result_id=row.id, previous=row.current, at=now, value=reading["value"], why=hold.why)
+        fresh.reading = reading
+        waits = waits_of(fresh) | (before or {})
+        steady = waits["steady"] if hold.steady else now.isoformat()
+        fresh.reading = {**reading, WAITS: {**waits, "steady": steady, "refused": waits["refused"] or hold.refused}}
+        session.add(fresh)
+        session.flush()
+        if before is None:
+            ask(session, row, fresh, now)
     session.flush()
     return bool(tell(session, row.id, now))
 
@@ -184,29 +213,6 @@ def seen_of(row: HeldValue) -> Seen:
     """The signal of a value that waits for the owner's word."""
     sentence = f"{row.why[:1].upper()}{row.why[1:]}"
     return Seen(KIND, row.key_result_id, sentence, {"value": row.value, "previous": row.previous, "held": row.id})
-
-
-def _ask(session: Session, row: KeyResult, held: HeldValue, now: datetime) -> None:
-    """Ask the owner, or the lead of the team where nobody who is here owns it."""
-    person = session.scalar(select(Person.id).where(Person.id == row.owner_id, Person.active.is_(True))) or session.scalar(
-        select(Person.id)
-        .join(Team, Team.lead_id == Person.id)
-        .join(Objective, Objective.team_id == Team.id)
-        .where(Objective.id == row.objective_id, Person.active.is_(True))
-    )
-    if person is None:
-        return
-    lines = [f"{held.why[:1].upper()}{held.why[1:]}", "The last value stays until somebody takes or refuses the new one, with a reason."]
-    tell_person(
-        session,
-        person,
-        key=f"held:{held.id}",
-        kind="value_held",
-        subject=row.title,
-        lines=lines,
-        link=f"/key-results/{row.id}#held",
-        now=now,
-    )
 
 
 def reading_of(held: HeldValue, previous: float | None, now: datetime, why: str) -> Reading:

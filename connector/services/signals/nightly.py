@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,21 +14,25 @@ from sqlalchemy.orm import Session
 from connector.domain.rights import SYSTEM
 from connector.domain.signals import Seen
 from connector.domain.signals.finding import RULES_KINDS, find, insight
+from connector.domain.signals.known import Known
 from connector.domain.signals.moment import LEAST_WINDOWS
 from connector.domain.wording import local_day_text
 from connector.runtime import Runtime
 from connector.services import leads_page, panels
+from connector.services.decisions import OPEN
 from connector.services.drift.findings import Finding
 from connector.services.drift.findings import find as find_drift
 from connector.services.signals import inputs
+from connector.services.signals.asking import ask_again
 from connector.services.signals.blockers import standing_blockers
 from connector.services.signals.guarding import seen_of
 from connector.services.signals.standing import end_elsewhere, keep, keep_insight
-from connector.store.tables import HeldValue, Panel, Signal
+from connector.store.tables import Decision, HeldValue, Panel, Signal
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200  # key results per transaction
+LATELY = timedelta(days=3)  # a night may be missed
 DRIFT = ("nobody_works", "mapping_drift")
 SEEN_HERE = (*RULES_KINDS, "blocker_detected", "value_held")
 _NOBODY = "no open work"
@@ -63,6 +67,9 @@ def find_all(runtime: Runtime) -> int:
             del past[name]
     with runtime.store.write() as session:
         count += end_elsewhere(session, (*SEEN_HERE, *DRIFT), teams, now)
+        touched = ask_to_show(session, _lately_due(session, today), runtime.epoch())
+    for connection_id in sorted(touched):
+        runtime.queue.nudge("drain", connection_id)
     log.info("signals_found", key_results=len(teams), changed=count)
     return count
 
@@ -98,9 +105,10 @@ def _look(
         known = inputs.load(session, ids, past, of_team, now, zone)
         beside = _blocked(session, ids, zone) + _held(session, ids)
         nobody = _without_workers(session, ids) if drifted is None else drifted.nobody
-    found = [seen for each in known.values() for seen in find(each) if not (seen.kind == "idle" and seen.subject in nobody)]
-    numbers = {name: insight(each) for name, each in known.items()}
-    found += beside
+    found, numbers = _judge(known)
+    left = set(known) - set(numbers)
+    ids = [name for name in ids if name not in left]
+    found = [seen for seen in (*found, *beside) if seen.subject not in left and not (seen.kind == "idle" and seen.subject in nobody)]
     kinds: tuple[str, ...] = SEEN_HERE
     about: Mapping[str, str | None] = {}
     if drifted is not None:
@@ -110,9 +118,25 @@ def _look(
         count = keep(session, found, now, kinds=kinds, subjects=ids, about=about)
         changed = keep_insight(session, ids, numbers, now)
         touched = ask_to_show(session, changed, runtime.epoch())
+        ask_again(session, ids, now)
     for connection_id in sorted(touched):
         runtime.queue.nudge("drain", connection_id)
     return count
+
+
+def _judge(known: Mapping[str, Known]) -> tuple[list[Seen], dict[str, dict[str, Any]]]:
+    """What is seen of each, and its numbers. One whose numbers cannot be computed with is named and left out: the others go on."""
+    found: list[Seen] = []
+    numbers: dict[str, dict[str, Any]] = {}
+    for name, each in known.items():
+        try:
+            seen, told = find(each), insight(each)
+        except (ArithmeticError, ValueError) as error:
+            log.warning("signals_not_found", key_result=name, error=str(error))
+            continue
+        found += seen
+        numbers[name] = told
+    return found, numbers
 
 
 def ask_to_show(session: Session, changed: Collection[str], now: float) -> set[int]:
@@ -122,6 +146,12 @@ def ask_to_show(session: Session, changed: Collection[str], now: float) -> set[i
     panels.place(session, changed, changed=changed, now=now)
     shown = session.scalars(select(Panel.connection_id).where(Panel.gone_at.is_(None)).distinct())
     return leads_page.want_changed(session, changed, now) | set(shown)
+
+
+def _lately_due(session: Session, today: date) -> set[str]:
+    """The key results of open decisions whose day has just passed: panels count them, and nothing else has changed."""
+    lately = (Decision.due < today, Decision.due >= today - LATELY)
+    return set(session.scalars(select(Decision.key_result_id).where(Decision.state == OPEN, *lately).distinct()))
 
 
 # --- what others have found ----------------------------------------------------------------------------------------------------

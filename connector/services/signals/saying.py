@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connector.domain.changes import refuse_unseen
 from connector.domain.rights import Viewer
 from connector.errors import Conflict, InputError, NotFound, StoreUnavailable
 from connector.runtime import Runtime
@@ -37,6 +38,7 @@ def answer(runtime: Runtime, viewer: Viewer, key_result_id: str, blocker_id: int
         raise InputError("say why it is not in the way", where="reason")
     if len(why) > LONGEST_REASON:
         raise InputError(f"use {LONGEST_REASON} characters at most", where="reason")
+    refuse_unseen(why)
     now = runtime.now()
     with runtime.store.write() as session:
         require_check_in(session, viewer, key_result_id)

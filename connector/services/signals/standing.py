@@ -102,15 +102,18 @@ def keep_insight(session: Session, ids: Collection[str], numbers: Mapping[str, M
     ``numbers``: what was computed anew; those that are not named keep their numbers, and only the question is chosen again.
     """
     asked: dict[str, dict[str, str]] = {}
-    for kind, name, sentence in session.execute(
-        select(Signal.kind, Signal.key_result_id, Signal.sentence).where(
+    passed: dict[str, set[str]] = {}
+    for kind, name, sentence, told_with in session.execute(
+        select(Signal.kind, Signal.key_result_id, Signal.sentence, Signal.numbers).where(
             Signal.key_result_id.in_(ids), Signal.kind.in_(QUESTIONS), Signal.ended_at.is_(None), Signal.dismissed_at.is_(None)
         )
     ):
         asked.setdefault(str(name), {})[kind] = sentence
+        if (told_with or {}).get("passed"):
+            passed.setdefault(str(name), set()).add(kind)
     rewritten, changed = [], set()
     for name, before in session.execute(select(KeyResult.id, KeyResult.insight).where(KeyResult.id.in_(ids))).all():
-        question = question_of(asked.get(name, {}))
+        question = question_of(asked.get(name, {}), passed.get(name, ()))
         base = dict(numbers[name]) if name in numbers else {key: value for key, value in (before or {}).items() if key != "question"}
         after = base | ({"question": question} if question else {})
         if after == (before or {}):

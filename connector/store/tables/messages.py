@@ -36,8 +36,8 @@ class Message(Wanted, Base):
 
     ``kind``: "reminder" · "missed" · "blocker" · "pre_read" · "minutes" · "answer" · "skipped" · "review" · "celebration" · … ·
     ``way``: "mail" (to ``person_id``) · "channel" (``channel_id``) · "comment" (``connection_id``, ``ref``: an item or page).
-    ``content``: ``{"subject", "lines", "link", "mentions": [account ids]}``, plain text. ``state``: "waiting" · "sent" · "given_up" ·
-    "not_needed". ``unsure``: the host may have it although nobody noted so.
+    ``content``: ``{"subject", "lines", "link", "mentions": [account ids], "about": [key result ids]}``, plain text.
+    ``state``: "waiting" · "sent" · "given_up" · "not_needed". ``unsure``: the host may have it although nobody noted so.
     """
 
     __tablename__ = "messages"

@@ -109,8 +109,9 @@ def _form(form: Form, config: Config | None) -> str:
         except Lost:
             shows = ""
     refreshes = [(str(minutes), text) for minutes, text in REFRESHES.items()]
-    if form["refresh"] and form["refresh"] not in dict(refreshes) and form["refresh"].isdigit():
-        refreshes.append((form["refresh"], f"Every {form['refresh']} minutes"))
+    chosen = form["refresh"]
+    if chosen.isascii() and chosen.isdigit() and chosen not in dict(refreshes):
+        refreshes.append((chosen, f"Every {chosen} minutes"))
     return render_template(
         "panels/dashboard_config.html",
         form=form,

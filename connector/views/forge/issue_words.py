@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,7 @@ from connector.domain.panel import FLAT_BUT_CONFIDENT
 from connector.domain.quality import OUTPUT
 from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY
 from connector.services import provenance
+from connector.services.celebrations import THANKS_STAND
 from connector.services.facts import cycle_end_moment
 from connector.services.forge.issue_links import BELOW, Issue, Served
 from connector.services.forge.issue_reading import Shown
@@ -24,7 +25,6 @@ from connector.views.forge.issue_work_words import Line, folded, mine, unfolded
 from connector.views.query import CANNOT_TELL, KeyResultView, Known
 
 SPARK = (96, 28)
-THANKS_STAND = timedelta(days=14)
 MOST_GOALS = 4  # lines of the chain above a key result; what lies between is counted
 _TOLD_ELSEWHERE = (OUTPUT, FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY)
 

@@ -78,7 +78,7 @@ def add_people() -> Answered:
         for fault in getattr(error, "errors", (error,)):
             field, _, index = fault.where.rpartition("-")
             # The service counts those who were picked; the form counts rows.
-            known = index.isdigit() and int(index) < len(picked)
+            known = index.isascii() and index.isdigit() and int(index) < len(picked)
             form.errors.setdefault(f"{field}-{picked[int(index)]}" if known else fault.where, fault.message)
         with runtime().store.read() as session:
             sources = directory.connections(session)
@@ -110,7 +110,8 @@ def _import(connection: str, sources: list[tuple[str, str]], found: AccountPage 
 
 def _typed(form: Form) -> list[tuple[int, accounts.Account]]:
     """The rows as the form that did not fit brought them back."""
-    numbers = sorted(int(name[8:]) for name in form.values if name.startswith("account-") and name[8:].isdigit() and len(name) < 16)
+    given = [name[8:] for name in form.values if name.startswith("account-") and len(name) < 16]
+    numbers = sorted(int(each) for each in given if each.isascii() and each.isdigit())
     return [
         (number, accounts.Account(form[f"account-{number}"], form[f"name-{number}"], form[f"email-{number}"], True, "", ""))
         for number in numbers

@@ -47,7 +47,7 @@ def discipline_file(kind: str) -> Response:
 
 def _weeks() -> int:
     given = request.args.get("weeks", "")
-    return int(given) if given.isdigit() and len(given) <= 2 and int(given) in SPANS else WEEKS
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= 2 and int(given) in SPANS else WEEKS
 
 
 def _found(weeks: int) -> tuple[list[Report], list[tuple[str, str]]]:

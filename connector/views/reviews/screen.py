@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain import wording
 from connector.domain.agenda import ACTION_WORDS, VERDICT_HELP, VERDICT_WORDS
+from connector.domain.buckets import Bucket, bucket_of
 from connector.domain.model import State
 from connector.errors import Conflict, InputError
 from connector.services.changes import Stale, version_of
@@ -29,6 +30,7 @@ from connector.web.forms import Form, submitted
 from connector.web.gate import viewer
 
 NAMED = 40  # titles of folded items, and items not reached, that the page lists
+_CANNOT_TELL = "cannot be told: ask for the number"
 LABELS = {"verdict": "Verdict", "action": "Kind of decision", "text": "Decision", "owner": "Owner", "due": "Due", "plan": "Until then"}
 Page = str | AnyResponse | tuple[str, int]
 
@@ -106,9 +108,10 @@ def hand_over(ident: int) -> Page:
 @blueprint.post("/reviews/<int:ident>/close")
 def close(ident: int) -> Page:
     """Close it; refused while something is missing."""
+    given = request.form.get("review_version", "")
     try:
-        given = request.form.get("review_version", "")
-        closing.close(runtime(), viewer(), ident, version=int(given) if given.isdigit() and len(given) < 10 else None)
+        version = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+        closing.close(runtime(), viewer(), ident, version=version)
     except Conflict as conflict:
         return _page(ident, trouble=str(conflict))
     flash("Review closed. The minutes are on their way to those who asked and those who decide.")
@@ -231,9 +234,10 @@ def _spent(item: ReviewItem, now: datetime) -> int:
 
 
 def _folded_words(held: Held) -> str:
-    """ "5 on track, 1 data late"."""
+    """ "5 on track, 1 cannot be told: ask for the number"."""
     counts: dict[str, int] = {}
     for each in held.folded:
-        word = wording.STATE_WORDS[State(each.snapshot["state"])].lower()
+        state = State(each.snapshot["state"])
+        word = _CANNOT_TELL if bucket_of(state) is Bucket.CANNOT_TELL else wording.STATE_WORDS[state].lower()
         counts[word] = counts.get(word, 0) + 1
-    return ", ".join(f"{count} {word}" for word, count in counts.items())
+    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items(), key=lambda each: each[0] == _CANNOT_TELL))

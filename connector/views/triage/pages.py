@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from connector.domain import wording
 from connector.domain.buckets import EXCEPTIONS, Bucket
+from connector.domain.raising import missed_text
 from connector.services import celebrations
 from connector.services.insight.leads import Leads, load_leads, monday
 from connector.services.insight.scope import Lost, load_sources, owners_of
 from connector.services.rhythm.planning import reviews_of
+from connector.services.rhythm.raising import standing_levels
 from connector.views.forge import dashboard_rows as rows
 from connector.views.forge.dashboard_lines import load_lines
 from connector.views.triage.blueprint import blueprint
@@ -80,6 +82,7 @@ def _values(session: Session, chosen: Chosen, now: datetime, zone: tzinfo) -> di
         "review_path": path,
         "late": rows.late_text(sources),
         "week_words": _week_words(leads, now, zone),
+        "missed": {name: missed_text(level) for name, level in standing_levels(session, trailed).items()},
         "glad": celebrations.latest(session, list(known), now, zone),
     }
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, tzinfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.wording import day_text
-from connector.services.rhythm.planning import next_review, zone_of
+from connector.services.rhythm.planning import next_review, next_reviews, zone_of
 from connector.store.tables import Forum, Review
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -48,14 +47,9 @@ def review_words(session: Session, forum: int | None, forums: Collection[int], n
 
 
 def _first(session: Session, forums: Collection[int], now: datetime) -> Review | None:
-    if not forums:
-        return None
-    return session.scalar(
-        select(Review)
-        .where(Review.forum_id.in_(forums), Review.state.in_(("planned", "locked", "open")), Review.starts_at >= now)
-        .order_by(Review.starts_at, Review.id)
-        .limit(1)
-    )
+    """The one that is being held, else the next."""
+    coming = next_reviews(session, forums, now).values()
+    return min(coming, key=lambda each: (each.state != "open", each.starts_at, each.id), default=None)
 
 
 def _same(one: tzinfo, other: tzinfo, now: datetime) -> bool:

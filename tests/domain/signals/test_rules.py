@@ -110,7 +110,7 @@ def test_the_series_of_the_product_text_implies_at_most_two_and_asks_once() -> N
     assert [seen.kind for seen in found] == ["confidence_gap"]
     assert found[0].numbers["gap"] >= 6
     assert found[0].sentence == (
-        "Confidence 8, while the recent rate leads to 46.5\u00a0% against 60\u00a0%, needs to be 4.0× as fast and implies 1: "
+        "Confidence 8, while the recent rate leads to 46.5\u00a0% against 60\u00a0%, needs to be 4.0× as fast and implies confidence 1: "
         "what makes the target safe?"
     )
 
@@ -147,7 +147,7 @@ def test_a_gap_takes_two_check_ins_unless_the_rate_is_far_off() -> None:
     seen = confidence_gap(each)
     assert seen is not None
     assert seen.numbers["by"] == "pace"
-    assert "8\u00a0% done of 50\u00a0% expected implies 2" in seen.sentence
+    assert "8\u00a0% done of 50\u00a0% expected implies confidence 2" in seen.sentence
     for other in (replace(each, state=State.DATA_LATE), replace(each, expected=replace(plan, too_early=True)), replace(each, raw=None)):
         assert confidence_gap(other) is None
 
@@ -227,7 +227,7 @@ def test_idle_and_moving_without_this_work() -> None:
     assert idle.kind == "idle"
     moved = effort_seen(known(63, SHARE, 17, values=values, counted=weeks(9, 9, 9, 9, 1, 1), lag=0))
     assert moved is not None
-    assert moved.sentence.startswith("Moved 5 points closer to the target since 19 Nov, with 2\u00a0points done in two weeks")
+    assert moved.sentence.startswith("Moved 5 points of the way closer to the target since 19 Nov, with 2\u00a0story points done in two weeks")
     assert effort(known(63, SHARE, 12, values=values, counted=weeks(9, 9), lag=0)) is None
     assert effort(known(63, SHARE, 12, values=Values(), counted=weeks(9, 9, 9), lag=0)) is None
     assert effort_seen(known(63, SHARE, 100, values=values, counted=weeks(9, 9, 9, 9, 1, 1), lag=0)) is None
@@ -254,6 +254,14 @@ def test_a_target_reached_early_asks_for_the_rest() -> None:
     assert seen is not None
     assert seen.sentence == "Target reached with 12 of 40 items done: stop or re-aim the remaining 28 items?"
     assert reached_early(replace(each, counted=Counted({at(28).date(): Night(40, 20)}))) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.AT_LEAST, Kind.AT_MOST, Kind.BETWEEN])
+def test_a_kept_bound_is_no_target_reached_early(kind: Kind) -> None:
+    bounds = {Kind.AT_LEAST: {"target": 3.0}, Kind.AT_MOST: {"target": 9.0}, Kind.BETWEEN: {"low": 3.0, "high": 9.0}}
+    each = known(28, Definition(kind=kind, start=1, **bounds[kind]), 6, counted=Counted({at(28).date(): Night(40, 12)}))
+    assert each.arrived
+    assert reached_early(each) is None
 
 
 def test_scope_is_told_with_what_was_added() -> None:
@@ -284,6 +292,15 @@ def test_the_last_responsible_day_of_the_product_text_has_passed() -> None:
     seen = last_moment(each)
     assert seen is not None
     assert seen.sentence.startswith("Recovery is not plausible at known rates since 19 Oct: 90\u00a0% of the way is left")
+
+
+def test_a_day_before_the_start_is_not_named() -> None:
+    each = known(check_ins=SERIES, best=0.1 / 20, best_of="key result")
+    seen = last_moment(each)
+    assert seen is not None
+    assert seen.sentence.startswith("Recovery is not plausible at known rates: 90\u00a0% of the way is left")
+    assert "decide_by" not in insight(each)
+    assert insight(each)["recovery"] is False
 
 
 @pytest.mark.parametrize(("best", "decide_by", "said"), [(0.5, 36, False), (0.29, 62, True), (0.2858, 63, True)])
@@ -362,3 +379,6 @@ def test_the_words_are_those_of_the_kinds() -> None:
     assert "gloomy" not in QUESTIONS  # low confidence is never broadcast (R042)
     assert question_of({"busy_not_moving": "b", "value_held": "v"}) == "v"
     assert question_of({"idle": "i"}) == ""
+    assert question_of({"last_moment": "l", "busy_not_moving": "b"}) == "l"
+    assert question_of({"last_moment": "l", "busy_not_moving": "b"}, {"last_moment"}) == "b"
+    assert question_of({"last_moment": "l"}, {"last_moment"}) == "l"

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from connector import jobs, schedule
 from connector.domain.rights import SYSTEM
@@ -43,6 +44,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 OWNERS = ("Alice", "Bob", "Charlie")
 AUTH = {"email": "bot@acme.example", "api_token": "sandbox-token"}
 ROUNDS = 40
+STEP = 25.0  # seconds between two rounds: what gathers meanwhile is written at once
 
 
 def moment(week: int, told: str, zone: ZoneInfo = BERLIN) -> datetime:
@@ -67,6 +69,7 @@ class Quarter:
     deals: str = ""
     leads: dict[str, str] = field(default_factory=dict)
     visits: dict[str, tuple[date, Visit]] = field(default_factory=dict)
+    tokens: dict[Visit, str] = field(default_factory=dict)
     dark: bool = False
     faults: list[str] = field(default_factory=list)
 
@@ -119,10 +122,9 @@ class Quarter:
                 queue.nudges.pop((job, arguments), None)
                 ran += 1
             soon = self._due()
-            if soon is None or soon > self.runtime.epoch() + 60:
-                if not ran:
-                    return
-            self.company.clock.ahead += max(1.1, 0.0 if soon is None else min(60.0, soon - self.runtime.epoch() + 0.1))
+            if not ran and (soon is None or soon > self.runtime.epoch() + 60):
+                return
+            self.company.clock.ahead += STEP
         raise AssertionError("the work does not end")
 
     def let_it_be_night(self) -> None:
@@ -154,6 +156,13 @@ class Quarter:
     def account(self, name: str) -> dict[str, str]:
         """Somebody at the Jira site."""
         return {"accountId": f"account-{name.lower()}", "displayName": name}
+
+    def post(self, name: str, path: str, data: dict[str, str]) -> TestResponse:
+        """Somebody sends a form."""
+        visit = self.visit(name)
+        if visit not in self.tokens:
+            self.tokens[visit] = visit.token()
+        return visit.post(path, data, token=self.tokens[visit])
 
     def name_of(self, person: int | None) -> str:
         """A person's name, "" for nobody."""
@@ -251,15 +260,20 @@ def _goals(found: Quarter) -> None:
         for position, name in enumerate(teams):
             session.add(
                 Objective(
-                    id=name.lower(), title=f"{name} this quarter", cycle_id=cycle.id, team_id=teams[name], position=position,
-                    created_at=begun, pages=[],
-                )  # fmt: skip
+                    id=name.lower(),
+                    title=f"{name} this quarter",
+                    cycle_id=cycle.id,
+                    team_id=teams[name],
+                    position=position,
+                    created_at=begun,
+                    pages=[],
+                )
             )
     for name, told in KEY_RESULTS.items():
         columns: dict[str, Any] = {
             "title": told.title, "kind": told.kind, "unit": told.unit, "start": told.start, "target": told.target,
-            "owner_id": found.people[told.owner], "cadence": told.cadence, "created_at": begun, "decimals": 2 if told.kind == "at_least" else 0,
-            "effect_lag": told.lag,
+            "owner_id": found.people[told.owner], "cadence": told.cadence, "created_at": begun, "effect_lag": told.lag,
+            "decimals": 2 if told.kind == "at_least" else 0,
         }  # fmt: skip
         found.company.key_result(name, told.team.lower(), **columns)
     found.notion.want()
@@ -278,7 +292,9 @@ def _sources(found: Quarter) -> None:
     found.company.mapping("seats", found.notion.connection, select={"database": database}, measure={"sum": "Seats"})
     with found.runtime.store.write() as session:
         for name in ("Nadia", "Lea"):
-            session.add(PersonAccount(person_id=found.people[name], connection_id=found.forge.connection, account=f"account-{name.lower()}"))
+            session.add(
+                PersonAccount(person_id=found.people[name], connection_id=found.forge.connection, account=f"account-{name.lower()}")
+            )
     found.forge.atlassian.systems.add(SYSTEM_TOKEN)
 
 

@@ -124,7 +124,7 @@ STATES = {
     "certificate": "NOOOORROOOOOO",
     "pipeline": "OOOOOORROOOOO",
 }
-WORDS = {"O": "On track", "R": "At risk", "S": "Stalled", "V": "Overdue update", "N": "No data", "L": "Data late"}
+WORDS = {"O": "On track", "R": "At risk", "S": "Stalled", "V": "Overdue", "N": "No data", "L": "Data late"}
 LISTS = {"O": "On track", "R": "At risk", "S": "Stalled", "V": "Cannot tell", "N": "Cannot tell", "L": "Cannot tell"}
 
 WATCHED = ("blocker_detected", "busy_not_moving", "confidence_gap", "delivered_without_effect", "scope_grew", "value_held")
@@ -151,7 +151,7 @@ DIGESTS = {4: 3, 5: 3, 6: 3, 7: 4, 9: 3, 10: 3, 11: 3}
 """Mails with reminders in a week: one for each person and step, however many key results are in it."""
 RAISED: dict[int, set[tuple[str, str, int, str]]] = {
     3: {("renewals", "missed", 1, ""), ("invoices", "blocker", 1, "Gwen")},
-    5: {("renewals", "missed", 2, "Sam")},
+    5: {("renewals", "missed", 2, "Sam"), ("signups", "missed", 1, "")},  # a day of grace ended an hour before the lock
     7: {("certificate", "blocker", 1, "Sam"), ("certificate", "blocker", 2, "Paul")},  # 11 Nov is a holiday there
     9: {("uptime", "missed", 1, "")},
     10: {("uptime", "missed", 2, "Pia")},
@@ -186,31 +186,39 @@ MEETINGS: dict[tuple[str, int], Meeting] = {
     (PRODUCT, 2): Meeting("10-14 14:00", "10-15 08:00", ("tickets",)),
     (PRODUCT, 3): Meeting("10-21 14:00", "10-22 08:00", ("rating", "tickets")),
     (PRODUCT, 4): Meeting("10-28 15:00", "10-29 09:00", ("rating", "uptime", "tickets")),  # winter time
-    (PRODUCT, 5): Meeting("11-04 15:00", "11-05 09:00", ("rating", "signups", "tickets", "activation")),
+    (PRODUCT, 5): Meeting("11-04 15:00", "11-05 09:00", ("signups", "rating", "tickets", "activation")),
     (PRODUCT, 6): Meeting("11-11 15:00", "11-12 09:00", ("activation", "rating", "setup", "tickets")),
     (PRODUCT, 7): Meeting(
-        "11-17 15:00", "11-19 09:00", ("activation", "setup", "rating", "tickets"),
+        "11-17 15:00",
+        "11-19 09:00",
+        ("activation", "setup", "rating", "tickets"),
         {
             "activation": Verdict("intervene", "reallocate", "Two people more for the first hour", "alice", "2026-12-04"),
             "setup": Verdict("intervene", "change_approach", "Try the set-up with five customers", "bob", "2026-12-04", issue=True),
         },
-    ),  # fmt: skip
+    ),
     (PRODUCT, 8): Meeting(
-        "11-25 15:00", "11-26 09:00", ("rating", "tickets", "setup", "activation"),
+        "11-25 15:00",
+        "11-26 09:00",
+        ("rating", "tickets", "setup", "activation"),
         {"tickets": Verdict("intervene", "change_approach", "Answer in the app before a ticket is made", "bob", "2026-12-18")},
-    ),  # fmt: skip
-    (PRODUCT, 9): Meeting("12-02 15:00", "12-03 09:00", ("rating", "uptime", "tickets")),
-    (PRODUCT, 10): Meeting("12-09 15:00", "12-10 09:00", ("rating", "uptime", "tickets")),
-    (PRODUCT, 11): Meeting("12-16 15:00", "12-17 09:00", ("rating", "uptime")),
+    ),
+    (PRODUCT, 9): Meeting("12-02 15:00", "12-03 09:00", ("uptime", "rating", "tickets")),
+    (PRODUCT, 10): Meeting("12-09 15:00", "12-10 09:00", ("uptime", "rating", "tickets")),
+    (PRODUCT, 11): Meeting("12-16 15:00", "12-17 09:00", ("uptime", "rating")),
     (PRODUCT, 12): Meeting("12-23 15:00", "12-24 09:00"),
     (PRODUCT, 13): Meeting("12-30 15:00", "12-31 09:00", ("rating",)),
     (MARKET, 2): Meeting("10-09 20:00", "10-13 13:00"),  # the lock day is Columbus Day: Friday before
     (MARKET, 4): Meeting("10-26 20:00", "10-27 13:00", ("renewals",)),
     (MARKET, 6): Meeting(
-        "11-09 21:00", "11-10 14:00", ("certificate", "renewals"),  # winter time there, too
+        "11-09 21:00",
+        "11-10 14:00",
+        ("certificate", "renewals"),  # winter time there, too
         {"certificate": Verdict("escalate", "seek_help", "Ask the head office of the auditor", "paul", "2026-11-20")},
-    ),  # fmt: skip
-    (MARKET, 8): Meeting("11-23 21:00", "11-24 14:00", ("certificate", "pipeline")),  # its decision is overdue
+    ),
+    # The pipeline: half of the way in 35 days at its best rate of four weeks, 40 %: decide by 29 Nov, 4 + 2 + 0.6. The decision on the
+    # certificate is overdue: 2 + 1.25.
+    (MARKET, 8): Meeting("11-23 21:00", "11-24 14:00", ("pipeline", "certificate")),
     (MARKET, 10): Meeting("12-07 21:00", "12-08 14:00", ("pipeline",)),
     (MARKET, 12): Meeting("12-21 21:00", "12-22 14:00", ("pipeline",)),
 }

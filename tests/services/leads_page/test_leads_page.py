@@ -107,8 +107,8 @@ def test_five_sections_answer_what_a_lead_asks(scene: OkrScene, page: str) -> No
     assert shown["Where we stand"] == [
         "cycle now",
         "Are we moving? 1 of 4 moving, 2 flat, 1 not known",
-        "Where are we off track? 1 at risk, 1 stalled · 1 cannot be told",
-        f"What decision is needed now? 1 ask, oldest since {day} · 0 of 1 decided",
+        "Where are we off track? 1 at risk, 1 stalled · 1 cannot be told · 0 risks raised early",
+        f"What decision is needed now? 1 ask, oldest since {day} · 0 of 1 decided in the cycle",
         "At risk: 1 · Key result kr-a",
         "Stalled: 1 · Key result kr-b",
         "Cannot tell: 1 · Key result kr-d",

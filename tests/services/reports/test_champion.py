@@ -103,6 +103,20 @@ def test_asks_carried_over_two_reviews_name_the_forum(acme: Meeting) -> None:
     assert (told["Budget"].days, told["Budget"].waiting, told["Headcount"].days) == (2.5, 0, None)
 
 
+def test_how_many_decisions_helped_is_one_line(acme: Meeting) -> None:
+    assert champion(acme).effects.text == "no decision is done yet"
+    with acme.runtime.store.write() as session:
+        for number, word in enumerate(("helped", "helped", "no visible change", "too early")):
+            name, moment = ("kr-ads" if number else "kr-merger"), acme.runtime.now()
+            session.add(
+                Decision(
+                    key_result_id=name, kind="budget", state="done", created_at=moment, closed_at=moment, effect={"word": word}
+                )
+            )
+    assert champion(acme).effects.text == "2 of 3 old enough to tell helped, 1 with no visible change; 1 cannot be told yet"
+    assert champion(acme, viewer(acme, "Dora", "lead")).effects.text.startswith("1 of 2 old enough to tell helped")
+
+
 def test_what_updates_cost(acme: Meeting) -> None:
     with acme.runtime.store.write() as session:
         for number in range(12):

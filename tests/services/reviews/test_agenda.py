@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, timedelta
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
+from connector.domain import pre_read
+from connector.domain.agenda import Matter
 from connector.errors import Conflict, Forbidden, NotFound
 from connector.services.reviews import holding
-from connector.store.tables import Audit, Objective
+from connector.services.reviews.agenda import load_matters
+from connector.store.tables import Audit, KeyResult, Objective, PreRead
 from tests.support.meeting import ASKS, STALLED, Meeting
 
 
@@ -112,3 +119,59 @@ def test_hold_course_for_all_folded_is_one_act(meeting: Meeting) -> None:
     assert holding.hold_folded(meeting.runtime, meeting.viewer("Nadia"), review) == 7
     assert holding.hold_folded(meeting.runtime, meeting.viewer("Nadia"), review) == 0
     assert {each.verdict for each in meeting.items(review) if each.folded} == {"hold"}
+
+
+def frozen_with(meeting: Meeting, name: str, **more: Any) -> Matter:
+    """What the agenda asks of a key result whose entry in the frozen pre-read says this."""
+    review = meeting.review()
+    with meeting.runtime.store.read() as session:
+        row = session.scalars(select(PreRead).where(PreRead.review_id == review)).one()
+        snapshot = pre_read.read(row.content)
+        entries = tuple(replace(each, **more) if each.id == name else each for each in snapshot.entries)
+        found = load_matters(session, replace(snapshot, entries=entries), row.id, meeting.runtime.now(), UTC)
+    return next(each for each in found if each.id == name)
+
+
+@pytest.mark.parametrize(("progress", "kind", "flat"), [(0.5, "metric", True), (1.0, "metric", False), (0.0, "yes_no", False)])
+def test_what_is_where_it_should_be_is_not_flat(meeting: Meeting, progress: float, kind: str, flat: bool) -> None:
+    with meeting.runtime.store.write() as session:
+        session.get_one(KeyResult, "kr-6").kind = kind
+    assert frozen_with(meeting, "kr-6", progress=progress, moves="flat").flat is flat
+
+
+def test_a_late_update_changes_neither_forecast_nor_last_moment(meeting: Meeting) -> None:
+    soon = (meeting.runtime.now().date() + timedelta(days=3)).isoformat()
+    with meeting.runtime.store.write() as session:
+        session.get_one(KeyResult, "kr-6").insight = {"forecast": 12.0, "decide_by": soon}
+    review = meeting.review()
+    with meeting.runtime.store.write() as session:
+        session.get_one(KeyResult, "kr-6").insight = {"forecast": 120.0, "decide_by": None}
+    with meeting.runtime.store.read() as session:
+        row = session.scalars(select(PreRead).where(PreRead.review_id == review)).one()
+        found = load_matters(session, pre_read.read(row.content), row.id, meeting.runtime.now(), UTC)
+    late = next(each for each in found if each.id == "kr-6")
+    assert late.misses
+    assert late.last_moment
+
+
+def test_closing_holds_what_is_folded_and_says_so_in_the_minutes(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.hold_all(review)
+    meeting.close(review)
+    assert {each.verdict for each in meeting.items(review)} == {"hold"}
+    assert {each["verdict_word"] for each in meeting.row(review).minutes["folded"]} == {"Hold course"}
+    with meeting.runtime.store.read() as session:
+        after = session.scalars(select(Audit.after).where(Audit.entity == "review", Audit.action == "close")).one()
+    assert len((after or {})["held_folded"]) == 7
+
+
+@pytest.mark.parametrize(("days", "late"), [(6, True), (0.5, False)])
+def test_a_blocker_is_past_its_clock_by_the_clock_that_raises(meeting: Meeting, days: float, late: bool) -> None:
+    review = meeting.review()
+    with meeting.runtime.store.read() as session:
+        row = session.scalars(select(PreRead).where(PreRead.review_id == review)).one()
+        frozen = pre_read.parse(row.content)
+        since = frozen.frozen_at - timedelta(days=days)
+        held_up = [replace(each, blocker=pre_read.Blocker("Contract unsigned", since)) for each in frozen.entries]
+        matters = load_matters(session, replace(frozen, entries=tuple(held_up)), row.id, meeting.runtime.now(), UTC)
+    assert {each.blocker_late for each in matters} == {late}

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from connector.domain.agenda import Verdict
+from connector.domain.wording import day_text
 from connector.errors import Conflict, Faults, InputError, NotFound
 from connector.services.changes import Stale, version_of
 from connector.services.reviews import deciding, effects, holding
 from connector.services.reviews.ledger import load_ledger, since_last
 from connector.services.reviews.reading import load_item_view, load_minutes
-from connector.store.tables import Decision, Message, Notice, Reading
+from connector.store.tables import Decision, Message, Notice, OkrDatabase, OkrRow, Reading
 from tests.support.meeting import Meeting
 
 
@@ -59,7 +60,8 @@ def test_the_ask_becomes_the_decision_and_a_verdict_of_no_answers_it(meeting: Me
     assert budget.check_in_id is not None
     assert budget.decided_at is not None
     assert (approval.state, approval.verdict) == ("dropped", "hold")
-    assert approval.outcome.startswith("Hold course, review of ")
+    today = meeting.runtime.now().astimezone(meeting.runtime.settings.zone).date()
+    assert approval.outcome == f"Hold course, review of {day_text(today)}"
     assert (scope.state, scope.decided_at) == ("asked", None)
 
 
@@ -191,7 +193,7 @@ def test_open_decisions_head_the_next_agenda_and_overdue_ones_count(meeting: Mee
         assert (found.counts["open"], found.counts["overdue"]) == (1, 1)
         assert found.entries[0].overdue
         since = since_last(session, meeting.viewer("Nadia"), holding.find_review(session, review), today)
-    assert since.asks_text == "3 of 3, median 0 days"
+    assert since.asks_text == "3 of 3 so far, median 0 days"
     assert since.follow_through_text == "0 of 1 done by the due date"
     following = meeting.opened()
     reasons = {each.key_result_id: each.reasons for each in meeting.items(following)}
@@ -226,3 +228,28 @@ def test_what_followed_a_done_decision_is_told_when_it_is_old_enough(meeting: Me
     meeting.company.clock.ahead += 28 * 86400 + 60
     assert effects.judge_effects(meeting.runtime) == 1
     assert (meeting.decisions()[-1].effect or {})["word"] == "helped"
+
+
+def test_a_decision_on_a_folded_item_stands_in_the_minutes_and_is_told(meeting: Meeting) -> None:
+    host = meeting.company.connection("acme", "notion", "http://127.0.0.1:1", {"token": "t"})
+    with meeting.runtime.store.write() as session:
+        database = OkrDatabase(connection_id=host, kind="key_results", database="d0", source="d1", created_at=meeting.runtime.now())
+        session.add(database)
+        session.flush()
+        session.add(OkrRow(connection_id=host, database_id=database.id, record="kr-6", ref="row-6", created_at=meeting.runtime.now()))
+    review = meeting.opened()
+    meeting.hold_all(review)
+    folded = item(meeting, review, "kr-6")
+    assert next(each.folded for each in meeting.items(review) if each.id == folded)
+    meeting.decide(review, folded, verdict="escalate", text="Ask the board", action="seek_help")
+    meeting.hold(review, item(meeting, review, "kr-7"))
+    meeting.close(review)
+    minutes = meeting.row(review).minutes
+    (found,) = [each for each in minutes["items"] if each["key_result"] == "kr-6"]
+    assert (found["verdict_word"], found["decision"], found["owner"]) == ("Escalate", "Ask the board", "Alice")
+    assert "kr-6" not in {each["key_result"] for each in minutes["folded"]}
+    assert "kr-7" in {each["key_result"] for each in minutes["folded"]}
+    with meeting.runtime.store.read() as session:
+        (told,) = session.scalars(select(Message).where(Message.way == "comment")).all()
+    assert (told.connection_id, told.ref) == (host, "row-6")
+    assert "Ask the board" in " ".join(told.content["lines"])

@@ -17,6 +17,7 @@ from connector.services.facts import load_facts
 from connector.services.insight.discipline import Update, load_standings
 from connector.services.insight.scope import find_scope, load_lights
 from connector.services.panels.building import describe_key_result
+from connector.services.rhythm import skipping
 from connector.services.sign_in.sessions import viewer_of
 from connector.store.tables import Audit, Person, Review
 from tests.support.frozen import BERLIN, DAY, LOCK, Meeting, meeting
@@ -78,6 +79,23 @@ def test_the_stored_lock_settles_it_however_long_a_form_was_open(acme: Meeting) 
     assert acme.check_in("kr-good", 70).late == ""
     acme.change(update(Review).values(state="locked"))
     assert acme.check_in("kr-good", 71).late
+
+
+@pytest.mark.parametrize("amends", [False, True])
+def test_what_came_while_the_review_was_skipped_is_late_when_that_is_taken_back(acme: Meeting, amends: bool) -> None:
+    skipping.skip(acme.runtime, SYSTEM, acme.review, "everybody is ill")
+    acme.at(LOCK + 10 * MINUTE)
+    if amends:
+        with acme.runtime.store.read() as session:
+            viewer = viewer_of(session.get_one(Person, acme.people["Alice"]))
+        amend_check_in(acme.runtime, acme.check_ins("kr-good")[-1].id, {"value": 80}, viewer=viewer)
+    else:
+        assert acme.check_in("kr-good", 80).late == ""
+    acme.at(LOCK + 15 * MINUTE)
+    skipping.take_back(acme.runtime, SYSTEM, acme.review)
+    marks = [each.late for each in acme.check_ins("kr-good")]
+    assert marks == [False] * (len(marks) - 1) + [True]
+    assert acme.snapshot().entries[0].current_text == "66\u00a0%"
 
 
 def test_an_amendment_after_the_lock_is_late_and_the_pre_read_keeps_what_was_said(acme: Meeting) -> None:

@@ -183,6 +183,20 @@ def test_a_clock_that_turns_out_to_have_begun_earlier_tells_nobody_twice(told: T
     assert turn(told, "2026-11-19T09:00") == 1
 
 
+@pytest.mark.parametrize("second", ["2026-10-20T09:00", "2026-10-18T09:00"])
+def test_what_was_said_of_one_blocker_does_not_stand_for_another(told: Told, second: str) -> None:
+    told.update("setup", "2026-10-19T08:00")
+    first = block(told, "2026-10-19T09:00")
+    assert turn(told, "2026-10-22T09:01") == 1
+    with told.company.runtime.store.write() as session:
+        row = session.get_one(Blocker, first)
+        row.ended_at, row.ended_by = datetime.fromisoformat("2026-10-22T11:00+00:00"), "owner"
+    block(told, second, source="declared", text="The vendor has not signed")
+    assert turn(told, "2026-10-23T09:01") == 1
+    assert turn(told, "2026-10-23T09:02") == 0
+    assert "The vendor has not signed" in told.notices("Bob")[-1]
+
+
 def test_a_mail_that_waited_is_not_sent_for_a_blocker_that_is_gone(told: Told) -> None:
     with mail_server() as server:
         with told.company.runtime.store.write() as session:

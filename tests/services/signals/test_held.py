@@ -15,7 +15,20 @@ from connector.services.check_ins import file_check_in
 from connector.services.rollup import roll_up_dirty, want_all
 from connector.services.signals.dismissing import dismiss
 from connector.services.signals.held import settle, waiting_value
-from connector.store.tables import Audit, Connection, HeldValue, Item, KeyResult, Mapping, MappingItem, Notice, Person, Reading
+from connector.store.tables import (
+    Audit,
+    Connection,
+    HeldValue,
+    Item,
+    KeyResult,
+    Mapping,
+    MappingItem,
+    Notice,
+    Objective,
+    Person,
+    Reading,
+    Team,
+)
 from tests.services.signals.conftest import Past
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -127,13 +140,85 @@ def test_a_wild_value_is_held_said_everywhere_and_never_green(source: Source) ->
 def test_another_wild_value_takes_the_place_of_the_one_that_waits_and_a_usual_one_overtakes_it(source: Source) -> None:
     source.says(112, 100, 100, 100)
     source.says(200, 200, 200, 200)
-    assert [(each.value, each.outcome) for each in source.held()] == [(800.0, None)]
+    assert [(each.value, each.outcome) for each in source.held()] == [(412.0, "overtaken"), (800.0, None)]
     assert len(source.notices()) == 1
     row = source.says(85, 85, 85, 85)
     assert (row.current, row.state) == (340.0, State.ON_TRACK.value)
-    assert source.held()[0].outcome == "overtaken"
+    assert [each.outcome for each in source.held()] == ["overtaken", "overtaken"]
     assert "value_held" not in source.past.signals("kr")
     assert "question" not in row.insight
+
+
+def test_nobody_takes_a_value_that_they_did_not_see(source: Source) -> None:
+    source.says(112, 100, 100, 100)
+    [seen] = source.held()
+    source.says(200, 200, 200, 200)
+    with pytest.raises(Conflict, match="another value waits by now"):
+        settle(source.past.acme.runtime, ADA, "kr", "take", "412 is right", held=seen.id)
+    assert source.past.acme.row("kr").current == 330.0
+    assert source.held()[-1].outcome is None
+
+
+def test_it_is_asked_again_each_cadence_and_the_lead_with_it(source: Source) -> None:
+    acme = source.past.acme
+    with acme.runtime.store.write() as session:
+        cleo = Person(name="Cleo", email="cleo@acme.example")
+        session.add(cleo)
+        session.flush()
+        team = session.scalars(select(Team)).one()
+        team.lead_id = cleo.id
+        session.execute(update(Objective).values(team_id=team.id))
+        lead = cleo.id
+    source.says(200, 200, 200, 200)
+    assert len(source.notices()) == 1
+    acme.clock.ahead += 6 * 86400
+    source.past.look()
+    assert len(source.notices()) == 1
+    acme.clock.ahead += 86400
+    source.past.look()
+    source.past.look()
+    with acme.runtime.store.read() as session:
+        told = list(session.scalars(select(Notice.person_id).where(Notice.kind == "value_held")))
+    assert len(told) == 3
+    assert told.count(lead) == 1
+
+
+def test_a_level_that_lasts_passes_with_a_note(source: Source) -> None:
+    acme = source.past.acme
+    source.says(112, 100, 100, 100)
+    for day in range(1, 5):
+        acme.clock.ahead += 86400
+        assert source.says(112 + 10 * day, 100, 100, 100).current == 330.0
+    acme.clock.ahead += 86400
+    row = source.says(162, 100, 100, 100)
+    assert row.current == 462.0
+    assert "stayed at its new level for 5 days" in acme.readings("kr")[-1].source["note"]
+    assert "value_held" not in source.past.signals("kr")
+    assert source.held()[-1].outcome == "overtaken"
+
+
+def test_a_level_that_wanders_waits(source: Source) -> None:
+    source.says(112, 100, 100, 100)
+    for day in range(1, 8):
+        source.past.acme.clock.ahead += 86400
+        assert source.says(112 + 100 * day, 100, 100, 100).current == 330.0
+
+
+def test_a_refused_level_is_asked_about_again_after_a_cadence_and_never_passes_by_itself(source: Source) -> None:
+    acme = source.past.acme
+    source.says(200, 200, 200, 200)
+    settle(acme.runtime, ADA, "kr", "refuse", "Imported twice")
+    acme.clock.ahead += 6 * 86400
+    source.again()
+    assert "value_held" not in source.past.signals("kr")
+    acme.clock.ahead += 86400
+    assert source.again().current == 330.0
+    assert "value_held" in source.past.signals("kr")
+    assert [each.outcome for each in source.held()] == ["refused", None]
+    assert len(source.notices()) == 2
+    for _ in range(10):
+        acme.clock.ahead += 86400
+        assert source.says(200, 200, 200, 201).current == 330.0
 
 
 def test_a_source_that_gives_the_old_value_again_needs_nobody(source: Source) -> None:

@@ -278,7 +278,7 @@ def test_empty_states_say_what_is_missing(own: Forge) -> None:
         ("discipline", "No team"),
         ("busy", "No key result stands still"),
         ("card", "no reading yet"),
-        ("triage", "None seen · 1 cannot be told"),  # nothing known is never "nothing off track"
+        ("triage", "None seen · 1 cannot be told · 0 risks raised early"),  # nothing known is never "nothing off track"
     ):
         assert says in words(shown(own, view=view)), view
 

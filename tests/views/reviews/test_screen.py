@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from connector.services.reviews import holding
-from connector.store.tables import KeyResult, Objective
+from connector.store.tables import KeyResult, Objective, PreRead
 from tests.support.meeting import Meeting
 from tests.support.signed_in import Visit
 
@@ -34,6 +34,7 @@ def test_a_review_from_the_list_to_its_minutes(nadia: Visit, meeting: Meeting) -
     assert "7 folded:" in page
     refused = nadia.post(f"/reviews/{review}/close", {"review_version": "1"})
     assert (refused.status_code, "The review cannot be closed yet. Missing" in refused.text) == (409, True)
+    assert nadia.post(f"/reviews/{review}/close", {"review_version": "²"}).status_code == 409
     first = meeting.talked(review)[0].id
     wrong = nadia.post(
         f"/reviews/{review}/items/{first}", {"verdict": "intervene", "text": "Move <b>12</b> k€", "owner": "bob@acme.example"}
@@ -169,3 +170,22 @@ def test_decisions_are_listed_edited_and_entered(nadia: Visit, app: Flask, meeti
     )
     assert made.status_code == 303
     assert "Correct it" in nadia.get(made.location).text
+
+
+def test_a_folded_key_result_is_pulled_up_and_the_page_says_what_closing_does(nadia: Visit, meeting: Meeting) -> None:
+    review = meeting.review()
+    noticed = {"kind": "busy_not_moving", "sentence": "Busy: 12 items done, the number stands still"}
+    more = {"kr-8": {"state": "data_late"}, "kr-6": {"signals": [noticed]}}
+    with meeting.runtime.store.write() as session:
+        row = session.scalars(select(PreRead).where(PreRead.review_id == review)).one()
+        row.content = {**row.content, "entries": [each | more.get(each["id"], {}) for each in row.content["entries"]]}
+    holding.open_review(meeting.runtime, meeting.viewer("Nadia"), review)
+    folded = next(each for each in meeting.items(review) if each.key_result_id == "kr-6")
+    assert folded.folded
+    page = nadia.get(f"/reviews/{review}").text
+    assert "7 folded:</b> 6 on track, 1 cannot be told: ask for the number" in page
+    assert "Busy: 12 items done, the number stands still" in page.partition('id="folded" open')[2]
+    assert "Closing holds course for what is folded and has no verdict (7)." in page
+    assert nadia.post(f"/reviews/{review}/items/{folded.id}/take-up").status_code == 303
+    page = nadia.get(f"/reviews/{review}").text
+    assert f'id="save-{folded.id}"' in page.partition('id="folded" open')[2]
