@@ -33,7 +33,6 @@ MARKS = ((1.0, "whole"), (0.75, "three_quarters"), (0.5, "half"), (0.25, "quarte
 MILESTONE, MOVING_AGAIN = "milestone", "moving_again"
 LONGEST_THANKS = 280
 SHOWN, RECENT = 5, timedelta(days=7)
-THANKS_STAND = timedelta(days=14)  # on panels; after that they are history
 REACHED = "reached"  # in the source of a reading of milestones: the titles of those that were done
 _WAYS = {"three_quarters": "Three quarters of the way", "half": "Half of the way", "quarter": "A quarter of the way"}
 _DARK = (State.OVERDUE.value, State.NO_DATA.value, State.DATA_LATE.value)
@@ -196,17 +195,6 @@ def last_thanks() -> ScalarSelect[int | None]:
     """The id of the last thanks of the key result of a statement around it."""
     later = aliased(Recognition)
     return select(func.max(later.id)).where(later.key_result_id == KeyResult.id).correlate(KeyResult).scalar_subquery()
-
-
-def thanks_of(session: Session, key_results: Collection[str], now: datetime, zone: tzinfo) -> dict[str, str]:
-    """By key result, the last thanks while they are fresh (R102): "Thanks from Lea, 20 Nov: for the launch"."""
-    last = select(func.max(Recognition.id)).where(Recognition.key_result_id.in_(key_results)).group_by(Recognition.key_result_id)
-    rows = session.execute(
-        select(Recognition.key_result_id, Recognition.text, Recognition.at, Person.name)
-        .join(Person, Person.id == Recognition.sender_id)
-        .where(Recognition.id.in_(last), Recognition.at > now - THANKS_STAND)
-    )
-    return {ident: one_line(f"Thanks from {name}, {wording.local_day_text(at, zone)}: {text}") for ident, text, at, name in rows}
 
 
 # --- thanks -----------------------------------------------------------------------------------------------------------------

@@ -14,11 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
 from connector.domain.model import DecisionKind
 from connector.domain.okr_columns import DECISION_OPTIONS, DECISION_STATES
 from connector.domain.rights import Viewer
-from connector.domain.wording import day_text
 from connector.errors import InputError
 from connector.services.changes import record
 from connector.services.plan.saving import title as checked_title
@@ -164,17 +162,6 @@ def open_decisions(
         OpenDecision(row.id, row.key_result_id, title, row.title, row.kind, row.state, name or "", row.due, row.created_at)
         for row, title, name in rows
     ]
-
-
-def decided_line(row: Decision, owner: str) -> str:
-    """ "Intervene, reallocate resources: Move 12 k€ (Chloe, due 12 Dec)", or the outcome of one that was not followed."""
-    verdict = VERDICT_WORDS.get(Verdict(row.verdict), "") if row.verdict in set(Verdict) else ""
-    if row.state == DROPPED:
-        return f"{verdict or 'Dropped'}: no decision follows"
-    action = ACTION_WORDS[Action(row.action)].lower() if row.action in set(Action) else ""
-    head = ", ".join(part for part in (verdict, action) if part)
-    tail = ", ".join(part for part in (owner, f"due {day_text(row.due)}" if row.due else "") if part)
-    return f"{f'{head}: ' if head else ''}{row.title}{f' ({tail})' if tail else ''}"
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -237,7 +237,7 @@ def _rounded(definition: Definition, value: float) -> str:
     """A computed value with as many digits as a forecast deserves."""
     marks = [abs(mark) for mark in (definition.start, definition.target) if mark is not None]
     scale = abs((definition.target or 0.0) - (definition.start or 0.0)) or max(marks, default=1.0) or 1.0
-    digits = max(0, 1 - math.floor(math.log10(scale)) + 1)
+    digits = max(0, 1 - math.floor(math.log10(scale)) + 1) if math.isfinite(scale) else 0
     return value_text(definition, round(value, digits))
 
 

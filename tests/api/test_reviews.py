@@ -11,6 +11,7 @@ import pytest
 
 from connector.app import create_app
 from connector.services import tokens
+from connector.store.tables import Objective
 from tests.support.meeting import Meeting, build_meeting, play
 from tests.support.world import company
 
@@ -34,6 +35,15 @@ def meeting(tmp_path: Path) -> Iterator[Meeting]:
         found = build_meeting(acme)
         play(found)
         yield found
+
+
+def test_positions_count_what_the_caller_may_know_of(meeting: Meeting) -> None:
+    review = meeting.opened()
+    with meeting.runtime.store.write() as session:
+        session.get_one(Objective, "o-1").restricted = True
+    shown = Caller(meeting)("GET", f"/reviews/{review}").json["items"]
+    assert len(shown) == 9
+    assert [each["position"] for each in shown] == list(range(9))
 
 
 def test_a_review_is_opened_judged_and_closed(meeting: Meeting) -> None:

@@ -86,6 +86,8 @@ def test_a_signal_is_dismissed_with_a_reason_by_owner_lead_or_champion(world: Wo
     answer = alice.post("/signals/1/dismiss", {"reason": "  "})
     assert answer.status_code == 422
     assert "say why" in answer.text
+    turned = alice.post("/signals/1/dismiss", {"reason": "fine\u202eenif\x07"})
+    assert (turned.status_code, "holds a control sign" in turned.text) == (422, True)
     assert world.row().dismissed_at is None
     assert alice.post("/signals/1/dismiss", {"reason": f"Migration {HOSTILE}"}).status_code == 303
     row = world.row()

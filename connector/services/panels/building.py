@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -19,11 +19,10 @@ from connector.domain.scoring import shown_progress
 from connector.domain.triage import Triage
 from connector.domain.wording import SourceFacts
 from connector.services import provenance
-from connector.services.celebrations import thanks_of
 from connector.services.facts import Facts, load_facts
 from connector.services.panels.blocker_notes import blocker_note
 from connector.services.panels.placing import PROPERTIES
-from connector.services.reviews.answers import decided_of
+from connector.services.said import said_of
 from connector.services.sources import database_name
 from connector.services.stuck_work import stuck_work
 from connector.store.tables import Connection, Cycle, KeyResult, Objective, OkrDatabase, OkrRow
@@ -146,12 +145,6 @@ def _stuck(session: Session, facts: Mapping[str, Facts]) -> dict[str, list[Any]]
     for mapping, rows in stuck_work(session, list(links)).items():
         found.setdefault(links[mapping], []).extend(rows)
     return found
-
-
-def said_of(session: Session, ids: Collection[str], now: datetime, zone: tzinfo) -> dict[str, str]:
-    """What came of the asks of key results, what is past its day, and the last thanks, each as one line (R045, R064, R102)."""
-    parts = [found for found in (decided_of(session, ids, now, zone), thanks_of(session, ids, now, zone)) if found] if ids else []
-    return {name: " · ".join(found[name] for found in parts if name in found) for name in ids if any(name in found for found in parts)}
 
 
 def describe_key_result(facts: Facts, base_url: str, now: datetime, zone: Any, stuck: Sequence[Any] = (), said: str = "") -> KeyResultPanel:

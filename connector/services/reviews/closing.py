@@ -20,7 +20,6 @@ from connector.errors import Conflict
 from connector.runtime import Runtime
 from connector.services import leads_page
 from connector.services.changes import record
-from connector.services.decisions import decided_line
 from connector.services.locks import CLOSED
 from connector.services.messages import tell_forum, tell_item, tell_person
 from connector.services.messages.places import places_of
@@ -29,6 +28,7 @@ from connector.services.reviews.minutes import Minutes, room_lines, write_minute
 from connector.services.reviews.rights import known_items
 from connector.services.rhythm import locking
 from connector.services.rhythm.planning import next_review, zone_of
+from connector.services.said import decided_line
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
 from mappings.repository import load_links
 from mappings.rules import SelectorKind

@@ -11,7 +11,7 @@ from flask import Response, render_template, request, url_for
 from connector.services.forge import rights
 from connector.services.forge.caller import Caller
 from connector.services.forge.issue_reading import read_issue
-from connector.services.reviews.answers import decided_of
+from connector.services.said import decided_of
 from connector.views.forge.blueprint import answer, blueprint
 from connector.views.forge.door import caller, for_person
 from connector.views.forge.issue_words import blocks, in_one_line

@@ -14,10 +14,10 @@ from connector.domain.panel import FLAT_BUT_CONFIDENT
 from connector.domain.quality import OUTPUT
 from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT, FLAG_TOO_EARLY
 from connector.services import provenance
-from connector.services.celebrations import THANKS_STAND
 from connector.services.facts import cycle_end_moment
 from connector.services.forge.issue_links import BELOW, Issue, Served
 from connector.services.forge.issue_reading import Shown
+from connector.services.said import THANKS_STAND
 from connector.store.tables import Connection
 from connector.store.visibility import DRAFT
 from connector.views.figures import Spark, spark

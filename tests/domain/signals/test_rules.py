@@ -227,7 +227,9 @@ def test_idle_and_moving_without_this_work() -> None:
     assert idle.kind == "idle"
     moved = effort_seen(known(63, SHARE, 17, values=values, counted=weeks(9, 9, 9, 9, 1, 1), lag=0))
     assert moved is not None
-    assert moved.sentence.startswith("Moved 5 points of the way closer to the target since 19 Nov, with 2\u00a0story points done in two weeks")
+    assert moved.sentence.startswith(
+        "Moved 5 points of the way closer to the target since 19 Nov, with 2\u00a0story points done in two weeks"
+    )
     assert effort(known(63, SHARE, 12, values=values, counted=weeks(9, 9), lag=0)) is None
     assert effort(known(63, SHARE, 12, values=Values(), counted=weeks(9, 9, 9), lag=0)) is None
     assert effort_seen(known(63, SHARE, 100, values=values, counted=weeks(9, 9, 9, 9, 1, 1), lag=0)) is None

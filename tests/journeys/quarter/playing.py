@@ -27,6 +27,7 @@ from tests.journeys.quarter.weeks import (
     MARKET,
     MEETINGS,
     PRODUCT,
+    REMINDED,
     SAID,
     SKIPPED,
     Verdict,
@@ -69,11 +70,13 @@ class Play:
             self.go(week, "Tue 16:00")
             self.lock(PRODUCT, week)
         else:
-            self.go(week, "Tue 16:00")
-            self.at(week, "Wed 14:00")
+            if week in REMINDED or week == 2:  # elsewhere the lock would tell of whoever is still missing
+                self.go(week, "Tue 16:00")
+                self.go(week, "Wed 14:00")
             if week == 8:  # a slip of the hand
+                self.at(week, "Wed 15:00")
                 self.deal(3000)
-            self.quarter.turn()
+                self.quarter.turn()
             self.go(week, "Wed 16:00")
             if week not in SKIPPED:
                 self.lock(PRODUCT, week)

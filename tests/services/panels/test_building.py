@@ -14,7 +14,7 @@ from connector.domain.panel import Panel
 from connector.hosts.notion.panel import callout
 from connector.hosts.notion.rich_text import text_of
 from connector.services.panels import build
-from connector.store.tables import CheckIn, Connection, Item, KeyResult, Mapping, MappingItem, Person
+from connector.store.tables import CheckIn, Connection, Decision, Item, KeyResult, Mapping, MappingItem, Person
 from connector.store.tables import Panel as PanelRow
 from tests.support.world import Company, company
 
@@ -196,3 +196,20 @@ def test_data_late(scene: Scene, reason: str, said: str, mend: str) -> None:
         f"Mend: an admin {mend} · Update by hand · Open key result",
     ]
     assert "/v1/" not in "".join(shown)
+
+
+def test_the_callout_says_what_came_of_an_ask_above_its_source(scene: Scene) -> None:
+    scene.key_result("Alice", [6], **_CALLED)
+    before = scene.lines()
+    with scene.company.runtime.store.write() as session:
+        told = {"title": "Move 12 k€ to ads", "state": "open", "verdict": "intervene", "action": "reallocate", "kind": "budget"}
+        session.add(Decision(key_result_id="kr", due=date(2026, 11, 17), created_at=NOW, decided_at=NOW, **told))
+    after = scene.lines()
+    (line,) = set(after) - set(before)
+    assert line == (
+        "Decided 18 Nov: Intervene, reallocate resources: Move 12 k€ to ads (due 17 Nov) · 1 open decision is past the due date"
+    )
+    assert after.index(line) == next(place for place, each in enumerate(after) if each.startswith("Ask: ")) + 1
+
+
+_CALLED: dict[str, Any] = {"kind": "metric", "start": 0.0, "target": 60.0, "current": 42.0, "state": "on_track"}

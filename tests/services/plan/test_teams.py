@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from connector.domain.rights import SYSTEM, Viewer
 from connector.errors import Conflict, Faults, Forbidden, NotFound
@@ -13,6 +14,7 @@ from connector.services.changes import Stale
 from connector.services.plan import forums, teams
 from connector.store.tables import (
     Forum,
+    Review,
     Team,
     TeamMember,
 )
@@ -67,6 +69,22 @@ def test_nobody_writes_themselves_into_a_team_to_see_its_restricted_objectives(a
 def growth_is_of(acme: Company, lead: Viewer) -> None:
     with acme.runtime.store.write() as session:
         session.execute(update(Team).values(lead_id=lead.person_id))
+
+
+def test_a_forum_whose_review_is_held_is_not_retired(acme: Company) -> None:
+    forums.create(acme.runtime, SYSTEM, {"name": "Board", "caller": "bob@acme.example"})
+    now = acme.runtime.now()
+    with acme.runtime.store.write() as session:
+        forum = session.scalars(select(Forum)).one()
+        held = {"state": "open", "starts_at": now, "lock_at": now, "opened_at": now, "created_at": now}
+        session.add(Review(forum_id=forum.id, day=date(2026, 11, 19), **held))
+    with pytest.raises(Conflict, match="the review of 19 Nov is being held; close it first"):
+        forums.retire(acme.runtime, SYSTEM, "Board")
+    assert rows(acme, Forum)[0].retired_at is None
+    with acme.runtime.store.write() as session:
+        session.scalars(select(Review)).one().state = "closed"
+    forums.retire(acme.runtime, SYSTEM, "Board")
+    assert rows(acme, Forum)[0].retired_at is not None
 
 
 def test_a_team_is_renamed_and_retired_by_its_lead_or_an_admin_alone(acme: Company) -> None:

@@ -109,9 +109,7 @@ def test_how_many_decisions_helped_is_one_line(acme: Meeting) -> None:
         for number, word in enumerate(("helped", "helped", "no visible change", "too early")):
             name, moment = ("kr-ads" if number else "kr-merger"), acme.runtime.now()
             session.add(
-                Decision(
-                    key_result_id=name, kind="budget", state="done", created_at=moment, closed_at=moment, effect={"word": word}
-                )
+                Decision(key_result_id=name, kind="budget", state="done", created_at=moment, closed_at=moment, effect={"word": word})
             )
     assert champion(acme).effects.text == "2 of 3 old enough to tell helped, 1 with no visible change; 1 cannot be told yet"
     assert champion(acme, viewer(acme, "Dora", "lead")).effects.text.startswith("1 of 2 old enough to tell helped")

@@ -170,8 +170,8 @@ def test_a_blocker_is_past_its_clock_by_the_clock_that_raises(meeting: Meeting, 
     review = meeting.review()
     with meeting.runtime.store.read() as session:
         row = session.scalars(select(PreRead).where(PreRead.review_id == review)).one()
-        frozen = pre_read.parse(row.content)
+        frozen = pre_read.read(row.content)
         since = frozen.frozen_at - timedelta(days=days)
-        held_up = [replace(each, blocker=pre_read.Blocker("Contract unsigned", since)) for each in frozen.entries]
+        held_up = [replace(each, blocker=pre_read.Blocked("Contract unsigned", since)) for each in frozen.entries]
         matters = load_matters(session, replace(frozen, entries=tuple(held_up)), row.id, meeting.runtime.now(), UTC)
     assert {each.blocker_late for each in matters} == {late}

@@ -9,8 +9,9 @@ from connector.services.celebrations import thank
 from connector.services.facts import load_facts
 from connector.services.insight.leads import Leads, load_leads
 from connector.services.insight.scope import find_scope, load_lights
-from connector.services.panels.building import describe_key_result, said_of
+from connector.services.panels.building import describe_key_result
 from connector.services.rhythm.pre_reads import gather
+from connector.services.said import said_of
 from connector.services.signals.nightly import find_all
 from connector.store.tables import Forum, Objective, Panel, Review
 from connector.views.query import load_key_results

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from connector.domain.agenda import Verdict
+from connector.domain.rights import Viewer
 from connector.domain.wording import day_text
 from connector.errors import Conflict, Faults, InputError, NotFound
 from connector.services.changes import Stale, version_of
 from connector.services.reviews import deciding, effects, holding
 from connector.services.reviews.ledger import load_ledger, since_last
 from connector.services.reviews.reading import load_item_view, load_minutes
-from connector.store.tables import Decision, Message, Notice, OkrDatabase, OkrRow, Reading
+from connector.store.tables import Decision, Message, Notice, Objective, OkrDatabase, OkrRow, Reading
 from tests.support.meeting import Meeting
 
 
@@ -117,10 +119,36 @@ def test_what_the_time_does_not_reach_is_taken_by_somebody(bare: Meeting) -> Non
     fitting = next(each.id for each in talked if each.fits)
     with pytest.raises(Conflict, match="needs a verdict"):
         holding.hand_over(bare.runtime, bare.viewer("Nadia"), review, "bob@acme.example", fitting)
+    restrict(bare, "o-0", True)
+    hidden = [each.key_result_id for each in talked if not each.fits and each.key_result_id in ("kr-4", "kr-8", "kr-12", *NEW)]
+    with pytest.raises(InputError, match=f"Bob may not see {len(hidden)} of these key results"):
+        holding.hand_over(bare.runtime, Viewer("root", "admin"), review, "bob@acme.example")
+    restrict(bare, "o-0", False)
+    statements: list[str] = []
+    event.listen(bare.runtime.store.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
     assert holding.hand_over(bare.runtime, bare.viewer("Nadia"), review, "bob@acme.example") == 5
+    assert len([each for each in statements if each.startswith("SELECT") and "objectives" in each]) == 2  # however many are handed over
     bare.close(review)
     assert len(bare.row(review).minutes["handed"]) == 5
     assert "5 key results were handed to you in Product review" in bare_notices(bare, "Bob")[-1]
+
+
+NEW = tuple(f"kr-{number}" for number in range(13, 21))
+
+
+def restrict(meeting: Meeting, objective: str, restricted: bool) -> None:
+    with meeting.runtime.store.write() as session:
+        session.get_one(Objective, objective).restricted = restricted
+
+
+def test_the_moment_of_closing_is_said_in_the_time_zone_of_the_installation(meeting: Meeting) -> None:
+    review = meeting.opened()
+    meeting.hold_all(review)
+    meeting.close(review)
+    closed = meeting.row(review)
+    at = (closed.closed_at or meeting.runtime.now()).astimezone(ZoneInfo("Asia/Kathmandu"))
+    with meeting.runtime.store.read() as session:
+        assert f"Nadia closed this review at {at:%H:%M};" in holding.closed_text(session, closed, ZoneInfo("Asia/Kathmandu"))
 
 
 def bare_notices(meeting: Meeting, name: str) -> list[str]:

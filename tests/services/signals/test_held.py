@@ -320,7 +320,12 @@ def test_who_may_settle_and_what_must_be_said(source: Source) -> None:
         settle(runtime, Viewer("champion", "champion"), "kr", "take", "mine")
     with pytest.raises(NotFound):
         settle(runtime, ADA, "nothing", "take", "x")
-    for verdict, reason, where in (("take", " . ", "reason"), ("take", "x" * 281, "reason"), ("maybe", "x", "verdict")):
+    for verdict, reason, where in (
+        ("take", " . ", "reason"),
+        ("take", "x" * 281, "reason"),
+        ("take", "a\u202eb\x07 ok", "reason"),
+        ("maybe", "x", "verdict"),
+    ):
         with pytest.raises(InputError) as wrong:
             settle(runtime, ADA, "kr", verdict, reason)
         assert wrong.value.where == where

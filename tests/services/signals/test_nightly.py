@@ -204,7 +204,7 @@ def test_a_day_by_which_to_decide_comes_from_the_best_rate_of_the_key_result_or_
     assert kept["best_of"] == "team"
     assert kept["best"] == pytest.approx(0.05 / 7, rel=0.01)
     told = past.signals("kr")["last_moment"]  # 112 days are needed, 50 are left
-    assert told.sentence.startswith("Recovery is not plausible at known rates since ")
+    assert told.sentence.startswith("Recovery is not plausible at known rates: ")  # that day lies before the start
     assert told.numbers["passed"] is True
     assert past.insight("mate")["best_of"] == "key result"
     before = past.insight("kr")
