@@ -43,6 +43,12 @@ def get_runtime() -> Runtime:
         return runtime
 
 
+def stop_soon() -> None:
+    """Have the job at hand end at its next step: what it leaves stands in the database. For signal handlers."""
+    for runtime in list(_runtimes.values()):
+        runtime.stopping.set()
+
+
 @contextmanager
 def _outage_ends_it(job: str) -> Iterator[None]:
     """A database that does not answer ends a job in one line: the sweeper asks for the work again when it is back."""

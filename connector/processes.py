@@ -172,6 +172,7 @@ def run_one_worker(settings: Settings, *, slow: bool = False) -> None:
         def request_stop(self, signum: Any, frame: Any) -> None:
             """Remember it: ``work`` may still end with an error."""
             self.told_to_stop = True
+            jobs.stop_soon()
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
         def execute_job(self, job: Any, queue: Any) -> None:
@@ -188,7 +189,7 @@ def run_one_worker(settings: Settings, *, slow: bool = False) -> None:
             except RedisError as error:
                 log.warning("redis_unreachable", error=type(error).__name__)
 
-    importlib.import_module("connector.jobs")  # here, not in the first job: it takes a second
+    jobs = importlib.import_module("connector.jobs")  # here, not in the first job: it takes a second
     connection = Redis.from_url(url, socket_connect_timeout=2)
     queue = SLOW_QUEUE_NAME if slow else QUEUE_NAME
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,8 @@ from connector.store.vault import Vault
 class Runtime:
     """Settings, store, vault, queue, hosts and clock of one process.
 
-    ``now()`` is aware UTC; ``epoch()`` the same moment in seconds, for work bookkeeping. Tests replace ``clock``.
+    ``now()`` is aware UTC; ``epoch()`` the same moment in seconds, for work bookkeeping. Tests replace ``clock``. ``stopping``: this
+    process was told to end: long work stops at its next step, the database remembers the rest.
     """
 
     settings: Settings
@@ -39,6 +41,7 @@ class Runtime:
     queue: Queue
     clock: Callable[[], float] = time.time
     redis_url: str = ""
+    stopping: threading.Event = field(default_factory=threading.Event)
     remembered: dict[str, Any] = field(default_factory=dict)  # what this process keeps for a short time; see services.remembered
     _instance: str = ""
     _budgets: dict[int, Budget] = field(default_factory=dict)

@@ -95,7 +95,7 @@ def drain(runtime: Runtime, connection_id: int) -> None:
             return
         if listing is not None and listing <= runtime.epoch():
             runtime.queue.nudge("list", connection_id)
-        if due is None or due > runtime.epoch():
+        if due is None or due > runtime.epoch() or runtime.stopping.is_set():
             return
         if time.monotonic() > ends:
             runtime.queue.nudge("drain", connection_id)
@@ -125,7 +125,7 @@ def _loop(runtime: Runtime, connection_id: int, pulse: heartbeat.Pulse, ends: fl
     host: Host | None = None
     waited_since: float | None = None
     try:
-        while pulse.alive and time.monotonic() < ends:
+        while pulse.alive and time.monotonic() < ends and not runtime.stopping.is_set():
             # One look decides: an idle pass must not take the write lock, or it would make the door wait.
             with runtime.store.read() as session:
                 waiting = agenda(session, connection_id, goals=runtime.settings.atlassian_goals)

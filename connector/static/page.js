@@ -1,9 +1,9 @@
 // Small helps on every page: the first error takes the focus, a said toast goes after six seconds, a form is sent once.
 
-// A group of choices takes no focus itself: its first choice does.
+// A group of choices that takes no focus itself: its first choice does.
 function toFirstError(root) {
   const first = root.querySelector?.("[aria-invalid=true]");
-  (first?.matches("fieldset") ? first.querySelector("input") : first)?.focus();
+  (first?.matches("fieldset:not([tabindex])") ? first.querySelector("input") : first)?.focus();
 }
 toFirstError(document);
 

@@ -33,6 +33,19 @@ def test_closing_a_child_moves_the_value_and_the_panel(site: Site) -> None:
     assert readings[-1].source["explanation"] == ["1 of 4 items done → 25\u00a0%"]
 
 
+def test_a_process_that_was_told_to_end_leaves_the_work_to_the_next(site: Site) -> None:
+    site.company.key_result("kr-setup")
+    site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")
+    site.work()
+    site.close(site.children[site.epics[0]][0])
+    site.company.runtime.stopping.set()
+    drain(site.company.runtime, site.connection)
+    assert site.company.row("kr-setup").current == 0.0
+    site.company.runtime.stopping.clear()
+    drain(site.company.runtime, site.connection)
+    assert site.company.row("kr-setup").current == 25.0
+
+
 def test_an_event_without_a_change_writes_nothing(site: Site) -> None:
     site.company.key_result("kr-setup")
     site.company.mapping("kr-setup", site.connection, select={"epics": [site.epics[0]]}, measure="done_share")

@@ -116,7 +116,8 @@ class Quarter:
             schedule.tick(self.runtime)
             ran = 0
             while queue.nudges:
-                (job, arguments) = next(iter(queue.nudges))
+                # Sources are read every night; of the nights that are left out nothing may be left, such as a source that seems silent.
+                (job, arguments) = min(queue.nudges, key=lambda each: each[0] != "sync")
                 run_job(job, arguments)
                 queue.nudges.pop((job, arguments), None)
                 ran += 1

@@ -206,4 +206,4 @@ def test_a_whole_quarter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             for each in found.faults:
                 print("FAULT", each)
         look_back(seen)
-    assert found.faults == []
+    assert not found.faults, "\n".join(found.faults)
