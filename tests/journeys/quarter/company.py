@@ -193,7 +193,7 @@ def quarter(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Quarter]:
         note(people.runtime, forge.invocation(""))
         for name in OWNERS:
             forge.person(f"{name.lower()}@acme.example", f"account-{name.lower()}")
-        notion = open_.enter_context(okr_beside(people))
+        notion = open_.enter_context(okr_beside(people, {"panel": "properties"}))  # rows say it in their columns, without a panel on each
         mail = open_.enter_context(mail_server())
         found = Quarter(forge, notion, mail)
         _people(found)

@@ -86,8 +86,10 @@ class Play:
                 self.update(name, *self.said(week, name))
             self.quarter.turn()
         self.night(week, "Thu 02:20")
-        self.go(week, "Thu 10:01")
-        if week not in SKIPPED:
+        self.at(week, "Thu 10:01")
+        if week in SKIPPED:
+            self.quarter.turn()
+        else:
             self.hold(PRODUCT, week)
 
     def friday(self, week: int) -> None:

@@ -176,7 +176,7 @@ def look_back(seen: Seen) -> None:
         same(f"minutes at the epic of {name}", missing(told, [f"intervene for “{KEY_RESULTS[name].title}”", text]), [])
     for forum, last in ((PRODUCT, 13), (MARKET, 12)):
         minutes = play.review(forum, last).minutes
-        same(f"minutes of {forum} in Notion", missing(seen.leads_page(forum), [f"{forum}, {minutes['held_text']}"]), [])
+        same(f"minutes of {forum} in Notion", missing(seen.leads_page(forum), [f"{forum}, {minutes['time_text']}"]), [])
     same("what came of the ask", missing(seen.mails("Alice"), ["What came of your ask", "Two people more for the first hour"]), [])
     same("what came of the other ask", missing(seen.mails("Charlie"), ["What came of your ask", "Ask the head office of the auditor"]), [])
     [held] = seen.rows(HeldValue)
