@@ -54,6 +54,11 @@ class Counted:
         """The count of a night, or of the one before it; None where neither was counted."""
         return self.nights.get(day, self.nights.get(day - timedelta(days=1)))
 
+    @property
+    def touched(self) -> bool:
+        """Whether any of it was ever started or done; where nothing was, nobody knows whether it can be (rows without a status)."""
+        return any(night.done > 0 or (night.started or 0) > 0 or (night.points_done or 0.0) > 0 for night in self.nights.values())
+
     def run(self, today: date) -> tuple[tuple[date, Night], ...]:
         """The ends of weeks without a hole up to now, oldest first."""
         found = []

@@ -217,11 +217,15 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def forum_slug(forum: str) -> str:
+    """A forum's name as part of an id or of a file's name: "product"."""
+    ascii_text = unicodedata.normalize("NFKD", forum).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:LONGEST_SLUG].strip("-") or "forum"
+
+
 def make_key(forum: str, day: date, seed: str, length: int = 4) -> str:
     """The id that all channels print: "PR-2026-11-18-product-7f3a". ``day``: the lock's; ``seed``: what only this review has."""
-    ascii_text = unicodedata.normalize("NFKD", forum).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:LONGEST_SLUG].strip("-") or "forum"
-    return f"PR-{day.isoformat()}-{slug}-{hashlib.sha256(seed.encode()).hexdigest()[:length]}"
+    return f"PR-{day.isoformat()}-{forum_slug(forum)}-{hashlib.sha256(seed.encode()).hexdigest()[:length]}"
 
 
 # --- for one reader ----------------------------------------------------------------------------------------------------------

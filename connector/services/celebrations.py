@@ -208,7 +208,7 @@ def may_thank(viewer: Viewer) -> bool:
 def thank(runtime: Runtime, viewer: Viewer, ident: str, given: str) -> bool:
     """Log a person's thanks for work on a key result, and tell its owner. False when the same was said before.
 
-    Raises ``NotFound``, ``Forbidden`` for somebody who is no person of ours, ``InputError`` for no text or too long a text.
+    Raises ``NotFound``, ``Forbidden`` for somebody who is no person of ours, ``InputError`` for no text, too long a text, one's own.
     """
     now = runtime.now()
     with runtime.store.write() as session:
@@ -221,14 +221,16 @@ def thank(runtime: Runtime, viewer: Viewer, ident: str, given: str) -> bool:
         text = " ".join(plain_text(given, "thanks").split())
         if len(text) > LONGEST_THANKS:
             raise InputError(f"has {len(text)} characters; at most {LONGEST_THANKS} are kept", where="thanks")
+        key_result = session.get_one(KeyResult, ident)
+        if key_result.owner_id == viewer.person_id:
+            raise InputError("this key result is yours; thanks here are for its owner, from somebody else", where="thanks")
         mine = (Recognition.key_result_id == ident, Recognition.sender_id == viewer.person_id, Recognition.text == text)
         if session.scalar(select(Recognition.id).where(*mine).limit(1)) is not None:
             return False
         row = Recognition(key_result_id=ident, sender_id=viewer.person_id, text=text, at=now)
         session.add(row)
         session.flush()
-        key_result = session.get_one(KeyResult, ident)
-        if key_result.owner_id is not None and key_result.owner_id != viewer.person_id:
+        if key_result.owner_id is not None:
             tell_person(
                 session,
                 key_result.owner_id,

@@ -53,6 +53,7 @@ class Facts:
     epics: dict[int, list[Item]] = field(default_factory=dict)  # by mapping
     check_ins: list[CheckIn] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    reads: list[Reading] = field(default_factory=list)  # what the source told, the last of each day, whoever spoke after it
     connections: dict[int, Connection] = field(default_factory=dict)
     started: bool = True  # the cycle
     spoke: str = ""  # who filed the last check-in, when it was not the owner; "" for the owner
@@ -166,8 +167,7 @@ def load_facts(
     if computing:
         _load_items(session, found)
     if computing and history:
-        for reading in _daily_readings(session, list(found)):
-            found[reading.key_result_id].readings.append(reading)
+        _load_readings(session, found)
         for held in _last_held(session, list(found)):
             found[held.key_result_id].held = held
     if history:
@@ -233,13 +233,23 @@ def _name_others(session: Session, found: dict[str, Facts]) -> None:
         found[name].told_by = provenance.author_text(names.get(check_in.author_id), check_in.source)
 
 
-def _daily_readings(session: Session, ids: Sequence[str]) -> list[Reading]:
-    """The first reading, the last of each day and the last of each kind, oldest first: a busy day must not hide the weeks before it."""
+def _load_readings(session: Session, found: dict[str, Facts]) -> None:
+    """The first reading, the last of each day and the last of each kind, oldest first: a busy day must not hide the weeks before it.
+
+    And the source's last of each day, apart: nobody's number may hide what it told before.
+    """
+    ids, source = list(found), "mapping"
     first = select(func.min(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id)
     last_of_day = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.day)
     last_of_kind = select(func.max(Reading.id)).where(Reading.key_result_id.in_(ids)).group_by(Reading.key_result_id, Reading.kind)
-    kept = union(first, last_of_day, last_of_kind).subquery()
-    return list(session.scalars(select(Reading).join(kept, kept.c[0] == Reading.id).order_by(Reading.id)))
+    kept = union(first, last_of_day, last_of_kind, last_of_day.where(Reading.kind == source)).subquery()
+    stored: dict[str, list[Reading]] = {}
+    for row in session.scalars(select(Reading).join(kept, kept.c[0] == Reading.id).order_by(Reading.id)):
+        stored.setdefault(row.key_result_id, []).append(row)
+    for name, rows in stored.items():
+        shown = {rows[0].id, *{row.day: row.id for row in rows}.values(), *{row.kind: row.id for row in rows}.values()}
+        found[name].readings = [row for row in rows if row.id in shown]
+        found[name].reads = [row for row in rows if row.kind == source]
 
 
 def cycle_end_moment(cycle: Cycle, zone: Any) -> datetime:

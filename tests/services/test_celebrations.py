@@ -197,6 +197,16 @@ def test_thanks_are_logged_with_their_sender_once_and_the_owner_is_told(acme: Co
     assert [(card.by, card.text) for card in cards] == [("Bob", "the dashboards helped <b>a lot</b>")]
 
 
+def test_nobody_thanks_themselves(acme: Company) -> None:
+    with acme.runtime.store.read() as session:
+        alice = session.scalars(select(Person.id).where(Person.name == "Alice")).one()
+    with pytest.raises(InputError, match="this key result is yours") as caught:
+        celebrations.thank(acme.runtime, Viewer("alice@acme.example", "member", alice), "kr-setup", "well done")
+    assert caught.value.where == "thanks"
+    with acme.runtime.store.read() as session:
+        assert session.scalars(select(Recognition)).all() == []
+
+
 def test_thanks_need_words_a_person_and_a_key_result_that_they_may_see(acme: Company) -> None:
     with acme.runtime.store.read() as session:
         charlie = session.scalars(select(Person.id).where(Person.name == "Charlie")).one()

@@ -93,7 +93,7 @@ def test_the_pack_is_a_file_for_everybody_who_reads(app: Flask, acme: Meeting) -
     for kind in ("pptx", "xlsx"):
         answer = visit.get(f"/reviews/{acme.review}/pack.{kind}")
         assert answer.data.startswith(b"PK")
-        assert answer.headers["Content-Disposition"] == f'attachment; filename="review-{acme.review}.{kind}"'
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="review-product-script-alert-1-s-2026-11-19.{kind}"'
     assert visit.get(f"/reviews/{acme.review}/pack.exe").status_code == 404
     assert visit.get("/reviews/99/pack.pptx").status_code == 404
     assert f"/reviews/{acme.review}/pack.pptx" in visit.get(f"/reviews/{acme.review}/pre-read").text

@@ -14,7 +14,7 @@ from connector.domain.form_diet import Cost
 from connector.domain.rights import Act
 from connector.domain.vitality import Fell, Share
 from connector.errors import NotFound
-from connector.services.exchange import MIME_TYPES, PACKS, export_pack
+from connector.services.exchange import MIME_TYPES, PACKS, export_pack, pack_name
 from connector.services.insight.scope import row_id
 from connector.services.reports.champion import load_champion
 from connector.services.reports.discipline import WEEKS, Report, Week, load_reports
@@ -288,7 +288,7 @@ def _pack(kind: str) -> Any:
         if ident is None:
             raise NotFound(f"there is no review {id[:40]}")
         pieces = export_pack(call.runtime, kind, call.viewer, review=ident)
-        return Answer(pieces, headers={"Content-Disposition": f'attachment; filename="review-{ident}.{kind}"'})
+        return Answer(pieces, headers={"Content-Disposition": f'attachment; filename="{pack_name(call.runtime, ident, kind)}"'})
 
     give.__name__ = f"review_pack_{kind}"
     give.__doc__ = f"The review pack as {kind.upper()}: of the frozen pre-read, before the lock as it would be now."

@@ -73,6 +73,8 @@ def effort(known: Known) -> Effort | None:
     found = quadrant(activity, change, known.least)
     if found is None or activity is None or change is None:
         return None
+    if found == "without" and not known.counted.touched:  # numbers are read from it, and no work is told
+        return None
     done = math.fsum(week.done for week in judged[-RECENT:])
     if found == "busy" and done <= 0:  # work was begun, none was done
         found = "between"

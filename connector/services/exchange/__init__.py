@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from connector.domain.pre_read import forum_slug
 from connector.domain.rights import Act, Viewer
 from connector.errors import InputError, NotFound
 from connector.runtime import Runtime
@@ -21,6 +22,7 @@ from connector.services.exchange.review_pack import write_pptx, write_review_pac
 from connector.services.exchange.review_sheets import write_sheets
 from connector.services.exchange.sheets import write_csv, write_xlsx
 from connector.services.exchange.vocabulary import COLUMNS, PROFILES
+from connector.services.rhythm import listing
 
 Writer = Callable[[Runtime, Viewer, str | None], Iterator[bytes]]  # (runtime, who asks, cycle or None for all)
 
@@ -59,6 +61,13 @@ def export_pack(runtime: Runtime, kind: str, viewer: Viewer, *, review: int | No
     return iter((PACKS[kind](pack),))
 
 
+def pack_name(runtime: Runtime, review: int, kind: str) -> str:
+    """What the file of a pack is called: "review-product-2026-11-19.pptx". Raises ``NotFound``."""
+    with runtime.store.read() as session:
+        found = listing.find(session, review, runtime.now(), runtime.settings.zone)
+    return f"review-{forum_slug(found.forum)}-{found.day.isoformat()}.{kind}"
+
+
 __all__ = [
     "COLUMNS",
     "MIME_TYPES",
@@ -73,4 +82,5 @@ __all__ = [
     "export_pack",
     "guess_columns",
     "import_file",
+    "pack_name",
 ]

@@ -142,7 +142,8 @@ def _tell_people(
         place = f"/key-results/{row.key_result_id}"
         if row.check_in_id is not None and row.asked_by_id is not None:
             ask = asks.get(row.key_result_id) or {}
-            asked = f"You asked for {str(ask.get('word') or 'a decision').lower()}{': ' + ask['text'] if ask.get('text') else ''}."
+            wanted = f": {text.rstrip(' .')}" if (text := str(ask.get("text") or "")) else ""
+            asked = f"You asked for {str(ask.get('word') or 'a decision').lower()}{wanted}"
             tell_person(
                 session,
                 row.asked_by_id,

@@ -16,7 +16,7 @@ from connector.domain.wording import day_text
 from connector.errors import Faults, InputError
 from connector.runtime import Runtime
 from connector.services import decision_links, leads_page
-from connector.services.changes import check_version, record
+from connector.services.changes import Stale, check_version, record
 from connector.services.decisions import ASKED, DROPPED, LONGEST_TITLE, OPEN, UNSETTLED
 from connector.services.decisions import view as view_of_decision
 from connector.services.plan.saving import plain_text
@@ -47,7 +47,8 @@ class Said:
 def decide(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int, given: Mapping[str, Any], *, version: str | None = None) -> None:
     """Give an item its verdict, or another one while the review is open. ``given``: ``FIELDS`` as texts, ``issue`` a wish for an issue.
 
-    ``version``: of the item as it was shown. Raises ``Faults`` at the fields, ``Stale``, ``Conflict``, ``Forbidden``, ``NotFound``.
+    ``version``: of the item as it was shown; the same given by somebody else meanwhile stands, and nothing changes.
+    Raises ``Faults`` at the fields, ``Stale``, ``Conflict``, ``Forbidden``, ``NotFound``.
     """
     places: set[int] = set()
     with runtime.store.write() as session:
@@ -55,9 +56,14 @@ def decide(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int, given
         item = item_of(session, viewer, review, item_id)
         before = item_view(session, review, item)
         by = session.scalar(select(Person.name).where(Person.id == item.verdict_by_id)) if item.verdict_by_id else ""
-        check_version(before, version, by=by or "")
         now = runtime.now()
         zone = zone_of(session.get_one(Forum, review.forum_id), runtime.settings.zone)
+        try:
+            check_version(before, version, by=by or "")
+        except Stale:
+            if _repeats(session, before, given, now.astimezone(zone).date()):
+                return
+            raise
         said = _checked(session, given, item.key_result_id, now.astimezone(zone).date())
         wish = decision_links.checked_wish(session, viewer, item.key_result_id, given.get("issue")) if said.owner is not None else None
         item.verdict, item.verdict_at, item.verdict_by_id = said.verdict.value, now, viewer.person_id
@@ -89,6 +95,20 @@ def item_view(session: Session, review: Review, item: ReviewItem) -> dict[str, A
         "plan": item.plan,
         "key_result": item.key_result_id,
     }
+
+
+def _repeats(session: Session, before: Mapping[str, Any], given: Mapping[str, Any], today: date) -> bool:
+    """Whether ``given`` says what the item has already; a wish for an issue is none of that."""
+    try:
+        said = _checked(session, given, before["key_result"], today)
+    except InputError:
+        return False
+    same = (said.verdict.value, said.text, said.plan) == (before["verdict"], before["text"], before["plan"])
+    if said.owner is None or not same:
+        return same
+    action = said.action.value if said.action else ""
+    decided = (action, said.owner.email, said.due.isoformat() if said.due else "")
+    return decided == (before["action"], before["owner"], before["due"]) and not given.get("issue")
 
 
 def decision_of(session: Session, review_id: int, key_result_id: str) -> Decision | None:

@@ -6,7 +6,7 @@ Nothing here reads or changes a value or a confidence (R055). Each change locks 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from connector.domain.agenda import Verdict
 from connector.domain.pre_read import read
 from connector.domain.rights import Viewer
+from connector.domain.wording import local_day_text, moment_text
 from connector.errors import Conflict, NotFound
 from connector.runtime import Runtime
 from connector.services.changes import record
@@ -21,22 +22,27 @@ from connector.services.locks import CLOSED, LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.reviews.agenda import write_agenda
 from connector.services.reviews.rights import active_person, find_review, known_items, require_knowing
 from connector.services.rhythm import locking
-from connector.services.rhythm.planning import zone_of
+from connector.services.rhythm.planning import next_review, zone_of
 from connector.services.rhythm.seats import require_holder
 from connector.store.tables import Forum, Person, Review, ReviewItem
 
 ENTITY = "review"
+EARLY = timedelta(hours=24)
+"""So long before its lock a review can be locked and opened by hand."""
 
 
 def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: bool = False) -> None:
     """Open a review; its agenda is built from the frozen pre-read and stays as it is. One that is open already stays open.
 
-    Before its lock it is only opened with ``lock_now``: then updates count until now. Raises ``Forbidden``, ``NotFound``, ``Conflict``.
+    Before its lock it is only opened with ``lock_now``: then updates count until now; only the forum's next one, a day before its lock.
+    Raises ``Forbidden``, ``NotFound``, ``Conflict``.
     """
     with runtime.store.write() as session:
         review = find_review(session, review_id, lock=True)
         require_holder(session, viewer, review.forum_id)
         early = review.state == PLANNED and review.lock_at > runtime.now()
+        if reason := too_early(session, review, runtime.now(), runtime.settings.zone):
+            raise Conflict(reason)
         if early and not lock_now:
             raise Conflict("its pre-read is not frozen yet; lock it now, and updates count until this moment, or wait for its lock")
         if early:
@@ -60,6 +66,20 @@ def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: b
         review.version += 1
         _go_on(items, now)
         record(session, viewer, now, "open", ENTITY, str(review.id), after={"items": len(items)})
+
+
+def too_early(session: Session, review: Review, now: datetime, default: tzinfo) -> str:
+    """Why a planned review cannot be locked and opened by hand yet; "" when it can. ``default``: the installation's time zone."""
+    if review.state != PLANNED or review.lock_at <= now:
+        return ""
+    zone = zone_of(session.get_one(Forum, review.forum_id), default)
+    day = local_day_text(review.starts_at, zone)
+    if now < review.lock_at - EARLY:
+        return f"the review of {day} locks on {moment_text(review.lock_at, zone)}; it can be opened early from the day before its lock"
+    first = next_review(session, review.forum_id, now)
+    if first is None or first.id == review.id:
+        return ""
+    return f"the review of {local_day_text(first.starts_at, zone)} comes before the review of {day}; hold or skip that one first"
 
 
 def take_up(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int) -> None:

@@ -133,7 +133,10 @@ class Listed:
 def load_list(
     session: Session, viewer: Viewer, now: datetime, default_zone: tzinfo, forum_id: int | None = None
 ) -> tuple[list[Listed], list[Listed], list[Forum]]:
-    """(what is ahead, the next of each forum first and all of one forum · what is behind, latest first · all forums): five statements."""
+    """(what is ahead · what is behind, latest first · all forums): five statements.
+
+    Ahead: all of one forum, or of each forum what it skips and the next one that it holds.
+    """
     forums = {row.id: row for row in session.scalars(select(Forum).where(Forum.retired_at.is_(None)).order_by(Forum.name))}
     wanted = [forum_id] if forum_id in forums else list(forums)
     ahead_query = select(Review).where(
@@ -147,7 +150,8 @@ def load_list(
         for row in ahead:
             if row.state != SKIPPED:
                 first.setdefault(row.forum_id, row)
-        ahead = sorted(first.values(), key=lambda row: (row.state != OPEN, row.starts_at, row.id))
+        skipped = [row for row in ahead if row.state == SKIPPED and row.starts_at > now]
+        ahead = sorted([*first.values(), *skipped], key=lambda row: (row.state != OPEN, row.starts_at, row.id))
     behind_query = select(Review).where(
         Review.forum_id.in_(wanted), (Review.state == CLOSED) | ((Review.starts_at <= now - timedelta(hours=24)) & (Review.state != OPEN))
     )

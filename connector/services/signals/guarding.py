@@ -126,9 +126,7 @@ def _judged(facts: Facts, combined: Combined, reading: dict[str, Any] | None) ->
     rules = rules_of(facts)
     history: dict[Any, Told] = {}
     changed = False
-    for row in reversed(facts.readings):
-        if row.kind != "mapping":
-            continue
+    for row in reversed(facts.reads):
         before = (row.source or {}).get("rules")
         if before is not None and before != rules:
             changed = not history

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, abort
 
 from connector.domain.rights import Act
-from connector.services.exchange import MIME_TYPES, PACKS, export_pack
+from connector.services.exchange import MIME_TYPES, PACKS, export_pack, pack_name
 from connector.views.reports.blueprint import blueprint
 from connector.web.context import runtime
 from connector.web.gate import need, viewer
@@ -18,5 +18,5 @@ def pack(ident: int, kind: str) -> Response:
     if kind not in PACKS:
         abort(404, "A review pack is a PPTX or an XLSX file.")
     pieces = export_pack(runtime(), kind, viewer(), review=ident)
-    headers = {"Content-Disposition": f'attachment; filename="review-{ident}.{kind}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{pack_name(runtime(), ident, kind)}"'}
     return Response(pieces, headers=headers, content_type=MIME_TYPES[kind])

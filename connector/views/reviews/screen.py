@@ -162,6 +162,7 @@ def _page(ident: int, *, form: Form | None = None, item_id: int = 0, handing: Fo
         people = choices.people(session) if held.may_hold and held.review.state == OPEN else []
         since = since_last(session, viewer(), held.review, today)
         fresh = find_review(session, ident)
+        too_early = holding.too_early(session, fresh, now, zone)
     if fresh.state == CLOSED and not trouble and request.method == "GET" and not request.args.get("agenda"):
         return send_to(url_for("reviews.minutes", ident=ident), 303)
     page = render_template(
@@ -172,6 +173,7 @@ def _page(ident: int, *, form: Form | None = None, item_id: int = 0, handing: Fo
         labels=LABELS,
         handing=handing or Form(),
         trouble=trouble[:1].upper() + trouble[1:],
+        too_early=too_early[:1].upper() + too_early[1:],
         trends=trends,
         people=people,
         since=since,

@@ -235,6 +235,18 @@ def test_idle_and_moving_without_this_work() -> None:
     assert effort_seen(known(63, SHARE, 100, values=values, counted=weeks(9, 9, 9, 9, 1, 1), lag=0)) is None
 
 
+@pytest.mark.parametrize(("night", "kind"), [
+    (Night(40, 0), None), (Night(40, 0, 0, 52.0, 0.0), None),
+    (Night(40, 0, 1), "moving_without_work"), (Night(40, 3), "moving_without_work"),
+])  # fmt: skip
+def test_where_nothing_was_ever_started_or_done_nobody_knows_of_the_work(night: Night, kind: str | None) -> None:
+    nights = {(at(63) - timedelta(weeks=back)).date(): night for back in range(7)}
+    each = known(63, SHARE, 17, values=Values((at(40).date(),), (12.0,)), counted=Counted(nights), lag=0)
+    seen = effort_seen(each)
+    assert (seen.kind if seen else None) == kind
+    assert (effort(each) is None) == (kind is None)
+
+
 # --- delivery ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """The quarter as a table: what happens in each of the thirteen weeks, and what has to be seen after it. Every number is worked out by hand.
 
-A value is a step of the way: 10 of 130 a week is just on plan. States are read on Thursday, an hour after the review of Product was opened.
+A value is a step of the way: 10 of 130 a week is just on plan. States are read on Thursday, when the review of Product is closed.
 ``O`` on track · ``R`` at risk · ``S`` stalled · ``V`` overdue update · ``N`` no data.
 
 The plan has 62 working days where Saxony's holidays count (18 Nov, 25 Dec, 1 Jan), 60 where those of the United States do (12 Oct, 11 Nov,

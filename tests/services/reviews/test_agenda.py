@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from connector.domain import pre_read
 from connector.domain.agenda import Matter
+from connector.domain.wording import local_day_text, moment_text
 from connector.errors import Conflict, Forbidden, NotFound
 from connector.services.reviews import holding
 from connector.services.reviews.agenda import load_matters
-from connector.store.tables import Audit, KeyResult, Objective, PreRead
+from connector.store.tables import Audit, KeyResult, Objective, PreRead, Review
 from tests.support.meeting import ASKS, STALLED, Meeting
 
 
@@ -62,6 +63,27 @@ def test_before_its_lock_a_review_is_opened_only_with_lock_now(meeting: Meeting)
     with meeting.runtime.store.read() as session:
         actions = session.scalars(select(Audit.action).where(Audit.entity == "review")).all()
     assert actions == ["lock", "open"]
+
+
+def test_only_the_next_review_is_opened_before_its_lock_and_only_from_a_day_before(meeting: Meeting) -> None:
+    review, following = meeting.review(lock=False), meeting.review(lock=False)
+    now, zone = meeting.runtime.now(), meeting.runtime.settings.zone
+    with meeting.runtime.store.write() as session:
+        row = session.get_one(Review, review)
+        row.starts_at, row.lock_at = now + timedelta(hours=40), now + timedelta(hours=24, minutes=5)
+        session.get_one(Review, following).starts_at = now + timedelta(hours=90)
+    nadia = meeting.viewer("Nadia")
+    words = f"the review of {local_day_text(row.starts_at, zone)} locks on {moment_text(row.lock_at, zone)}; it can be opened early from"
+    for lock_now in (True, False):
+        with pytest.raises(Conflict, match=words):
+            holding.open_review(meeting.runtime, nadia, review, lock_now=lock_now)
+    with pytest.raises(Conflict, match=f"the review of {local_day_text(row.starts_at, zone)} comes before the review of "):
+        holding.open_review(meeting.runtime, nadia, following, lock_now=True)
+    assert [meeting.row(each).state for each in (review, following)] == ["planned", "planned"]
+    assert meeting.row(review).lock_at == row.lock_at
+    meeting.company.clock.ahead += 600
+    holding.open_review(meeting.runtime, nadia, review, lock_now=True)
+    assert meeting.row(review).state == "open"
 
 
 @pytest.mark.parametrize(("name", "may"), [("Nadia", True), ("Lea", True), ("Bob", False), ("Viv", False), ("Alice", False)])

@@ -181,6 +181,34 @@ def test_the_asker_is_told_what_came_of_the_ask_and_a_closed_review_changes_no_m
         assert session.scalars(select(Message.kind).where(Message.way == "comment")).all() == []
 
 
+def test_a_full_stop_in_an_ask_is_no_second_one_in_its_answer(meeting: Meeting) -> None:
+    meeting.check_in("kr-1", 54.0, 6, "budget", comment="No ads have run since Monday.")
+    meeting.company.work()
+    review = meeting.opened()
+    meeting.hold_all(review)
+    meeting.close(review)
+    (told,) = [text for text in bare_notices(meeting, "Alice") if "What came of your ask: Key result kr-1" in text]
+    assert "since Monday · " in told
+    assert ".." not in told
+
+
+def test_two_who_give_the_same_verdict_do_not_conflict_and_the_first_one_stands(meeting: Meeting) -> None:
+    review = meeting.opened()
+    for name, given in (("kr-1", meeting.given()), ("kr-2", {"verdict": "hold"})):
+        ident = item(meeting, review, name)
+        held = meeting.held(review)
+        with meeting.runtime.store.read() as session:
+            shown = version_of(load_item_view(session, held, next(each for each in held.items if each.id == ident)))
+        for who in ("Nadia", "Lea"):
+            deciding.decide(meeting.runtime, meeting.viewer(who), review, ident, given, version=shown)
+        row = next(each for each in meeting.items(review) if each.id == ident)
+        assert row.verdict_by_id == meeting.people["Nadia"]
+        for other in ({"text": "Something else"}, {"due": "2099-01-01"}, {"verdict": "stop"}, {"plan": "Ads run"}):
+            with pytest.raises(Stale):
+                deciding.decide(meeting.runtime, meeting.viewer("Lea"), review, ident, given | other, version=shown)
+    assert [each.state for each in meeting.decisions()] == ["open", "dropped", "asked"]
+
+
 @pytest.mark.databases("sqlite", "postgres")
 def test_of_two_who_close_at_once_one_wins_and_the_other_is_told_who_did(meeting: Meeting) -> None:
     review = meeting.opened()

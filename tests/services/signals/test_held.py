@@ -298,6 +298,32 @@ def test_a_changed_mapping_passes_with_a_note(source: Source) -> None:
     assert "mapping was changed" in source.past.acme.readings("kr")[-1].source["note"]
 
 
+@pytest.mark.parametrize("beside", [0.0, 1.0])
+def test_a_check_in_after_each_read_does_not_hide_what_is_usual(past: Past, beside: float) -> None:
+    source = Source(past)
+    source.make(usual=1)
+    for value in (290.0, 300.0, 310.0, 320.0, 330.0):
+        assert source.says(value).current == value
+        fields: dict[str, Any] = {"value": str(value + beside), "confidence": 7, "blocker": "", "decision": "none"}
+        file_check_in(past.acme.runtime, "kr", fields, author="alice@acme.example")
+        past.acme.clock.ahead += 86400.0
+    assert source.says(415).current == 330.0 + beside
+    assert [row.value for row in source.held()] == [415.0]
+
+
+def test_only_the_guard_looks_behind_a_days_last_number(past: Past) -> None:
+    from connector.services.facts import load_facts
+
+    past.acme.key_result("kr")
+    for days in (3, 2, 1):
+        past.values("kr", (days, 10.0), (days, 10.0 - days))
+        past.values("kr", (days, 11.0), kind="check_in")
+    with past.acme.runtime.store.read() as session:
+        facts = load_facts(session, ["kr"])["kr"]
+    assert [row.value for row in facts.readings] == [10.0, 11.0, 11.0, 9.0, 11.0]  # the first, each day's last, the last of each kind
+    assert [row.value for row in facts.reads] == [10.0, 7.0, 8.0, 9.0]
+
+
 def test_few_days_are_no_history(past: Past) -> None:
     source = Source(past)
     source.make(usual=4)

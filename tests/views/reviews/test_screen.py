@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import event, select
 
 from connector.services.reviews import holding
-from connector.store.tables import KeyResult, Objective, PreRead
+from connector.services.rhythm import skipping
+from connector.store.tables import KeyResult, Objective, PreRead, Review
 from tests.support.meeting import Meeting
 from tests.support.signed_in import Visit
 
@@ -59,6 +60,38 @@ def test_a_review_from_the_list_to_its_minutes(nadia: Visit, meeting: Meeting) -
     assert "closed by Nadia" in minutes
     assert nadia.get(f"/reviews/{review}").location == f"/reviews/{review}/minutes"
     assert "1 decision" in nadia.get("/reviews").text
+
+
+def test_opening_early_is_offered_from_a_day_before_the_lock(nadia: Visit, meeting: Meeting) -> None:
+    review = meeting.review(lock=False)
+    assert "Lock now and open the review" in nadia.get(f"/reviews/{review}").text
+    with meeting.runtime.store.write() as session:
+        row = session.get_one(Review, review)
+        row.starts_at, row.lock_at = row.starts_at + timedelta(days=9), row.lock_at + timedelta(days=9)
+    page = nadia.get(f"/reviews/{review}").text
+    assert "Lock now" not in page
+    assert "it can be opened early from the day before its lock." in page
+    refused = nadia.post(f"/reviews/{review}/open", {"lock_now": "1"})
+    assert (refused.status_code, "it can be opened early from" in refused.text) == (409, True)
+    assert meeting.row(review).state == "planned"
+
+
+def test_a_frozen_pre_read_is_a_link_before_the_review_is_opened(nadia: Visit, meeting: Meeting) -> None:
+    review = meeting.review()
+    key = meeting.held(review).pre_read
+    assert f'<a href="/reviews/{review}/pre-read">{key}</a>' in nadia.get(f"/reviews/{review}").text
+
+
+def test_a_skipped_review_that_is_ahead_is_listed_among_all_with_its_reason(nadia: Visit, meeting: Meeting) -> None:
+    first, second = meeting.review(lock=False), meeting.review(hours=60, lock=False)
+    skipping.skip(meeting.runtime, meeting.viewer("Nadia"), first, "company offsite")
+    ahead = nadia.get("/reviews").text.partition('id="h-behind"')[0]
+    assert "skipped: company offsite" in ahead
+    assert f'action="/reviews/{first}/take-back"' in ahead
+    assert f'href="/reviews/{second}"' in ahead
+    nadia.post(f"/reviews/{first}/take-back")
+    ahead = nadia.get("/reviews").text.partition('id="h-behind"')[0]
+    assert (f'href="/reviews/{first}"' in ahead, f'href="/reviews/{second}"' in ahead) == (True, False)
 
 
 def test_no_value_and_no_confidence_can_be_typed_in_a_review(nadia: Visit, meeting: Meeting) -> None:
