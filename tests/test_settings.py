@@ -44,6 +44,8 @@ GOOD = {
     "OKR_FORGE_SITES": ("https://acme.atlassian.net", "forge_sites", "https://acme.atlassian.net"),
     "OKR_FORGE_JWKS_URL": ("https://keys.acme.example/jwks.json", "forge_jwks_url", "https://keys.acme.example/jwks.json"),
     "OKR_ATLASSIAN_GOALS": ("1", "atlassian_goals", True),
+    "OKR_CELEBRATE": ("hosts", "celebrate", "hosts"),
+    "OKR_QUIET_HOURS": ("21:30-06:15", "quiet_hours", "21:30-06:15"),
     "OKR_SANDBOX": ("1", "sandbox", True),
 }
 # Neither of two stands alone.
@@ -72,6 +74,8 @@ BAD = {
     "OKR_FORGE_APP_ID": "okr-connector",
     "OKR_FORGE_JWKS_URL": "keys.acme.example",
     "OKR_ATLASSIAN_GOALS": "maybe",
+    "OKR_CELEBRATE": "always",
+    "OKR_QUIET_HOURS": "at night",
     "OKR_SANDBOX": "perhaps",
 }
 
