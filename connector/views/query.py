@@ -123,16 +123,17 @@ def load_objectives(
     found = session.execute(query).all()
     ids = [row.Objective.id for row in found]
     rows = session.execute(
-        select(KeyResult, Person.name)
+        select(KeyResult, Person.name, open_ask(), asked_at())
         .outerjoin(Person, Person.id == KeyResult.owner_id)
         .where(KeyResult.objective_id.in_(ids), KeyResult.retired_at.is_(None))
         .order_by(KeyResult.position, KeyResult.id)
     ).all()
     cycles = {row.Objective.id: Cycle(row.Cycle.name, row.Cycle.start, row.Cycle.end) for row in found}
-    known = Known.load(session, [row.KeyResult.id for row in rows if showing is None or row.KeyResult.id in showing])
+    listed = [row for row in rows if showing is None or row.KeyResult.id in showing]
+    known = Known.load(session, [row.KeyResult.id for row in listed], listed)
     every: dict[str, list[KeyResult]] = {ident: [] for ident in ids}
     shown: dict[str, list[KeyResultView]] = {ident: [] for ident in ids}
-    for row, owner in rows:
+    for row, owner, _, _ in rows:
         every[row.objective_id].append(row)
         if showing is None or row.id in showing:
             shown[row.objective_id].append(_key_result(row, owner or "", cycles[row.objective_id], known, now, zone))
@@ -154,15 +155,15 @@ def load_key_result(session: Session, viewer: Viewer, ident: str) -> Any:
 
 
 def load_key_results(session: Session, viewer: Viewer, ids: Collection[str], now: datetime, zone: tzinfo) -> dict[str, KeyResultView]:
-    """These key results, ready to print, without their objectives: those that the viewer may know of. Five statements."""
+    """These key results, ready to print, without their objectives: those that the viewer may know of. Four statements."""
     rows = session.execute(
-        select(KeyResult, CycleRow.name, CycleRow.start, CycleRow.end, Person.name.label("owner"))
+        select(KeyResult, CycleRow.name, CycleRow.start, CycleRow.end, Person.name.label("owner"), open_ask(), asked_at())
         .join(Objective, Objective.id == KeyResult.objective_id)
         .join(CycleRow, CycleRow.id == Objective.cycle_id)
         .outerjoin(Person, Person.id == KeyResult.owner_id)
         .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer))
     ).all()
-    known = Known.load(session, [row.KeyResult.id for row in rows])
+    known = Known.load(session, [row.KeyResult.id for row in rows], rows)
     return {
         row.KeyResult.id: _key_result(row.KeyResult, row.owner or "", Cycle(row.name, row.start, row.end), known, now, zone) for row in rows
     }
@@ -192,8 +193,8 @@ class Known:
         return _key_result(facts.row, facts.owner.name if facts.owner else "", facts.cycle, self, now, zone)
 
     @classmethod
-    def load(cls, session: Session, ids: Sequence[str]) -> Known:
-        """Read what is known of these key results: four statements."""
+    def load(cls, session: Session, ids: Sequence[str], rows: Sequence[Any] | None = None) -> Known:
+        """Read what is known of these key results: three statements, and one more unless ``rows`` hold their asks already."""
         made = cls()
         made.check_ins = {}
         for check_in in session.execute(
@@ -221,8 +222,9 @@ class Known:
             .order_by(Mapping.position)
         ):
             made.sources.setdefault(name, []).append((_HOSTS.get(host, host), read))
-        asking = select(KeyResult.id, open_ask(), asked_at()).where(KeyResult.id.in_(ids), KeyResult.decision_needed.in_(ASKS))
-        made.asks = {row.id: (row.open_ask, row.asked_at) for row in session.execute(asking) if row.open_ask}
+        if rows is None:
+            rows = session.execute(select(KeyResult, open_ask(), asked_at()).where(KeyResult.id.in_(ids))).all()
+        made.asks = {row.KeyResult.id: (row.open_ask, row.asked_at) for row in rows if row.open_ask}
         return made
 
 
