@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from connector.errors import InputError
 from connector.hosts.http import is_public
-from connector.services.messages.library import Apprise, AppriseAsset, NotifyBase, NotifyEmail
+from connector.services.messages.senders import Apprise, AppriseAsset, NotifyBase, NotifyEmail
 
 LONGEST = 2000  # characters of an address
 LIFTED = "OKR_ALLOW_PRIVATE_HOSTS=1 allows it"

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from connector.errors import ConnectorError
 from connector.log import HIDDEN, visible_text
 from connector.services.messages.addresses import Place, check_resolved
-from connector.services.messages.library import AppriseException, AppriseSMTPController, NotifyEmail, NotifyFormat
+from connector.services.messages.senders import AppriseException, AppriseSMTPController, NotifyEmail, NotifyFormat
 
 SHORTEST_SECRET = 4  # characters of a part of an address that is never repeated
 SMTP_SECONDS = 30
