@@ -1,4 +1,4 @@
-"""The rhythm: reviews with lock, pre-read and agenda; messages to people; signals, blockers, held values"""
+"""The rhythm: reviews with lock, pre-read and agenda; decisions that become issues; messages to people"""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-STANDING = sa.text("ended_at IS NULL")
 DUE = sa.text("wanted > done")
+
+
+def _wanted() -> list[sa.Column]:  # type: ignore[type-arg]
+    return [
+        sa.Column("wanted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("first_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("ready_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("served_at", sa.Double(), server_default="0", nullable=False),
+        sa.Column("lease_until", sa.Double(), server_default="0", nullable=False),
+        sa.Column("lease", sa.String(), server_default="", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("error", sa.String(), nullable=True),
+    ]
 
 
 def upgrade() -> None:
@@ -64,7 +77,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_reviews_forum_id_starts_at", "reviews", ["forum_id", "starts_at"], unique=False)
     op.create_index("ix_reviews_state_lock_at", "reviews", ["state", "lock_at"], unique=False)
-
     op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -81,15 +93,7 @@ def upgrade() -> None:
         sa.Column("receipt", sa.String(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("wanted", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("first_at", sa.Double(), server_default="0", nullable=False),
-        sa.Column("ready_at", sa.Double(), server_default="0", nullable=False),
-        sa.Column("served_at", sa.Double(), server_default="0", nullable=False),
-        sa.Column("lease_until", sa.Double(), server_default="0", nullable=False),
-        sa.Column("lease", sa.String(), server_default="", nullable=False),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("error", sa.String(), nullable=True),
+        *_wanted(),
         sa.ForeignKeyConstraint(["channel_id"], ["channels.id"], name=op.f("fk_messages_channel_id_channels"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("fk_messages_connection_id_connections"), ondelete="CASCADE"
@@ -103,12 +107,11 @@ def upgrade() -> None:
         "messages",
         ["ready_at"],
         unique=False,
-        sqlite_where=sa.text("wanted > done"),
-        postgresql_where=sa.text("wanted > done"),
+        sqlite_where=DUE,
+        postgresql_where=DUE,
     )
     op.create_index("ix_messages_person_id_kind", "messages", ["person_id", "kind"], unique=False)
     op.create_index("ix_messages_state_id", "messages", ["state", "id"], unique=False)
-
     op.create_table(
         "pre_reads",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -135,35 +138,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pre_read_id", "person_id", name=op.f("pk_pre_read_readings")),
     )
     op.create_table(
-        "blockers",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key_result_id", sa.String(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("link", sa.Text(), nullable=True),
-        sa.Column("share", sa.Double(), nullable=True),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("clear_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.String(), server_default="", nullable=False),
-        sa.Column("ended_by_id", sa.Integer(), nullable=True),
-        sa.Column("reason", sa.String(), server_default="", nullable=False),
-        sa.Column("evidence", sa.Text(), server_default="{}", nullable=False),
-        sa.ForeignKeyConstraint(["ended_by_id"], ["people.id"], name="fk_blockers_ended_by_id_people"),
-        sa.ForeignKeyConstraint(["key_result_id"], ["key_results.id"], name=op.f("fk_blockers_key_result_id_key_results")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_blockers")),
-    )
-    op.create_index(
-        "uq_blockers_standing",
-        "blockers",
-        ["key_result_id", "source"],
-        unique=True,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
-
-    op.create_table(
         "calls_needed",
         sa.Column("pre_read_id", sa.Integer(), nullable=False),
         sa.Column("key_result_id", sa.String(), nullable=False),
@@ -186,44 +160,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_celebrations")),
         sa.UniqueConstraint("key_result_id", "kind", "subject", name=op.f("uq_celebrations_key_result_id_kind_subject")),
     )
-    op.create_table(
-        "form_openings",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("key_result_id", sa.String(), nullable=False),
-        sa.Column("place", sa.String(), server_default="page", nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("clicks", sa.Integer(), nullable=True),
-        sa.Column("offered", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("kept", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["key_result_id"], ["key_results.id"], name=op.f("fk_form_openings_key_result_id_key_results"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_form_openings")),
-        sa.UniqueConstraint("key", name=op.f("uq_form_openings_key")),
-    )
-    op.create_index("ix_form_openings_opened_at", "form_openings", ["opened_at"], unique=False)
-
-    op.create_table(
-        "held_values",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key_result_id", sa.String(), nullable=False),
-        sa.Column("value", sa.Double(), nullable=True),
-        sa.Column("previous", sa.Double(), nullable=True),
-        sa.Column("why", sa.String(), nullable=False),
-        sa.Column("reading", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("outcome", sa.String(), nullable=True),
-        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("resolved_by_id", sa.Integer(), nullable=True),
-        sa.Column("reason", sa.String(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["key_result_id"], ["key_results.id"], name=op.f("fk_held_values_key_result_id_key_results")),
-        sa.ForeignKeyConstraint(["resolved_by_id"], ["people.id"], name="fk_held_values_resolved_by_id_people"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_held_values")),
-    )
-    op.create_index("ix_held_values_key_result_id_id", "held_values", ["key_result_id", "id"], unique=False)
-
     op.create_table(
         "raised",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -253,7 +189,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recognitions")),
     )
     op.create_index("ix_recognitions_key_result_id_id", "recognitions", ["key_result_id", "id"], unique=False)
-
     op.create_table(
         "reminded",
         sa.Column("person_id", sa.Integer(), nullable=False),
@@ -294,35 +229,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("review_id", "key_result_id", name=op.f("uq_review_items_review_id_key_result_id")),
     )
     op.create_index("ix_review_items_key_result_id", "review_items", ["key_result_id"], unique=False)
-
-    op.create_table(
-        "signals",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("key_result_id", sa.String(), nullable=True),
-        sa.Column("sentence", sa.String(), nullable=False),
-        sa.Column("numbers", sa.Text(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dismissed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dismissed_by_id", sa.Integer(), nullable=True),
-        sa.Column("dismissed_reason", sa.String(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["dismissed_by_id"], ["people.id"], name="fk_signals_dismissed_by_id_people"),
-        sa.ForeignKeyConstraint(["key_result_id"], ["key_results.id"], name=op.f("fk_signals_key_result_id_key_results")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_signals")),
-    )
-    op.create_index("ix_signals_key_result_id_kind", "signals", ["key_result_id", "kind"], unique=False)
-    op.create_index(
-        "uq_signals_standing",
-        "signals",
-        ["kind", "subject"],
-        unique=True,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
-
     op.create_table(
         "decision_issues",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -335,15 +241,7 @@ def upgrade() -> None:
         sa.Column("refused", sa.String(), server_default="", nullable=False),
         sa.Column("finished", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("wanted", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("first_at", sa.Double(), server_default="0", nullable=False),
-        sa.Column("ready_at", sa.Double(), server_default="0", nullable=False),
-        sa.Column("served_at", sa.Double(), server_default="0", nullable=False),
-        sa.Column("lease_until", sa.Double(), server_default="0", nullable=False),
-        sa.Column("lease", sa.String(), server_default="", nullable=False),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("error", sa.String(), nullable=True),
+        *_wanted(),
         sa.ForeignKeyConstraint(
             ["decision_id"], ["decisions.id"], name=op.f("fk_decision_issues_decision_id_decisions"), ondelete="CASCADE"
         ),
@@ -359,25 +257,10 @@ def upgrade() -> None:
         "decision_issues",
         ["connection_id", "ready_at"],
         unique=False,
-        sqlite_where=sa.text("wanted > done"),
-        postgresql_where=sa.text("wanted > done"),
+        sqlite_where=DUE,
+        postgresql_where=DUE,
     )
-
-    op.create_table(
-        "state_changes",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("key_result_id", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("before", sa.String(), nullable=True),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("progress", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(["key_result_id"], ["key_results.id"], name=op.f("fk_state_changes_key_result_id_key_results")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_state_changes")),
-    )
-    op.create_index("ix_state_changes_key_result_id_id", "state_changes", ["key_result_id", "id"], unique=False)
-
     op.add_column("check_ins", sa.Column("late", sa.Boolean(), server_default=sa.false(), nullable=False))
-
     op.add_column(
         "decisions",
         sa.Column("review_id", sa.Integer(), sa.ForeignKey("reviews.id", name="fk_decisions_review_id_reviews"), nullable=True),
@@ -388,7 +271,6 @@ def upgrade() -> None:
     op.add_column("decisions", sa.Column("link", sa.Text(), nullable=True))
     op.add_column("decisions", sa.Column("effect", sa.Text(), nullable=True))
     op.add_column("decisions", sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True))
-
     op.add_column(
         "forums",
         sa.Column("sponsor_id", sa.Integer(), sa.ForeignKey("people.id", name="fk_forums_sponsor_id_people"), nullable=True),
@@ -404,27 +286,6 @@ def upgrade() -> None:
     op.add_column("forums", sa.Column("lock_days", sa.Integer(), server_default="1", nullable=False))
     op.add_column("forums", sa.Column("minutes", sa.Integer(), server_default="30", nullable=False))
     op.add_column("forums", sa.Column("pack", sa.Boolean(), server_default=sa.false(), nullable=False))
-
-    op.add_column("items", sa.Column("blocked", sa.Text(), nullable=True))
-    op.add_column("items", sa.Column("blocked_told_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index(
-        "ix_items_blocked",
-        "items",
-        ["connection_id"],
-        unique=False,
-        sqlite_where=sa.text("blocked IS NOT NULL"),
-        postgresql_where=sa.text("blocked IS NOT NULL"),
-    )
-
-    op.add_column("key_results", sa.Column("effect_lag", sa.Integer(), nullable=True))
-    op.add_column("key_results", sa.Column("insight", sa.Text(), server_default="{}", nullable=False))
-
-    op.add_column("mapping_days", sa.Column("started", sa.Integer(), nullable=True))
-    op.add_column("mapping_days", sa.Column("points", sa.Double(), nullable=True))
-    op.add_column("mapping_days", sa.Column("points_done", sa.Double(), nullable=True))
-    op.add_column("mapping_days", sa.Column("open_points", sa.Double(), nullable=True))
-    op.add_column("mapping_days", sa.Column("blocked_points", sa.Double(), nullable=True))
-
     op.add_column("people", sa.Column("zone", sa.String(), server_default="", nullable=False))
     op.add_column("people", sa.Column("away_until", sa.Date(), nullable=True))
 
