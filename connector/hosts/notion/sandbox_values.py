@@ -90,7 +90,8 @@ def new_property(name: str, kind: str | Mapping[str, Any]) -> dict[str, Any]:
     """A property of a schema. ``kind``: a type name, or {"type", "options", "groups": {group name: [option names]}}."""
     wish: Mapping[str, Any] = {"type": kind} if isinstance(kind, str) else kind
     of_type = str(wish["type"])
-    ident = "title" if of_type == "title" else str(wish.get("id") or f"{uuid.uuid4().hex[:2]}:{uuid.uuid4().hex[:2]}")
+    # Notion's are shorter, but never the same twice in one schema; the colon has to be encoded wherever the id stands in an address
+    ident = "title" if of_type == "title" else str(wish.get("id") or f"{uuid.uuid4().hex[:8]}:{uuid.uuid4().hex[:4]}")
     settings: dict[str, Any] = {}
     if of_type in ("select", "multi_select", "status"):
         names = list(wish.get("options") or [])

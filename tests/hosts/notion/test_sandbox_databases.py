@@ -13,6 +13,7 @@ from connector.hosts.base import ConnectionSettings
 from connector.hosts.limits import Budget
 from connector.hosts.notion.client import NotionClient
 from connector.hosts.notion.sandbox import TOKEN, NotionSandbox
+from connector.hosts.notion.sandbox_values import new_property
 from connector.hosts.notion.webhook import NotionDialect
 from connector.hosts.okr_databases import OkrDatabases, View
 from tests.hosts.notion.conftest import CONTRACT, check
@@ -38,6 +39,11 @@ def create(client: NotionClient, page: str, **properties: Any) -> dict[str, Any]
 
 def options(*names: str) -> dict[str, Any]:
     return {"options": [{"name": each} for each in names]}
+
+
+def test_no_two_properties_have_one_id() -> None:
+    made = [new_property(f"Property {number}", "number")["id"] for number in range(20_000)]
+    assert len(set(made)) == len(made)
 
 
 def test_properties_at_the_top_are_ignored_as_by_the_newer_versions(client: NotionClient, page: str) -> None:
