@@ -23,8 +23,8 @@ from connector.services import drain as drains
 from connector.services import listing
 from connector.settings import load_settings
 from connector.store import work
-from connector.store.base import Base
 from connector.store.tables import Connection, Cycle, Delivery, KeyResult, Mapping, Objective, Person, Reading, Team
+from tests.support.tables import give_tables
 
 SECRET = "a webhook secret for tests"
 
@@ -147,8 +147,8 @@ def company(folder: Path, database_url: str = "", **settings: Any) -> Iterator[C
     """A company with an empty database in ``folder``; private hosts are allowed, for the stand-ins."""
     clock = Clock()
     loaded = load_settings(data_dir=folder, database_url=database_url, allow_private_hosts=True, secret_key="k" * 40, **settings)
+    give_tables(loaded.resolved_database_url)
     runtime = build_runtime(loaded, queue=InlineQueue(), clock=clock)
-    Base.metadata.create_all(runtime.store.engine)
     try:
         yield Company(runtime, clock)
     finally:
