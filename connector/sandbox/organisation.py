@@ -65,6 +65,7 @@ def prepare(settings: Settings, *, clock: Callable[[], float] = time.time) -> No
         if _is_filled(runtime, settings):
             _follow_address(runtime, own_address(settings))
             return
+        runtime.store.hurry()  # somebody waits for the first page, and nothing in here is worth a look at the disk
         _fill(runtime, settings)
     finally:
         runtime.close()
