@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -38,11 +39,15 @@ def redis_server() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listened on a moment ago.
+
+    Below those that the system gives to outgoing connections: one of these would take the port before the caller does.
+    """
+    while True:
+        port = secrets.choice(range(10_000, 30_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def postgres_binaries() -> Path:
@@ -91,7 +96,7 @@ class Postgres:
             self._process = None
 
     def _admin(self) -> psycopg.Connection:
-        return psycopg.connect(f"postgresql://okr@127.0.0.1:{self.port}/postgres", autocommit=True, connect_timeout=2)
+        return psycopg.connect(f"postgresql://okr@127.0.0.1:{self.port}/postgres", autocommit=True, connect_timeout=30)
 
     def new_database(self) -> str:
         """URL of a database made for the caller alone."""
@@ -147,7 +152,7 @@ def _readable_for_all(binaries: Path, home: Path) -> Path:
 
 
 def _wait_for(server: Postgres, process: subprocess.Popen[bytes], output: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
             server._admin().close()

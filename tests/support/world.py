@@ -155,7 +155,7 @@ def company(folder: Path, database_url: str = "", **settings: Any) -> Iterator[C
         runtime.close()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until a condition holds; fails with the condition's source otherwise."""
     end = time.monotonic() + seconds
     while not condition():
