@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.hosts.base import ConnectionSettings, Dialect, Host
 from connector.hosts.goals import Goals
@@ -23,6 +22,7 @@ from connector.queue import InlineQueue, Queue, RedisQueue
 from connector.renewal import Renewal, is_renewed
 from connector.settings import Settings
 from connector.store.base import Store
+from connector.store.inserts import insert_into
 from connector.store.tables import Connection, Counter, ForgeInstallation
 from connector.store.vault import Vault
 
@@ -60,8 +60,7 @@ class Runtime:
         if not self._instance:
             with self.store.write() as session:
                 # Two processes that start on an empty database must not make two: the second waits here for the first's commit.
-                insert = postgresql.insert if self.store.engine.dialect.name == "postgresql" else sqlite.insert
-                session.execute(insert(Counter).values(name="instance-made", labels="", value=1.0).on_conflict_do_nothing())
+                session.execute(insert_into(session, Counter).values(name="instance-made", labels="", value=1.0).on_conflict_do_nothing())
                 row = session.scalar(select(Counter).where(Counter.name == "instance").order_by(Counter.labels).limit(1))
                 if row is None:
                     row = Counter(name="instance", labels=os.urandom(5).hex(), value=1.0)

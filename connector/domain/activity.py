@@ -28,7 +28,10 @@ _STARTED = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What the mappings of a key result held at the end of a night. None: not known, or one of them could not tell."""
+    """What the mappings of a key result held at the end of a night. None: not known, or one of them could not tell.
+
+    ``started`` is not known where no item has a status: then it is not known either whether any is done.
+    """
 
     items: int
     done: int
@@ -37,8 +40,15 @@ class Night:
     points_done: float | None = None
 
     @property
+    def tells(self) -> bool:
+        """Whether it can be told what is done: rows without a status never are, and that is no idleness."""
+        return self.started is not None or self.done > 0 or (self.points_done or 0.0) > 0
+
+    @property
     def share(self) -> float | None:
-        """How much of it is done, in points where they are known; None without anything."""
+        """How much of it is done, in points where they are known; None without anything, and where nobody can tell."""
+        if not self.tells:
+            return None
         if self.points is not None and self.points_done is not None and self.points > 0:
             return self.points_done / self.points
         return self.done / self.items if self.items else None
@@ -53,6 +63,11 @@ class Counted:
     def at(self, day: date) -> Night | None:
         """The count of a night, or of the one before it; None where neither was counted."""
         return self.nights.get(day, self.nights.get(day - timedelta(days=1)))
+
+    @property
+    def tells(self) -> bool:
+        """Whether it could be told in any night what is done."""
+        return any(night.tells for night in self.nights.values())
 
     @property
     def touched(self) -> bool:

@@ -129,16 +129,30 @@ def reason_text(given: object, changed: Collection[str]) -> str:
     text = " ".join((given or "").split())
     if changed and not any(sign.isalnum() for sign in text):
         raise InputError(f"a change of {_listed(changed)} needs a reason; everybody who sees this can read it", where="reason")
-    if len(text) > LONGEST_REASON:
-        raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
+    _refuse_long(text)
     return text
 
 
-def refuse_unseen(text: str) -> None:
-    """Raise ``InputError`` (where "reason") when a text on one line holds a sign that cannot be seen or that turns text around it.
+def stated_reason(given: object, ask: str) -> str:
+    """A reason that a person states, on one line. ``ask``: what is said where there is none, "" where none is needed.
 
-    Joiners stay: Persian and emoji need them.
+    Raises ``InputError`` (where "reason") when it says nothing, is too long, or holds signs that nobody sees.
     """
+    text = " ".join(given.split()) if isinstance(given, str) else ""
+    if ask and not any(sign.isalnum() for sign in text):
+        raise InputError(ask, where="reason")
+    _refuse_long(text)
+    _refuse_unseen(text)
+    return text
+
+
+def _refuse_long(text: str) -> None:
+    if len(text) > LONGEST_REASON:
+        raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
+
+
+def _refuse_unseen(text: str) -> None:
+    """On one line: signs that cannot be seen or that turn text around them. Joiners stay: Persian and emoji need them."""
     if not text.translate(_JOINERS).isprintable():
         raise InputError("the reason holds a control sign; remove it", where="reason")
 

@@ -14,6 +14,8 @@ UNFINISHED = timedelta(hours=1)  # a form that was opened so lately may still be
 LEAST = 10  # tries and updates; fewer are shown, and nothing is proposed from them
 LONGEST = timedelta(hours=4)  # a form that lay open over lunch says nothing about filling it in
 RARELY = 0.10
+OPTIONAL = {"comment": "Comment", "doubt": "Doubt", "delayed": "The number is delayed"}
+"""What the form can do without, and what it is called there; the six fields of an update and its day are none of it."""
 _CLOSE = 1e-9
 
 

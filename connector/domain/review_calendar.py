@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from connector.domain.model import Cadence
-from connector.domain.rhythm import CADENCE_DAYS, next_working_day
+from connector.domain.rhythm import CADENCE_DAYS, is_working_day, next_working_day
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_LOCK_DAYS = 4
@@ -101,7 +101,7 @@ def _moved(schedule: Schedule, day: date, step: timedelta) -> date:
 
 def _working_day_before(schedule: Schedule, day: date) -> date:
     before = day - _DAY
-    while before.weekday() >= 5 or _is_free(schedule, before):
+    while not is_working_day(before, schedule.holidays) or _is_free(schedule, before):
         before -= _DAY
     return before
 

@@ -6,7 +6,7 @@ Pure calendar arithmetic; the day, the moment, the time zone and the holidays ar
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -25,6 +25,33 @@ _LONG = re.compile(r"month|quarter|year|annual")
 _COUNT = re.compile(r"(?:every )?(\d{1,4}) ?(d|days?|w|weeks?)?")
 
 
+WEEKEND = frozenset({5, 6})
+"""Saturday and Sunday, as ``date.weekday`` counts them: the weekend where no country says another."""
+
+
+class Holidays(frozenset[date]):
+    """Public holidays of a country together with its ``weekend``. A plain collection of days has the weekend of Saturday and Sunday."""
+
+    weekend: frozenset[int] = WEEKEND
+
+    @classmethod
+    def of(cls, days: Iterable[date], weekend: frozenset[int] = WEEKEND) -> Holidays:
+        """These days, and which days of a week are off."""
+        found = cls(days)
+        found.weekend = weekend
+        return found
+
+
+def weekend_of(holidays: Collection[date]) -> frozenset[int]:
+    """The days of the week that are off."""
+    return holidays.weekend if isinstance(holidays, Holidays) else WEEKEND
+
+
+def is_working_day(day: date, holidays: Collection[date] = frozenset()) -> bool:
+    """Whether a day is neither a holiday nor on the weekend."""
+    return day.weekday() not in weekend_of(holidays) and day not in holidays
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What should be reached by today: ``value`` 0-1, None for kinds without a pace; ``day`` of ``days`` are working days."""
@@ -36,18 +63,19 @@ class Expected:
 
 
 def working_days(start: date, end: date, holidays: Collection[date] = frozenset()) -> int:
-    """Mondays to Fridays from ``start`` to ``end``, both included, without the holidays; 0 when the end is before the start."""
+    """Days from ``start`` to ``end``, both included, without weekends and holidays; 0 when the end is before the start."""
     if end < start:
         return 0
+    weekend = weekend_of(holidays)
     weeks, rest = divmod((end - start).days + 1, 7)
-    count = weeks * 5 + sum((start.weekday() + offset) % 7 < 5 for offset in range(rest))
-    return count - sum(start <= day <= end and day.weekday() < 5 for day in set(holidays))
+    count = weeks * (7 - len(weekend)) + sum((start.weekday() + offset) % 7 not in weekend for offset in range(rest))
+    return count - sum(start <= day <= end and day.weekday() not in weekend for day in set(holidays))
 
 
 def next_working_day(day: date, holidays: Collection[date] = frozenset()) -> date:
     """The first working day after ``day``."""
     following = day + timedelta(days=1)
-    while following.weekday() >= 5 or following in holidays:
+    while not is_working_day(following, holidays):
         following += timedelta(days=1)
     return following
 
@@ -59,7 +87,7 @@ def after_working_days(moment: datetime, days: float, zone: tzinfo, holidays: Co
     """
     local = moment.astimezone(zone)
     day, at = local.date(), local.time()
-    if day.weekday() >= 5 or day in holidays:
+    if not is_working_day(day, holidays):
         day, at = next_working_day(day, holidays), time()
     whole = int(days)
     for _ in range(whole):

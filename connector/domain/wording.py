@@ -99,6 +99,11 @@ def percent_text(progress: float) -> str:
     return with_unit(plain_number(percent, 0), "%")
 
 
+def with_capital(text: str) -> str:
+    """A sentence of ours as it stands alone, "the value fell" as "The value fell"; names keep their other letters."""
+    return text[:1].upper() + text[1:]
+
+
 def day_text(day: date) -> str:
     """ "18 Nov"."""
     return f"{day.day} {_MONTHS[day.month - 1]}"

@@ -1,4 +1,4 @@
-"""Time zones and public holidays by name. Nothing is asked over the network: both come with the installation."""
+"""Time zones, public holidays and weekends by name. Nothing is asked over the network: all come with the installation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from connector.domain.rhythm import WEEKEND, Holidays
 from connector.errors import InputError
 from mappings.reading import near
 
+_OTHER_WEEKENDS = {  # the zones of countries whose weekend is not Saturday and Sunday, with the old names that some machines still have
+    "Africa/Algiers": "DZ", "Africa/Cairo": "EG", "Africa/Djibouti": "DJ", "Africa/Khartoum": "SD", "Asia/Aden": "YE", "Asia/Amman": "JO",
+    "Asia/Baghdad": "IQ", "Asia/Bahrain": "BH", "Asia/Brunei": "BN", "Asia/Damascus": "SY", "Asia/Dacca": "BD", "Asia/Dhaka": "BD",
+    "Asia/Jerusalem": "IL", "Asia/Kabul": "AF", "Asia/Kuwait": "KW", "Asia/Muscat": "OM", "Asia/Qatar": "QA", "Asia/Riyadh": "SA",
+    "Asia/Tehran": "IR", "Asia/Tel_Aviv": "IL", "Egypt": "EG", "Indian/Maldives": "MV", "Iran": "IR", "Israel": "IL",
+}  # fmt: skip
 _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})  # files beside the zones
 
 
@@ -70,26 +77,46 @@ def country_code(text: str, *, where: str = "country") -> str:
     return f"{code}-{parts[part.casefold()]}"
 
 
-def holidays_of(country: str, years: Collection[int]) -> frozenset[date]:
-    """The public holidays of a country ("DE", "DE-BY") in these years; none for "". Raises ``InputError`` for an unknown one."""
+def holidays_of(country: str, years: Collection[int]) -> Holidays:
+    """The public holidays of a country ("DE", "DE-BY") in these years, and its weekend; none for "".
+
+    Raises ``InputError`` for an unknown one. Weekends that are worked in exchange for a bridge day stay free: nobody is asked then.
+    """
     if not country:
-        return frozenset()
+        return Holidays()
     found: set[date] = set()
     for year in years:
         found |= _of_year(country, year)
-    return frozenset(found)
+    return Holidays.of(found, weekend_in(country))
 
 
-def holidays_between(country: str, start: date, end: date) -> frozenset[date]:
-    """The public holidays of a stored country in the years of these days; none for one that is not known any more."""
+def holidays_between(country: str, start: date, end: date) -> Holidays:
+    """The public holidays of a stored country in the years of these days, and its weekend; none for one that is not known any more."""
     try:
-        return _of_years(country, start.year, end.year) if country else frozenset()
+        return _of_years(country, start.year, end.year) if country else Holidays()
     except InputError:
-        return frozenset()
+        return Holidays()
+
+
+@lru_cache(maxsize=512)
+def weekend_in(country: str) -> frozenset[int]:
+    """The days of the week that are off in a country ("DE", "DE-BY"), 0 is Monday. Raises ``InputError`` for an unknown one.
+
+    Where the law names Sunday alone, offices keep Saturday too.
+    """
+    code, _, part = country_code(country).partition("-")
+    found = frozenset(int(day) for day in _library().country_holidays(code, subdiv=part or None).weekend)
+    return WEEKEND if found < WEEKEND else found
+
+
+def weekend_at(zone: tzinfo) -> frozenset[int]:
+    """The days of the week that are off where a time zone is: of its country."""
+    country = _OTHER_WEEKENDS.get(getattr(zone, "key", ""))
+    return weekend_in(country) if country else WEEKEND
 
 
 @lru_cache(maxsize=256)
-def _of_years(country: str, first: int, last: int) -> frozenset[date]:
+def _of_years(country: str, first: int, last: int) -> Holidays:
     return holidays_of(country, range(first, last + 1))
 
 

@@ -6,11 +6,12 @@ A *view* is a thing as a small JSON-able dict that names what it refers to; its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import ColumnElement, Text, and_, type_coerce
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import SYSTEM, Act, Viewer, roles_that_may
@@ -85,3 +86,14 @@ def record_by_system(
 ) -> bool:
     """``record`` of what background work did."""
     return record(session, SYSTEM, at, action, entity, ident, before=before, after=after)
+
+
+def edits_of(key_results: Collection[str], since: datetime, field: str) -> ColumnElement[bool]:
+    """A condition over ``Audit``: somebody edited one of these key results since then, and the line says something of ``field``."""
+    return and_(
+        Audit.entity == "key_result",
+        Audit.entity_id.in_(key_results),
+        Audit.action.in_(("update", "import")),
+        Audit.at >= since,
+        type_coerce(Audit.after, Text).contains(f'"{field}":'),
+    )

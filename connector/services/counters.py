@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from connector.store.inserts import insert_into
 from connector.store.tables import Counter
 
 
 def count(session: Session, name: str, amount: float = 1, **labels: str) -> None:
     """Add to a counter. Label values must come from small sets (event names, outcomes), never from payload text."""
     text = ",".join(f'{key}="{_clean(value)}"' for key, value in sorted(labels.items()))
-    make: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    statement = make(Counter).values(name=name, labels=text, value=amount)
+    statement = insert_into(session, Counter).values(name=name, labels=text, value=amount)
     session.execute(statement.on_conflict_do_update(index_elements=["name", "labels"], set_={"value": Counter.value + amount}))
 
 

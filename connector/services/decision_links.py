@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Category, Item
-from connector.domain.plain_text import SENTENCE, one_line
+from connector.domain.plain_text import SENTENCE, TITLE, one_line
 from connector.domain.rights import Act, Viewer
 from connector.domain.wording import day_text
 from connector.errors import HostError, InputError, Uncertain
@@ -27,12 +27,13 @@ from connector.services import connections
 from connector.services.changes import record_by_system
 from connector.services.decisions import DONE, OPEN, view
 from connector.services.leads_wanted import want_changed
+from connector.services.messages import tell_item, tell_person
 from connector.services.mirror import mark_dirty
 from connector.services.row_check_ins.rows import want_decision
 from connector.services.sources import database_name
 from connector.store import work
-from connector.store.tables import Connection, Cycle, Decision, DecisionIssue, KeyResult, Objective, Person
-from connector.store.visibility import public
+from connector.store.tables import Connection, Decision, DecisionIssue, KeyResult, Person
+from connector.store.visibility import key_result_is_public
 from mappings.repository import load_links
 from mappings.rules import SelectorKind
 
@@ -42,6 +43,7 @@ AT_ONCE = 3
 LEASE = 90.0  # seconds
 LAG = 60.0  # seconds until a search shows what was made a moment ago
 DEFAULT_KIND = "Task"
+NOT_PUBLIC = "this key result is not for everybody; an issue would show it to all who read there"
 _PROJECT = re.compile(r"[A-Z][A-Z0-9_]{1,24}")
 _SOURCE = re.compile(r"[0-9a-fA-F-]{32,36}")
 _KIND = re.compile(r"[^\x00-\x1f|]{1,60}")
@@ -128,21 +130,30 @@ def _read_wish(session: Session, given: object) -> Wish | None:
 
 def want_issue(session: Session, row: Decision, wish: Wish, now: float, moment: datetime) -> set[int]:
     """Want a decision to become an issue or row. One that it has stays. Returns the connections. Raises ``InputError`` at "issue"."""
-    if not _is_public(session, row.key_result_id):
-        raise InputError("this key result is not for everybody; an issue would show it to all who read there", where="issue")
+    if not key_result_is_public(session, row.key_result_id):
+        raise InputError(NOT_PUBLIC, where="issue")
     issue = session.scalar(select(DecisionIssue).where(DecisionIssue.decision_id == row.id))
     if issue is not None and issue.ref is not None:
         return set()
     if issue is None:
-        issue = DecisionIssue(decision_id=row.id, connection_id=wish.connection_id, container="", created_at=moment)
+        issue = DecisionIssue(decision_id=row.id, connection_id=wish.connection_id, container="", created_at=moment, unsure=False)
         session.add(issue)
+    elif issue.unsure and _is_gone(session, issue.connection_id):
+        issue.unsure = False  # nobody can look for it there any more
     if not issue.unsure:
         issue.connection_id, issue.container, issue.kind = wish.connection_id, wish.container, wish.kind
+    elif (issue.connection_id, issue.container) != (wish.connection_id, wish.container):
+        told = f"it may have been made in {issue.container} already and is looked for there; choose another place when it is known"
+        raise InputError(told, where="issue")
     issue.refused = ""
     session.flush()
     row.link = _link(issue, "", "")
     work.want(session, DecisionIssue, [issue.id], now)
     return {issue.connection_id}
+
+
+def _is_gone(session: Session, connection_id: int) -> bool:
+    return session.scalar(select(Connection.retired_at).where(Connection.id == connection_id)) is not None
 
 
 def _link(issue: DecisionIssue, key: str, url: str) -> dict[str, object]:
@@ -154,6 +165,58 @@ def _link(issue: DecisionIssue, key: str, url: str) -> dict[str, object]:
         "wanted": {"container": issue.container, "kind": issue.kind},
         **({"refused": issue.refused} if issue.refused else {}),
     }
+
+
+# --- when the review changes its mind ---------------------------------------------------------------------------------------
+
+
+def say_taken_back(session: Session, row: Decision, said: str, moment: datetime) -> None:
+    """Say at the issue or row of a decision that the review took it back, and tell whoever was to do it. Nothing is changed at the host.
+
+    ``said``: what the review decided instead, in words. Nothing is said of a decision that has become nothing yet: none is made then.
+    """
+    lines = (
+        f"The decision that this came from was taken back: {said}.",
+        "Nothing was changed here. Close it where it is not needed any more.",
+    )
+    if _say_at_issue(session, row, lines, moment) and row.owner_id is not None:
+        key = str((row.link or {}).get("key") or "")
+        tell_person(
+            session,
+            row.owner_id,
+            key=f"taken-back:{row.id}:{moment.isoformat()}",
+            kind="review",
+            subject=f"Taken back: {one_line(row.title, TITLE)}",
+            lines=[one_line(f"{said}. {key or 'Its row'} stays as it is; close it where it is not needed any more.")],
+            link=f"/key-results/{row.key_result_id}",
+            now=moment,
+            about=[row.key_result_id],
+        )
+
+
+def say_standing(session: Session, row: Decision, moment: datetime) -> None:
+    """Say at the issue or row of a decision that was taken back that the review decided on it after all."""
+    due = f", due {day_text(row.due)}" if row.due else ""
+    _say_at_issue(session, row, (f"The decision that this came from stands again: {row.title}{due}.",), moment)
+
+
+def _say_at_issue(session: Session, row: Decision, lines: Sequence[str], moment: datetime) -> bool:
+    """Write a comment at what a decision became; False where it became nothing."""
+    issue = session.scalar(select(DecisionIssue).where(DecisionIssue.decision_id == row.id, DecisionIssue.ref.is_not(None)))
+    if issue is None or issue.ref is None:
+        return False
+    tell_item(
+        session,
+        issue.connection_id,
+        issue.ref,
+        key=f"decision:{row.id}:{moment.isoformat()}",
+        kind="decision",
+        lines=[one_line(each) for each in lines],
+        link=f"/key-results/{row.key_result_id}",
+        now=moment,
+        about=[row.key_result_id],
+    )
+    return True
 
 
 # --- making ------------------------------------------------------------------------------------------------------------------
@@ -192,10 +255,15 @@ def _make(runtime: Runtime, connection: Connection, maker: ItemMaker, claim: wor
     with runtime.store.write() as session:  # noted before the request is sent: whoever comes after a crash looks first
         issue = session.get_one(DecisionIssue, claim.id)
         row = session.get_one(Decision, issue.decision_id)
-        if issue.ref is not None or row.state != OPEN or not _is_public(session, row.key_result_id):
+        if not work.renew(session, DecisionIssue, [claim], runtime.epoch() + LEASE):
+            return  # it took so long to come here that somebody else took over
+        looks, why_not = issue.unsure, _why_not(session, row)
+        if issue.ref is not None or (why_not is not None and not looks):
             work.finish(session, DecisionIssue, [claim], runtime.epoch())
+            if issue.ref is None:
+                _drop_wish(issue, row, why_not or "")
             return
-        looks, issue.unsure = issue.unsure, True
+        issue.unsure = True
         title, text, mark = one_line(row.title, 250), _text(session, runtime, row), {"instance": runtime.instance, "decision": str(row.id)}
         container, kind, since = issue.container, issue.kind, runtime.now() - issue.created_at
         others = set(
@@ -203,7 +271,7 @@ def _make(runtime: Runtime, connection: Connection, maker: ItemMaker, claim: wor
         )
     made = maker.find(container, title, mark, max(since, timedelta(0)), {str(ref) for ref in others}) if looks else None
     try:
-        made = made or maker.make(container, kind, title, text, mark)
+        made = made or (maker.make(container, kind, title, text, mark) if why_not is None else None)
     except HostError as error:
         if not connections.is_item_trouble(error):
             raise
@@ -217,6 +285,10 @@ def _make(runtime: Runtime, connection: Connection, maker: ItemMaker, claim: wor
     with runtime.store.write() as session:
         issue = session.get_one(DecisionIssue, claim.id)
         row = session.get_one(Decision, issue.decision_id)
+        if made is None:
+            _drop_wish(issue, row, why_not or "")
+            work.finish(session, DecisionIssue, [claim], runtime.epoch())
+            return
         issue.ref, issue.unsure, issue.refused = made.ref, False, ""
         row.link = _link(issue, made.key, made.url)
         work.finish(session, DecisionIssue, [claim], runtime.epoch())
@@ -224,6 +296,19 @@ def _make(runtime: Runtime, connection: Connection, maker: ItemMaker, claim: wor
         mark_dirty(session, connection.id, [made.ref], runtime.epoch())  # it may have been closed before anybody noted its ref
         connections.succeeded(session, connection.id, runtime.now())
     log.info("decision_issue_made", connection=connection.name, decision=mark["decision"], ref=made.ref, found=looks)
+
+
+def _why_not(session: Session, row: Decision) -> str | None:
+    """Why no issue or row is made any more: "" where that needs no word, None when it is made."""
+    if row.state != OPEN:
+        return ""
+    return None if key_result_is_public(session, row.key_result_id) else NOT_PUBLIC
+
+
+def _drop_wish(issue: DecisionIssue, row: Decision, why: str) -> None:
+    """Nothing is made: the decision says so, or stands as if nothing had been wished, so that it can be wished anew."""
+    issue.unsure, issue.refused = False, why
+    row.link = _link(issue, "", "") if why else None
 
 
 def _give_back(runtime: Runtime, connection: Connection, claims: Sequence[work.Claim], error: HostError) -> None:
@@ -251,16 +336,6 @@ def _text(session: Session, runtime: Runtime, row: Decision) -> str:
         "The decision closes when this does.",
     ]
     return "\n".join(line for line in lines if line)
-
-
-def _is_public(session: Session, key_result_id: str) -> bool:
-    query = (
-        select(KeyResult.id)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .join(Cycle, Cycle.id == Objective.cycle_id)
-        .where(KeyResult.id == key_result_id, KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), public())
-    )
-    return session.scalar(query) is not None
 
 
 # --- following ---------------------------------------------------------------------------------------------------------------

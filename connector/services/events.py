@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter as Tally
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,9 +17,11 @@ from connector.services.blocked_items import note_told
 from connector.services.comment_commands import note_comments, why_left_alone, worth_reading
 from connector.services.counters import count
 from connector.services.mirror import mark_dirty
+from connector.services.okr_databases.hearing import BOT
 from connector.services.okr_databases.noting import note_changes
 from connector.store import work
-from connector.store.tables import Connection, Delivery, Mapping
+from connector.store.batches import batches
+from connector.store.tables import Connection, Delivery, Item, LeadsPage, Mapping, MappingItem
 from mappings.repository import load_router
 
 log = structlog.get_logger(__name__)
@@ -74,6 +77,7 @@ def handle_deliveries(runtime: Runtime, connection: Connection) -> Handled:
             )
         for (event, outcome), number in tally.items():
             count(session, "okr_deliveries_total", number, connection=connection.name, event=event, outcome=outcome)
+        refs -= _echoed(session, connection, heard)
         refs -= note_changes(session, connection.id, heard, now, moment)
         mark_dirty(session, connection.id, refs, now)
         note_told(session, connection.id, heard)
@@ -101,8 +105,8 @@ def _sort(
             scopes.add(event.container)
             acted = True
         elif event.kind in ("changed", "deleted"):
-            # Echoes of our own writes are not filtered here: a read that finds nothing changed ends them.
-            refs.update(ref for ref in (event.ref, *event.parent_refs) if ref)
+            # Most echoes of our own writes are not filtered: a read that finds nothing changed ends them.
+            refs |= _named([event])
             acted = acted or bool(event.ref or event.parent_refs)
         elif event.kind == "comment":
             reason = why_left_alone(event, dialect, bot_id)
@@ -110,6 +114,29 @@ def _sort(
                 comments[event.comment_id] = event.ref
                 acted = True
     return ("done", "") if acted else ("ignored", reason)
+
+
+def _echoed(session: Session, connection: Connection, events: Sequence[Event]) -> set[str]:
+    """What is named by echoes of our own writes on leads' pages alone: what stands there is known, and nothing is to be read.
+
+    A page that feeds a mapping is read all the same, and so is one that anybody else edited meanwhile.
+    """
+    robot = f"{BOT}{connection.bot_id}"
+    wanted = [event for event in events if event.kind in ("changed", "deleted")]
+    ours = {event.ref for event in wanted if connection.bot_id and event.kind == "changed" and event.author == robot}
+    pages: set[str] = set()
+    for part in batches(sorted(ours)):
+        feeds = select(MappingItem.item_id).join(Item).where(Item.connection_id == connection.id, Item.ref == LeadsPage.ref).exists()
+        here = select(LeadsPage.ref).where(LeadsPage.connection_id == connection.id, LeadsPage.ref.in_(part), ~feeds)
+        pages |= set(session.scalars(here))
+    echoes = [event for event in wanted if event.ref in pages and event.author == robot]
+    if not echoes:
+        return set()
+    return _named(echoes) - _named([event for event in wanted if event not in echoes])
+
+
+def _named(events: Sequence[Event]) -> set[str]:
+    return {ref for event in events for ref in (event.ref, *event.parent_refs) if ref}
 
 
 def _note_change(session: Session, connection_id: int, now: float) -> None:

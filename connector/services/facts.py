@@ -16,6 +16,7 @@ from connector.services.calendars import holidays_between
 from connector.services.mirror import ITEM_COLUMNS, item_of
 from connector.services.signals.effective import load_told
 from connector.store.asks import asked_at, open_ask
+from connector.store.reads.people import names_of
 from connector.store.tables import (
     Blocker,
     CheckIn,
@@ -223,10 +224,7 @@ def _name_others(session: Session, found: dict[str, Facts]) -> None:
     others = {name: author for name, author in last.items() if author is not None and author != found[name].row.owner_id}
     telling = {name: check_in for name, facts in found.items() if (check_in := provenance.telling(facts.row.source, facts.check_ins))}
     names = {facts.owner.id: facts.owner.name for facts in found.values() if facts.owner}
-    unknown = ({*others.values()} | {each.author_id for each in telling.values() if each.author_id is not None}) - names.keys()
-    if unknown:
-        rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(unknown)))
-        names |= {ident: name for ident, name in rows}  # noqa: C416 - a row is no pair for the types
+    names |= names_of(session, ({*others.values()} | {each.author_id for each in telling.values()}) - names.keys())
     for name, author in others.items():
         found[name].spoke = names.get(author, "")
     for name, check_in in telling.items():

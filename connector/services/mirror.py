@@ -13,13 +13,12 @@ from typing import Any, cast
 
 import orjson
 from sqlalchemy import Table, Text, bindparam, delete, insert, select, type_coerce, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Category, FieldValue, Item, Unknown
 from connector.services.blocked_items import forget_told, held_up, pass_on, who_is_done
 from connector.store.base import Json
+from connector.store.inserts import insert_into
 from connector.store.tables import Item as ItemRow
 from connector.store.tables import MappingItem
 from mappings.repository import Link, Router
@@ -113,8 +112,7 @@ def upsert(session: Session, table: Any, keys: Sequence[str], rows: Sequence[dic
     """Insert rows, or set the columns ``set_`` of those that exist (none: leave them). Pass rows in a fixed order: no deadlocks."""
     if not rows:
         return
-    make: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    statement = make(table)
+    statement = insert_into(session, table)
     if set_:
         statement = statement.on_conflict_do_update(index_elements=list(keys), set_={name: statement.excluded[name] for name in set_})
     else:
@@ -125,8 +123,7 @@ def upsert(session: Session, table: Any, keys: Sequence[str], rows: Sequence[dic
 def mark_dirty(session: Session, connection_id: int, refs: Iterable[str], now: float) -> None:
     """Want every ref to be read again; unknown refs get an empty row. Order of rows is fixed, so writers never deadlock."""
     ordered = sorted(set(refs))
-    make = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    statement = make(ItemRow)
+    statement = insert_into(session, ItemRow)
     statement = statement.on_conflict_do_update(
         index_elements=["connection_id", "ref"], set_={"wanted": ItemRow.wanted + 1, "recheck_at": 0.0}
     )

@@ -1,7 +1,10 @@
-"""Work as facts: want, claim, finish, postpone. The same conditional updates on SQLite and Postgres, no row locks.
+"""Work as facts: want, claim, finish, postpone. The same conditional updates on SQLite and Postgres.
 
 A change adds one to ``wanted`` in its own transaction; a worker claims with a lease, does the work, and marks the *claimed*
 number done; what came in between stays wanted. Losing a lease means somebody else took over: ``finish`` then changes nothing.
+
+On Postgres writers lock rows in the order of their ids, and a claim passes over those that somebody is writing: it never waits, so two
+claims never wait for each other. SQLite has one writer at a time.
 """
 
 from __future__ import annotations
@@ -59,11 +62,10 @@ def want(
         table.first_at: case((clean, now), else_=table.first_at),
         table.ready_at: case((backing_off, table.ready_at), (rested, now), else_=settled),
     }
-    ordered = list(ids)
+    ordered = sorted(set(ids))
     for start in range(0, len(ordered), BATCH):
-        session.execute(
-            update(table).where(table.id.in_(ordered[start : start + BATCH])).values(values).execution_options(synchronize_session=False)
-        )
+        among = _among(session, table, ordered[start : start + BATCH])
+        session.execute(update(table).where(among).values(values).execution_options(synchronize_session=False))
 
 
 def claim(
@@ -77,15 +79,21 @@ def claim(
     newest_first: bool = False,
     not_ready_too: bool = False,
 ) -> list[Claim]:
-    """Take up to ``limit`` rows with waiting work whose lease has lapsed and which are ready (or backing off no longer)."""
+    """Take up to ``limit`` rows with waiting work whose lease has lapsed and which are ready (or backing off no longer).
+
+    On Postgres without those that somebody writes at this moment: they are taken the next time.
+    """
     lease = secrets.token_hex(8)
     ready = (table.attempts == 0) | (table.ready_at <= now) if not_ready_too else table.ready_at <= now
     open_work = and_(table.wanted > table.done, table.lease_until < now, ready, *where)
     order = table.ready_at.desc() if newest_first else table.ready_at
-    chosen = select(table.id).where(open_work).order_by(order).limit(limit).scalar_subquery()
+    chosen = select(table.id).where(open_work).order_by(order).limit(limit)
+    if _has_row_locks(session):  # a CTE with locks is computed once; a bare subquery might be again for each row
+        taken = chosen.with_for_update(skip_locked=True, key_share=True).cte("taken")
+        chosen = select(taken.c.id)
     rows = session.execute(
         update(table)
-        .where(table.id.in_(chosen), table.wanted > table.done, table.lease_until < now)
+        .where(table.id.in_(chosen.scalar_subquery()), table.wanted > table.done, table.lease_until < now)
         .values(lease=lease, lease_until=now + lease_seconds)
         .returning(table.id, table.wanted, table.attempts)
         .execution_options(synchronize_session=False)
@@ -96,7 +104,7 @@ def claim(
 def finish(session: Session, table: Workable, claims: Collection[Claim], now: float) -> set[Any]:
     """Mark the claimed numbers done and free the leases. Returns the ids that were still ours."""
     groups: dict[tuple[str, int], list[Any]] = {}
-    for claimed in claims:
+    for claimed in sorted(claims, key=_by_id):
         groups.setdefault((claimed.lease, claimed.wanted), []).append(claimed.id)
     kept: set[Any] = set()
     for (lease, number), ids in groups.items():
@@ -104,7 +112,7 @@ def finish(session: Session, table: Workable, claims: Collection[Claim], now: fl
             kept.update(
                 session.scalars(
                     update(table)
-                    .where(table.id.in_(ids[start : start + BATCH]), table.lease == lease)
+                    .where(_among(session, table, ids[start : start + BATCH]), table.lease == lease)
                     .values(
                         {
                             table.done: number,
@@ -135,13 +143,13 @@ def release(session: Session, table: Workable, *where: ColumnElement[bool]) -> N
 
 def renew(session: Session, table: Workable, claims: Collection[Claim], until: float) -> bool:
     """Keep the leases of claims that take long. False when none of them is ours any more."""
-    ids = [claimed.id for claimed in claims]
+    ids = sorted(claimed.id for claimed in claims)
     leases = {claimed.lease for claimed in claims}
     ours = False
     for start in range(0, len(ids), BATCH):
         kept = session.execute(
             update(table)
-            .where(table.id.in_(ids[start : start + BATCH]), table.lease.in_(leases))
+            .where(_among(session, table, ids[start : start + BATCH]), table.lease.in_(leases))
             .values(lease_until=until)
             .returning(table.id)
             .execution_options(synchronize_session=False)
@@ -152,7 +160,7 @@ def renew(session: Session, table: Workable, claims: Collection[Claim], until: f
 
 def postpone(session: Session, table: Workable, claims: Collection[Claim], *, ready_at: float, error: str, failed: bool = True) -> None:
     """Give the claims back: not before ``ready_at``. ``failed`` counts an attempt."""
-    for claimed in claims:
+    for claimed in sorted(claims, key=_by_id):
         session.execute(
             update(table)
             .where(table.id == claimed.id, table.lease == claimed.lease)
@@ -179,6 +187,22 @@ def next_due(session: Session, table: Workable, *where: ColumnElement[bool]) -> 
 def waiting(session: Session, table: Workable, *where: ColumnElement[bool]) -> int:
     """How many rows have work waiting, ready or not."""
     return session.scalar(select(func.count()).select_from(table).where(table.wanted > table.done, *where)) or 0
+
+
+def _has_row_locks(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _among(session: Session, table: Workable, ids: Collection[Any]) -> ColumnElement[bool]:
+    """Rows of these ids; where rows are locked, in the order of their ids, whatever order a plan would read them in."""
+    if not _has_row_locks(session):
+        return table.id.in_(ids)
+    locked = select(table.id).where(table.id.in_(ids)).order_by(table.id).with_for_update(key_share=True).cte("locked")
+    return table.id.in_(select(locked.c.id))
+
+
+def _by_id(claimed: Claim) -> Any:
+    return claimed.id
 
 
 def _least(first: Any, second: Any) -> Any:

@@ -102,6 +102,7 @@ def test_what_is_said() -> None:
     told = b.seen("kr", "HARB-151 Picker: flagged", MONDAY, 0.31, UTC)
     assert told.kind == b.KIND
     assert told.sentence == "HARB-151 Picker: flagged, since 16 Nov; 31\u00a0% of what is left waits. Is it in the way?"
+    assert b.seen("kr", "picker: flagged.", MONDAY, None, UTC).sentence == "Picker: flagged, since 16 Nov. Is it in the way?"
 
 
 def test_unknown_links_hold_nobody_up() -> None:

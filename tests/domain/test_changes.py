@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.changes import LATE_TARGET_EDIT, late_target_edit, needs_reason, reason_text
+from connector.domain.changes import LATE_TARGET_EDIT, late_target_edit, needs_reason, reason_text, stated_reason
 from connector.domain.model import Cycle, Kind
 from connector.errors import InputError
 
@@ -75,6 +75,28 @@ def test_a_reason_is_asked_for_by_the_name_of_the_change() -> None:
         reason_text(7, ("owner",))
     assert reason_text("  Market   shrank ", ("target",)) == "Market shrank"
     assert reason_text(None, ()) == ""
+
+
+@pytest.mark.parametrize(
+    ("given_text", "ask", "said"),
+    [
+        ("  ", "say why", "say why"),
+        ("...", "say why", "say why"),
+        (None, "say why", "say why"),
+        ("x" * 281, "say why", "the reason has 281 characters; 280 are the most"),
+        ("x" * 281, "", "the reason has 281 characters; 280 are the most"),
+        ("so\u202eny", "", "control sign"),
+    ],
+)
+def test_a_stated_reason_is_short_and_says_something(given_text: object, ask: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        stated_reason(given_text, ask)
+    assert caught.value.where == "reason"
+
+
+def test_a_stated_reason_is_one_line_and_may_be_left_out_where_nobody_asks() -> None:
+    assert stated_reason("  the\nmarket \u200dshrank ", "say why") == "the market \u200dshrank"
+    assert stated_reason("", "") == stated_reason(None, "") == ""
 
 
 def test_late_begins_after_eighty_per_cent_of_the_cycle() -> None:

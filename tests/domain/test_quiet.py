@@ -39,6 +39,21 @@ def test_messages_wait_for_the_morning_of_a_working_day(moment: str, until: str)
     assert reachable_from(hours, local.astimezone(UTC), zone) == datetime.fromisoformat(until).replace(tzinfo=zone)
 
 
+@pytest.mark.parametrize(
+    ("moment", "until"),
+    [
+        ("2026-11-19T21:00", "2026-11-22T07:00"),  # a Thursday
+        ("2026-11-20T12:00", "2026-11-22T07:00"),
+        ("2026-11-22T12:00", "2026-11-22T12:00"),
+    ],
+)
+def test_a_weekend_of_friday_and_saturday_is_left_in_peace_and_its_sunday_is_a_working_day(moment: str, until: str) -> None:
+    zone, hours = ZoneInfo("Asia/Riyadh"), parse_quiet_hours("20:00-07:00")
+    local = datetime.fromisoformat(moment).replace(tzinfo=zone)
+    reachable = reachable_from(hours, local.astimezone(UTC), zone, {4, 5})
+    assert reachable == datetime.fromisoformat(until).replace(tzinfo=zone)
+
+
 def test_hours_within_a_day_and_none_at_all() -> None:
     noon = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)
     assert reachable_from(parse_quiet_hours("12:00-13:00"), noon, UTC) == datetime(2026, 11, 18, 13, tzinfo=UTC)

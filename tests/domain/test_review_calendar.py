@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connector.domain.model import Cadence
 from connector.domain.review_calendar import Occurrence, Schedule, occurrences, years_of
+from connector.domain.rhythm import Holidays
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo", "UTC", "Asia/Kathmandu")
@@ -52,6 +53,15 @@ def test_a_monday_review_is_locked_on_friday_and_a_sunday_one_too() -> None:
     assert local(only(schedule(weekday=6), date(2026, 11, 22)).lock_at) == "Fri 2026-11-20 16:00"
     assert local(only(schedule(weekday=0, lock_days=2), date(2026, 11, 23)).lock_at) == "Thu 2026-11-19 16:00"
     assert local(only(schedule(weekday=0, lock_days=0, lock_time=time(8)), date(2026, 11, 23)).lock_at) == "Mon 2026-11-23 08:00"
+
+
+def test_where_friday_and_saturday_are_off_the_lock_is_on_neither() -> None:
+    free = Holidays.of({date(2026, 11, 26)}, frozenset({4, 5}))  # a Thursday
+    sunday, monday, thursday = date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 26)
+    assert local(only(schedule(weekday=6, holidays=free), sunday).lock_at) == "Thu 2026-11-19 16:00"
+    assert local(only(schedule(weekday=0, holidays=free), monday).lock_at) == "Sun 2026-11-22 16:00"
+    assert local(only(schedule(weekday=0, holidays=free, lock_days=2), monday).lock_at) == "Thu 2026-11-19 16:00"
+    assert only(schedule(holidays=free), thursday).is_on == date(2026, 11, 29)  # the next working day is a Sunday
 
 
 def test_a_holiday_moves_the_review_later_and_the_lock_earlier() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -259,7 +261,8 @@ def test_any_mixture_of_known_parts_can_be_read(title: str) -> None:
     assert titles.numbers(title).any in (True, False)
 
 
-@pytest.mark.timeout(5)
 @pytest.mark.parametrize("part", ["1", "from 1 ", "1 000 ", "by ", "a-"])
 def test_a_very_long_title_costs_little(part: str) -> None:
+    begun = time.process_time()  # of this process alone: what others on the machine take does not count
     titles.numbers("from " + part * 100_000)
+    assert time.process_time() - begun < 5

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connector.domain.rights import Viewer
 from connector.hosts.jira import sandbox_blocking as blocking
 from connector.hosts.jira.sandbox import JiraSandbox
-from connector.hosts.notion.sandbox import NotionSandbox
 from connector.services.check_ins import file_check_in
 from connector.services.facts import load_facts
 from connector.services.panels.blocker_notes import blocker_note
@@ -23,7 +22,7 @@ from connector.services.signals import saying
 from connector.services.signals.blockers import standing_blockers
 from connector.services.signals.effective import effective
 from connector.store import work
-from connector.store.tables import Blocker, Item, Mapping, Notice, Person
+from connector.store.tables import Blocker, Forum, Item, Mapping, Notice, Objective, Person, Team
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -71,6 +70,15 @@ class Week:
     def alice(self) -> Viewer:
         with self.company.runtime.store.read() as session:
             return Viewer(ALICE, "member", session.scalars(select(Person.id).where(Person.email == ALICE)).one(), ALICE)
+
+    def meets(self, **forum: Any) -> None:
+        """A forum reviews the key result."""
+        with self.company.runtime.store.write() as session:
+            row = Forum(name="Board", **forum)
+            session.add(row)
+            session.flush()
+            session.execute(update(Team).values(forum_id=row.id))
+            session.execute(update(Objective).values(team_id=select(Team.id).scalar_subquery()))
 
     def say(self, said: str, **more: Any) -> None:
         [row] = self.standing()
@@ -169,6 +177,19 @@ def test_a_weekend_does_not_count(week: JiraWeek) -> None:
     week.look()
     assert week.standing() == []
     week.at(MONDAY + timedelta(days=8, minutes=1))  # Tuesday
+    week.look()
+    assert len(week.standing()) == 1
+
+
+def test_the_holidays_of_a_year_count_that_has_begun_where_the_forum_meets(week: JiraWeek) -> None:
+    week.meets(zone="Pacific/Auckland", country="NZ")
+    week.at(datetime(2026, 12, 29, 22, tzinfo=UTC))  # Wednesday 11:00 in Auckland
+    blocking.flag(week.sandbox.world, week.stories[0])
+    week.work()
+    week.at(datetime(2026, 12, 31, 23, 30, tzinfo=UTC))  # New Year's Day there, the old year here
+    week.look()
+    assert week.standing() == []
+    week.at(datetime(2027, 1, 5, 1, tzinfo=UTC))  # Tuesday 14:00: the 4th is a holiday too
     week.look()
     assert len(week.standing()) == 1
 
@@ -315,75 +336,6 @@ def test_a_small_part_of_what_is_left_is_no_blocker(week: JiraWeek) -> None:
     week.work()
     [row] = week.standing()
     assert row.share == 1.0
-
-
-class NotionWeek(Week):
-    """A database of deals whose rows wait for one another."""
-
-    def __init__(self, people: Company, sandbox: NotionSandbox, url: str) -> None:
-        super().__init__(people)
-        self.sandbox, self.world = sandbox, sandbox.world
-        self.connection = people.connection("acme-notion", "notion", url, {"token": sandbox.token})
-        self.database, self.source = self.world.add_database(
-            "Deals", {"Name": "title", "Stage": "status", "Blocked": "checkbox", "Blocked by": "relation"}
-        )
-        self.rows = [self.world.add_row(self.source, {"Name": f"Deal {number}", "Stage": "In progress"}) for number in range(3)]
-        people.mapping("kr", self.connection, select={"database": self.database}, measure="done_share")
-        self.work()
-
-    def work(self) -> None:
-        self.company.work(self.connection)
-        self.company.clock.ahead += 3
-        self.company.work(self.connection)
-
-    def event(self, row: str) -> None:
-        self.company.deliver(
-            self.connection,
-            {
-                "id": f"{row}-{time.monotonic_ns()}",
-                "type": "page.properties_updated",
-                "entity": {"id": row, "type": "page"},
-                "authors": [],
-                "data": {"parent": {"id": self.database, "type": "database", "data_source_id": self.source}},
-            },
-        )
-        self.work()
-
-
-def test_an_unfinished_relation_holds_a_notion_row_up(tmp_path: Path) -> None:
-    with company(tmp_path) as people:
-        sandbox = NotionSandbox(clock=people.clock)
-        with running(sandbox) as url:
-            week = NotionWeek(people, sandbox, url)
-            first, second, _ = week.rows
-            week.world.set_property(first, "Blocked by", [second])
-            week.event(first)
-            week.at(MONDAY + timedelta(days=4))
-            week.look()
-            [row] = week.standing()
-            assert row.text == "Deal 0: waits for 1 other item"
-            week.world.set_property(second, "Stage", "Done")
-            week.event(second)
-            [row] = week.standing()
-            assert row.clear_at is not None
-            week.world.set_property(first, "Blocked", True)
-            week.event(first)
-            [row] = week.standing()
-            assert row.clear_at is None
-            assert row.text == "Deal 0: flagged"
-
-
-def test_a_related_row_that_nobody_mapped_is_not_held_against_anybody(tmp_path: Path) -> None:
-    with company(tmp_path) as people:
-        sandbox = NotionSandbox(clock=people.clock)
-        with running(sandbox) as url:
-            week = NotionWeek(people, sandbox, url)
-            elsewhere = week.world.add_page("A page of its own")
-            week.world.set_property(week.rows[0], "Blocked by", [elsewhere])
-            week.event(week.rows[0])
-            week.at(MONDAY + timedelta(days=4))
-            week.look()
-            assert week.every() == []
 
 
 def test_the_clock_of_an_event_counts_and_not_the_moment_of_the_read(week: JiraWeek) -> None:

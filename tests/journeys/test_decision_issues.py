@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from connector.domain.rights import Viewer
+from connector.domain.wording import day_text
 from connector.errors import InputError
+from connector.hosts.jira.fields import plain_text
 from connector.services import decision_editing, decision_links
 from connector.services.decision_links import checked_wish
-from connector.store.tables import Decision, DecisionIssue, Objective
+from connector.services.messages.sending import send_due
+from connector.services.reviews import deciding
+from connector.store import work
+from connector.store.tables import Connection, Decision, DecisionIssue, Forum, Notice, Objective, Person, Review, ReviewItem
 from tests.journeys.conftest import Site
 from tests.support.notion_place import Workspace
 from tests.support.world import Company
@@ -167,3 +173,124 @@ def test_a_decision_becomes_a_row_in_notion_and_closes_with_it(place: Workspace)
     link = decision(place.company, ident).link or {}
     assert link["ref"]
     assert before is None or len(place.world.rows(place.source)) == before + 1
+
+
+def test_a_decision_that_ended_before_its_issue_was_made_can_wish_it_anew_when_it_is_open_again(site: Site) -> None:
+    value, runtime = mapped(site), site.company.runtime
+    ident = decided(site.company, "kr-setup", value)
+    decision_editing.update(runtime, LEAD, ident, {"state": "dropped", "outcome": "not needed"})
+    site.work()
+    assert decision(site.company, ident).link is None, "nothing is being made"
+    decision_editing.update(runtime, LEAD, ident, {"state": "open", "outcome": "", "issue": value})
+    site.work()
+    assert (decision(site.company, ident).link or {})["key"] == issues(site)[0]
+
+
+def test_a_decision_that_ended_while_the_answer_was_lost_knows_its_issue(site: Site) -> None:
+    value = mapped(site)
+    site.sandbox.fail(path="/issue", method="POST", status=503, commit=True)
+    ident = decided(site.company, "kr-setup", value)
+    site.work()
+    decision_editing.update(site.company.runtime, LEAD, ident, {"state": "dropped", "outcome": "not needed"})
+    site.company.clock.ahead += 400
+    site.work()
+    assert (decision(site.company, ident).link or {})["key"] == issues(site)[0]
+
+
+def test_an_issue_that_was_not_made_while_everybody_might_see_it_is_told(site: Site) -> None:
+    ident = decided(site.company, "kr-setup", mapped(site))
+    with site.company.runtime.store.write() as session:
+        session.scalars(select(Objective)).one().restricted = True
+    site.work()
+    assert "not for everybody" in str((decision(site.company, ident).link or {})["refused"])
+
+
+def test_another_place_is_refused_while_the_first_is_looked_for_and_taken_when_its_connection_is_gone(site: Site) -> None:
+    value, runtime = mapped(site), site.company.runtime
+    site.sandbox.fail(path="/issue", method="POST", status=503, commit=True)
+    other = site.company.connection("other-jira", "jira", site.url, {"email": "bot@acme.example", "api_token": "x"})
+    ident = decided(site.company, "kr-setup", value)
+    site.work()
+    with pytest.raises(InputError, match="may have been made in ACME"):
+        decision_editing.update(runtime, LEAD, ident, {"issue": f"{other}|ACME|Task"})
+    with runtime.store.write() as session:
+        session.get_one(Connection, site.connection).retired_at = runtime.now()
+    decision_editing.update(runtime, LEAD, ident, {"issue": f"{other}|ACME|Task"})
+    assert (decision(site.company, ident).link or {})["connection"] == other
+
+
+def test_who_was_held_up_until_somebody_else_took_over_makes_nothing(site: Site) -> None:
+    ident, runtime = decided(site.company, "kr-setup", mapped(site)), site.company.runtime
+    with runtime.store.write() as session:
+        connection = session.get_one(Connection, site.connection)
+        (claim,) = work.claim(session, DecisionIssue, runtime.epoch(), limit=1, lease_seconds=90.0)
+    site.company.clock.ahead += 100
+    site.work()
+    with closing(runtime.item_maker(connection)) as maker:
+        with runtime.store.write() as session:
+            session.scalars(select(DecisionIssue)).one().ref = None  # as if the other were still at it
+        decision_links._make(runtime, connection, maker, claim)
+    assert len(issues(site)) == 1
+    assert decision(site.company, ident).state == "open"
+
+
+def comments_at(site: Site, key: str) -> list[str]:
+    issue = site.sandbox.world.find(key)
+    assert issue is not None
+    return [plain_text(each["body"]) for each in issue["comments"]]
+
+
+def in_review(site: Site) -> tuple[int, int]:
+    """A review that is being held, with one item: (review, item)."""
+    now = site.company.runtime.now()
+    with site.company.runtime.store.write() as session:
+        forum = Forum(name="Board", caller_id=session.scalars(select(Person.id).where(Person.name == "Bob")).one())
+        session.add(forum)
+        session.flush()
+        times = {"day": now.date(), "starts_at": now, "lock_at": now - timedelta(hours=18), "opened_at": now, "created_at": now}
+        review = Review(forum_id=forum.id, state="open", minutes={}, **times)
+        session.add(review)
+        session.flush()
+        item = ReviewItem(review_id=review.id, key_result_id="kr-setup", position=0, score=5.0, snapshot={"title": "Set-up"})
+        session.add(item)
+        session.flush()
+        return review.id, item.id
+
+
+def test_a_verdict_that_is_changed_is_said_at_the_issue_and_to_whoever_was_to_do_it(site: Site) -> None:
+    value, runtime = mapped(site), site.company.runtime
+    review, item = in_review(site)
+    due = (runtime.now() + timedelta(days=9)).date()
+    intervene = {
+        "verdict": "intervene",
+        "action": "reallocate",
+        "text": "Move 12 k€ to ads",
+        "owner": "alice@acme.example",
+        "due": due.isoformat(),
+    }
+    deciding.decide(runtime, LEAD, review, item, {**intervene, "issue": value})
+    deciding.decide(runtime, LEAD, review, item, {"verdict": "hold"})  # before anything was made of it: nothing is to be said
+    site.work()
+    assert issues(site) == []
+    deciding.decide(runtime, LEAD, review, item, {**intervene, "issue": value})
+    site.work()
+    (key,) = issues(site)
+    assert comments_at(site, key) == []
+    site.company.clock.ahead += 60
+    deciding.decide(runtime, LEAD, review, item, {"verdict": "hold"})
+    send_due(runtime)
+    (said,) = comments_at(site, key)
+    day = day_text(runtime.now().date())
+    assert f"The decision that this came from was taken back: Hold course, review of {day}." in said
+    assert "Nothing was changed here." in said
+    assert (decision(site.company, 1).state, (decision(site.company, 1).link or {})["key"]) == ("dropped", key)
+    with runtime.store.read() as session:
+        (told,) = session.scalars(select(Notice).where(Notice.text.contains("Taken back: Move 12 k€ to ads")))
+        assert told.person_id == session.scalars(select(Person.id).where(Person.name == "Alice")).one()
+        assert key in told.text
+    site.company.clock.ahead += 60
+    deciding.decide(runtime, LEAD, review, item, intervene)
+    send_due(runtime)
+    assert len(comments_at(site, key)) == 2
+    assert "stands again: Move 12 k€ to ads" in comments_at(site, key)[1]
+    assert issues(site) == [key]

@@ -105,7 +105,7 @@ def permit_and_lose(scene: Scene, visit: Visit) -> None:
     scene.hear("leave", left.text)
     link = re.search(r'class="btn main" href="([^"]+)"', left.text)
     assert link, left.text
-    back = requests.get(html.unescape(link[1]), allow_redirects=False, timeout=5).headers["Location"]
+    back = requests.get(html.unescape(link[1]), allow_redirects=False, timeout=30).headers["Location"]
     way = visit.get(back.removeprefix("https://okr.acme.example"))
     tested = visit.get(way.location)
     scene.hear("come back", tested.text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 
 from connector.domain.rights import SYSTEM
 from connector.errors import InputError
@@ -19,6 +18,7 @@ from connector.store import reads
 from connector.store.base import Store
 from connector.store.reads.paging import decode_cursor, encode_cursor, moment_text, share
 from connector.store.tables import Connection, KeyResult, Mapping, Objective, Run
+from tests.support.counting import statements
 from tests.support.world import Company, company
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -32,19 +32,6 @@ def acme(tmp_path: Path, database_kind: str, database_url: str) -> Iterator[Comp
         for number in range(7):
             found.key_result(f"kr-{number}", ("onboarding", "growth")[number % 2], position=number // 3)
         yield found
-
-
-@contextmanager
-def statements(acme: Company) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith("SELECT"):
-            seen.append(statement)
-
-    event.listen(acme.runtime.store.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(acme.runtime.store.engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
@@ -80,7 +67,7 @@ def test_a_page_costs_the_same_however_long_it_is(acme: Company) -> None:
     ]
     for read, expected in pages:
         for limit in (1, 200):
-            with statements(acme) as seen, acme.runtime.store.read() as session:
+            with statements(acme.runtime.store, "SELECT") as seen, acme.runtime.store.read() as session:
                 read(session, SYSTEM, limit=limit)
             assert len(seen) == expected
 

@@ -13,9 +13,11 @@ from typing import Any
 
 from connector.domain.rhythm import after_working_days
 from connector.domain.signals import Seen
-from connector.domain.wording import local_day_text, percent_text
+from connector.domain.wording import local_day_text, percent_text, with_capital
 
 KIND = "blocker_detected"
+DECLARED, DETECTED = "declared", "detected"  # by whom a blocker was told: an update, the work
+OWNER, UPDATE, SEEN, DISMISSED = "owner", "update", "seen", "dismissed"  # by what one ended
 AFTER = 2
 """Working days that something must stand before it is called a blocker."""
 TOLD = 3
@@ -121,5 +123,5 @@ def sentence(held: Sequence[Work]) -> str:
 def seen(subject: str, text: str, since: datetime, share: float | None, zone: tzinfo) -> Seen:
     """The signal of a blocker that was seen and that nobody has confirmed."""
     part = f"; {percent_text(share)} of what is left waits" if share is not None else ""
-    words = f"{text}, since {local_day_text(since, zone)}{part}. Is it in the way?"
-    return Seen(KIND, subject, words, {"since": since.isoformat(), "share": share})
+    words = f"{text.rstrip('.')}, since {local_day_text(since, zone)}{part}. Is it in the way?"
+    return Seen(KIND, subject, with_capital(words), {"since": since.isoformat(), "share": share})

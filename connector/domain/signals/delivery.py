@@ -101,12 +101,15 @@ def reached_early(known: Known) -> Seen | None:
 
 
 def scope_of(known: Known) -> Scope | None:
-    """Done and total of last night, beside the first count of the cycle; None without a count of last night."""
-    now = known.counted.at(known.today)
+    """Done and total of last night, beside the first count of the cycle; None without a count of last night.
+
+    Without rows that move the value by being there: a growing count is the value, not scope (S16 speaks of a share of delivery).
+    """
+    now = known.scope.at(known.today)
     if now is None or not now.items:
         return None
     begun = known.started_at.astimezone(known.zone).date()
-    base = _baseline(known.counted.nights, begun)
+    base = _baseline(known.scope.nights, begun)
     points = now.points is not None and now.points_done is not None and now.points > 0
     if base is None:
         day, before = known.today, now

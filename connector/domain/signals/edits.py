@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector.domain.signals import Seen
 from connector.domain.signals.known import Known
-from connector.domain.wording import day_text
+from connector.domain.wording import day_text, with_capital
 
 
 def late_target_edit(known: Known) -> Seen | None:
@@ -13,5 +13,5 @@ def late_target_edit(known: Known) -> Seen | None:
         return None
     last = known.edits[-1]
     count = f"; {len(known.edits)} late edits in this cycle" if len(known.edits) > 1 else ""
-    sentence = f"{last.sentence[:1].upper()}{last.sentence[1:]}, on {day_text(last.day)}{count}."
+    sentence = f"{with_capital(last.sentence)}, on {day_text(last.day)}{count}."
     return Seen("late_target_edit", known.id, sentence, {"day": last.day.isoformat(), "edits": len(known.edits)})

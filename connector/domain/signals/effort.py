@@ -75,6 +75,8 @@ def effort(known: Known) -> Effort | None:
         return None
     if found == "without" and not known.counted.touched:  # numbers are read from it, and no work is told
         return None
+    if found == "idle" and not known.counted.tells:  # rows without a status: what was done is not known
+        return None
     done = math.fsum(week.done for week in judged[-RECENT:])
     if found == "busy" and done <= 0:  # work was begun, none was done
         found = "between"

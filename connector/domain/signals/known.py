@@ -83,6 +83,7 @@ class Known:
     output: bool = False
     flat_since: datetime | None = None  # flat but confident, since then
     counted: Counted = field(default_factory=Counted)
+    scoped: Counted | None = None  # of those mappings whose growth is scope, where others move the value by growing
     lag: int = 2
     lag_by: str = "usual"
     best: float | None = None
@@ -90,6 +91,11 @@ class Known:
     sources: tuple[Source, ...] = ()
     edits: tuple[Edit, ...] = ()
     holidays: frozenset[date] = frozenset()
+
+    @property
+    def scope(self) -> Counted:
+        """The counted nights of the work that is to be done; rows that are summed or counted as the value are none."""
+        return self.counted if self.scoped is None else self.scoped
 
     @property
     def today(self) -> date:

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from connector.errors import StoreUnavailable
 from connector.runtime import Runtime
 from connector.services.check_ins.form_key import FormKey
+from connector.store.inserts import insert_into
 from connector.store.tables import FormOpening
 
 KEPT = timedelta(days=90)
@@ -35,8 +35,7 @@ def note_opened(runtime: Runtime, key: FormKey, key_result_id: str, place: str) 
         "key": mark_of(key), "key_result_id": key_result_id, "place": place, "opened_at": key.opened_at, "offered": 0, "kept": 0,
     }  # fmt: skip
     with suppress(StoreUnavailable), runtime.store.write() as session:
-        make: Any = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        session.execute(make(FormOpening).values(values).on_conflict_do_nothing())
+        session.execute(insert_into(session, FormOpening).values(values).on_conflict_do_nothing())
 
 
 def note_saved(runtime: Runtime, key: FormKey, *, clicks: int | None, offered: int, kept: int) -> None:

@@ -21,6 +21,7 @@ from connector.domain.steps import Ticks, ticked
 from connector.runtime import Runtime
 from connector.services.check_ins.blockers import OFFERED, Blocker, offered_blockers
 from connector.services.check_ins.doubts import open_doubt
+from connector.services.check_ins.hiding import hidden_fields
 from connector.services.check_ins.rights import may_check_in, why_not
 from connector.services.check_ins.steps import is_fed, marks_of, stepwise, waiting_ticks
 from connector.services.facts import HISTORY, Facts, cycle_end_moment
@@ -42,7 +43,7 @@ class Opening:
 
     ``refusal``: why nobody or this viewer does not update it, "" when they do · ``seen``: what the form carries along to notice changes.
     ``ticks``: what one's own draft says of the steps, where these are the value (``stepwise``). ``late``: what would be said of an update
-    that is filed now, "" while it comes in time for the next review.
+    that is filed now, "" while it comes in time for the next review. ``hidden``: optional fields that forms leave out.
     """
 
     facts: Facts
@@ -56,6 +57,7 @@ class Opening:
     stepwise: bool = False
     ticks: Ticks = field(default_factory=dict)
     late: str = ""
+    hidden: frozenset[str] = frozenset()
 
     @property
     def definition(self) -> Definition:
@@ -102,6 +104,7 @@ def open_form(session: Session, runtime: Runtime, viewer: Viewer, facts: Facts, 
         stepwise=stepwise(facts),
         ticks=ticks,
         late="" if refusal else late_text(session, locked_for(session, ident, runtime.now()), runtime.settings.zone),
+        hidden=frozenset() if refusal else hidden_fields(session),
     )
 
 

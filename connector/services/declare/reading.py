@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from mappings.reading import as_list, as_mapping, as_number, as_text, near
 T = TypeVar("T")
 
 LONGEST_TEXT = 500  # characters of a title or name
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CONNECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
@@ -172,15 +174,16 @@ def flag(value: Any, where: str) -> bool:
 
 
 def day(value: Any, where: str) -> date:
-    """A day, as YAML writes it or as ISO text."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        if isinstance(value, str):
-            return date.fromisoformat(value.strip())
-    except ValueError:
-        pass
-    raise InputError("must be a day such as 2026-10-01", where=where)
+    """A day, as YAML writes it or as ISO text; from ``FIRST_DAY`` to ``LAST_DAY``, so that weeks around it can be computed with."""
+    found = value if isinstance(value, date) and not isinstance(value, datetime) else None
+    if isinstance(value, str):
+        with suppress(ValueError):
+            found = date.fromisoformat(value.strip())
+    if found is None:
+        raise InputError("must be a day such as 2026-10-01", where=where)
+    if not FIRST_DAY <= found <= LAST_DAY:
+        raise InputError(f"must be a day from {FIRST_DAY.year} to {LAST_DAY.year}", where=where)
+    return found
 
 
 def whole(value: Any, where: str) -> int:

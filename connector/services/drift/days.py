@@ -39,11 +39,11 @@ def write_days(session: Session, connection_id: int, links: Sequence[Link], day:
 
 @dataclass
 class _Counts:
-    """One mapping's day. Points are None where no item has any."""
+    """One mapping's day. Points are None where no item has any, ``started`` where no item has a status."""
 
     items: int = 0
     done: int = 0
-    started: int = 0
+    started: int | None = 0
     points: float | None = None
     points_done: float | None = None
     open_points: float | None = None
@@ -59,8 +59,8 @@ def _count(session: Session, connection_id: int, points: Sequence[str]) -> dict[
         .where(Item.connection_id == connection_id, Item.gone_at.is_(None))
         .group_by(MappingItem.mapping_id)
     )
-    for mapping, number, done, started in rows:
-        found[mapping] = _Counts(number, int(done), int(started))
+    for mapping, number, done, started, untold in rows:
+        found[mapping] = _Counts(number, int(done), None if untold == number else int(started))
     if not points:
         return found
     told = session.execute(
@@ -81,4 +81,4 @@ def _count(session: Session, connection_id: int, points: Sequence[str]) -> dict[
     return found
 
 
-_COUNTED = (Category.DONE, Category.STARTED)
+_COUNTED = (Category.DONE, Category.STARTED, Category.UNDEFINED)

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from connector.domain.model import Cadence, Kind
 from connector.errors import InputError
+from connector.services.declare import reading
 from connector.services.exchange.archive import Document
 from connector.services.exchange.cells import Cell, Incoming, plain_text
 from connector.services.exchange.known import CycleKnown, Known, ObjectiveKnown, PersonKnown
@@ -237,6 +238,8 @@ def add_missing(known: Known, archive: Archive, plan: Plan, now: datetime) -> li
             known.teams.add(team.name)
             made.append(f"team {team.name}")
     for cycle in archive.cycles:
+        for day in (cycle.start, cycle.end):
+            reading.day(day, f"cycles.{cycle.name}")
         if cycle.end < cycle.start:
             raise InputError("a cycle ends after it starts", where=f"cycles.{cycle.name}")
         if cycle.name not in known.cycles:

@@ -33,12 +33,10 @@ from connector.services.panels import describe_key_result
 from connector.services.rhythm import locking, pre_reads
 from connector.services.rhythm.planning import next_review, zone_of
 from connector.services.signals.standing import standing
+from connector.store.batches import batches
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Forum, KeyResult, Objective, PreRead, Reading, Review
 from connector.store.visibility import visible
-
-BATCH = 500  # ids per statement: below SQLite's limit of bound values
-
 
 # --- of a review -------------------------------------------------------------------------------------------------------------
 
@@ -68,7 +66,7 @@ def pack_of_forum(runtime: Runtime, viewer: Viewer, name: str) -> Pack:
 def _of_review(runtime: Runtime, session: Session, viewer: Viewer, review: Review, forum: Forum) -> Pack:
     zone = zone_of(forum, runtime.settings.zone)
     row: PreRead | None = locking.pre_read_of(session, review.id)
-    whole = pre_reads.load(row) if row is not None else locking.live(session, review, forum, runtime)
+    whole = locking.snapshot_of(runtime, session, review, forum, row)
     snapshot = pre_reads.for_viewer(session, viewer, whole)
     pages = [_page_of(each) for each in snapshot.entries]
     ids = [each.id for each in pages if each.exception]
@@ -141,7 +139,7 @@ def pack_of_cycle(runtime: Runtime, viewer: Viewer, cycle: str | None = None) ->
                 days = wording.calendar_days(since, now, zone)
                 page = _with(page, Stuck(panel.blocker, f"since {wording.local_day_text(since, zone)}", days, block.key if block else ""))
             pages.append(page)
-        marks = {name: rows for part in _parts(list(known)) for name, rows in standing(session, part).items()}
+        marks = {name: rows for part in batches(known) for name, rows in standing(session, part).items()}
         pages = [_with(each, each.blocker, tuple(row.sentence for row in marks.get(each.id, ()))) for each in pages]
         pages.sort(key=lambda each: WORST_FIRST.index(each.state))
         names = list(dict.fromkeys(facts.cycle.name for facts in known.values())) or ([cycle] if cycle else [])
@@ -172,7 +170,7 @@ def _of_cycle(session: Session, viewer: Viewer, cycle: str | None, now: datetime
         )
     )
     known: dict[str, Facts] = {}
-    for part in _parts(ids):
+    for part in batches(ids):
         facts = load_facts(session, part, computing=False)
         known |= {
             name: facts[name]
@@ -225,7 +223,7 @@ def _with(page: Page, blocker: Stuck | None, signals: tuple[str, ...] | None = N
 def _decisions(session: Session, viewer: Viewer, ids: Sequence[str], now: datetime, zone: tzinfo) -> tuple[Due, ...]:
     today = now.astimezone(zone).date()
     found = []
-    for part in _parts(ids):
+    for part in batches(ids):
         for each in ledger.open_decisions(session, viewer, key_results=part):
             overdue = each.due is not None and each.due < today
             when = f"due {wording.day_text(each.due)}" if each.due else f"asked since {wording.local_day_text(each.asked_at, zone)}"
@@ -242,7 +240,7 @@ def _decisions(session: Session, viewer: Viewer, ids: Sequence[str], now: dateti
 def _trends(session: Session, ids: Sequence[str], until: datetime, zone: tzinfo) -> dict[str, Trend]:
     """The last value of each day of the cycle, as it was known at a moment."""
     found: dict[str, Trend] = {}
-    for part in _parts(ids):
+    for part in batches(ids):
         rows = {
             row.id: (row, cycle)
             for row, cycle in session.execute(
@@ -267,7 +265,3 @@ def _trends(session: Session, ids: Sequence[str], until: datetime, zone: tzinfo)
             if trend is not None:
                 found[name] = trend
     return found
-
-
-def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from connector.domain.signals.blocked import DECLARED
 from connector.services.signals.effective import load_told
 from connector.store.asks import ASKED, is_waiting
 from connector.store.tables import CheckIn, Connection, Decision
@@ -49,7 +50,7 @@ def load_blockers(session: Session, blocked: Collection[str]) -> list[Point]:
     told = {name: Point(name, row.blocker, row.begun_as_of) for name, row in named.items()}
     links: dict[str, Any] = {name: row.blocker_link for name, row in named.items()}
     for row in rows:
-        if row.source == "declared":
+        if row.source == DECLARED:
             if row.ended_at is None and row.key_result_id in told:
                 told[row.key_result_id] = replace(told[row.key_result_id], since=row.since)
         elif row.confirmed_at and not row.clear_at and row.key_result_id not in told:

@@ -10,7 +10,7 @@ import re
 import socket
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from connector.errors import InputError
 from connector.hosts.http import is_public
@@ -100,6 +100,8 @@ def read_address(kind: str, text: str, *, allow_private: bool) -> Place:
         raise InputError(f"enter the address, such as {known.example}", where="address")
     if len(address) > LONGEST or any(sign.isspace() or not sign.isprintable() for sign in address):
         raise InputError(f"enter one address of at most {LONGEST} characters, without spaces", where="address")
+    if not unquote(unquote(address)).isprintable():  # some parts are unquoted twice
+        raise InputError("the address holds an encoded control character; remove it", where="address")
     scheme = address.partition("://")[0].casefold() if "://" in address else ""
     site = known.sites.fullmatch(address) is not None
     if not site and scheme not in known.schemes:

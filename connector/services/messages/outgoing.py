@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.services.people import notices
+from connector.store.inserts import insert_into
 from connector.store.tables import Channel, Connection, Message, Person, PersonAccount
 
 MAIL, CHANNEL, COMMENT = "mail", "channel", "comment"  # ``Message.way``
@@ -136,8 +135,7 @@ def _note(session: Session, rows: Sequence[dict[str, Any]]) -> int:
     """Insert those that are not there yet; how many were new. Two who note the same at once make one."""
     if not rows:
         return 0
-    make: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    statement = make(Message).values(list(rows)).on_conflict_do_nothing(index_elements=["key"]).returning(Message.id)
+    statement = insert_into(session, Message).values(list(rows)).on_conflict_do_nothing(index_elements=["key"]).returning(Message.id)
     return len(session.scalars(statement).all())
 
 

@@ -5,6 +5,7 @@ What it says of a failure never holds the address: that is a secret. Nothing of 
 
 from __future__ import annotations
 
+import email
 import logging
 import re
 import smtplib
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.header import Header
 from typing import Any
 from urllib.parse import quote
 
@@ -81,7 +83,7 @@ def post_mail(place: Place, to: str, words: Words, *, allow_private: bool) -> No
                 socket_connect_timeout=SMTP_SECONDS,
             ) as session:
                 assert isinstance(session, _Session)
-                session.deliver(str(plugin.from_addr[1]), to, message.body)
+                session.deliver(str(plugin.from_addr[1]), to, _folded(message.body, words.subject))
         except smtplib.SMTPAuthenticationError as error:
             raise Undelivered(f"{place.shown} refused the login ({error.smtp_code})") from None
         except smtplib.SMTPResponseException as error:
@@ -90,6 +92,13 @@ def post_mail(place: Place, to: str, words: Words, *, allow_private: bool) -> No
             raise Undelivered(f"{place.shown} does not offer what the address asks for (login or STARTTLS)") from None
         except (OSError, smtplib.SMTPException, AppriseException, UnicodeError) as error:
             raise Undelivered(f"no answer from {place.shown} ({type(error).__name__})") from None
+
+
+def _folded(mail: str, subject: str) -> str:
+    """The mail with its subject in lines that every server takes: apprise writes one, which no server takes of a long non-English title."""
+    parsed = email.message_from_string(mail)
+    parsed.replace_header("Subject", Header(" ".join(subject.split()), "us-ascii" if subject.isascii() else "utf-8").encode())
+    return parsed.as_string()
 
 
 class _Session(AppriseSMTPController):

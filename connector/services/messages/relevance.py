@@ -6,18 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.services.messages.outgoing import COMMENT, MAIL
+from connector.services.people.notices import UNSAID
 from connector.services.sign_in.sessions import viewer_of
-from connector.store.tables import Blocker, CheckIn, Cycle, KeyResult, Message, Objective, Person
-from connector.store.visibility import public, visible
-
-UNSAID = "Something that stood here is not for everybody any more. What you may know of stands on the page."
-BATCH = 500
+from connector.store.tables import Blocker, CheckIn, Message, Person
+from connector.store.visibility import public, those_of, visible
 
 
 def is_needless(session: Session, message: Message, now: datetime) -> bool:
@@ -56,27 +53,16 @@ def cut_to_readers(session: Session, message: Message) -> bool:
         return True
     if len(about) == 1 or message.way == COMMENT:
         return False
-    message.content = {**message.content, "lines": [UNSAID], "about": []}
+    message.content = {**message.content, "lines": [UNSAID]}  # what it was about stays: the notice beside it asks
     return True
 
 
 def _may_know(session: Session, message: Message, about: Sequence[str]) -> bool:
     """Whether all who would read the message may know of all these key results."""
-    condition: Any = public()
+    condition = public()
     if message.way == MAIL:
         person = session.get(Person, message.person_id)
         if person is None:
             return True  # nobody reads it: the sending says so
         condition = visible(viewer_of(person))
-    return all(_all_known(session, about[start : start + BATCH], condition) for start in range(0, len(about), BATCH))
-
-
-def _all_known(session: Session, about: Sequence[str], condition: Any) -> bool:
-    query = (
-        select(func.count())
-        .select_from(KeyResult)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .join(Cycle, Cycle.id == Objective.cycle_id)
-        .where(KeyResult.id.in_(about), condition)
-    )
-    return session.scalar(query) == len(about)
+    return those_of(session, about, condition) >= set(about)

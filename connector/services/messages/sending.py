@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select, update
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.quiet import reachable_from
 from connector.runtime import Runtime
+from connector.services.calendars import weekend_at, zone_called
 from connector.services.counters import count
 from connector.services.messages import commenting, delivering
 from connector.services.messages.outcomes import Outcome
@@ -97,15 +97,8 @@ def _reachable(runtime: Runtime, session: Session, message: Message, now: dateti
     """When those whom it is for may be written to. Rooms may always."""
     people = [message.person_id] if message.way == MAIL else message.content.get("people", ())
     zones = session.scalars(select(Person.zone).where(Person.id.in_([each for each in people if each is not None]))).all() if people else []
-    return max((reachable_from(runtime.settings.quiet, now, zone_of_person(zone, runtime)) for zone in zones), default=now)
-
-
-def zone_of_person(zone: str, runtime: Runtime) -> ZoneInfo:
-    """The person's time zone, else the installation's."""
-    try:
-        return ZoneInfo(zone) if zone else runtime.settings.zone
-    except (ZoneInfoNotFoundError, ValueError):
-        return runtime.settings.zone
+    own = [zone_called(zone, runtime.settings.zone) for zone in zones]
+    return max((reachable_from(runtime.settings.quiet, now, zone, weekend_at(zone)) for zone in own), default=now)
 
 
 def _send(runtime: Runtime, taken: _Taken) -> bool:

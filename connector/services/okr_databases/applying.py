@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from connector.domain.changes import needs_reason
+from connector.domain.changes import LONGEST_REASON, needs_reason
 from connector.domain.model import FieldValue, Kind
 from connector.domain.okr_columns import CYCLE, FROM, OBJECTIVE, OWNER, TEAM, TITLE, TO, UNIT, DatabaseKind, column
 from connector.domain.rights import Viewer
@@ -22,12 +22,12 @@ from connector.runtime import Runtime
 from connector.services.okr_databases import choices
 from connector.services.okr_databases.contents import ENDS
 from connector.services.okr_databases.editors import Editor, editors_of
-from connector.services.okr_databases.row_reading import by_title, is_public
+from connector.services.okr_databases.row_reading import by_title
 from connector.services.plan import key_results, objectives
 from connector.store.tables import Audit, Connection, Cycle, KeyResult, OkrDatabase, OkrRow, Team
+from connector.store.visibility import objective_is_public
 
 NO_REASON = "no reason given yet"  # stands in the trail until somebody writes one
-LONGEST_REASON = 280
 _PLAIN = {TITLE: "title", UNIT: "unit"}
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     TITLE: ("title",),
@@ -194,7 +194,7 @@ class _Reader:
             raise InputError("that row is not among the objectives that are kept here; choose another")
         if not row.record:
             raise InputError("that objective is still a draft; complete its row first")
-        if not is_public(self._session, str(row.record)):
+        if not objective_is_public(self._session, str(row.record)):
             raise InputError("that objective is no longer shown here; choose another")
         return str(row.record)
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from connector.hosts.base import Event
 from connector.services.okr_databases.hearing import BOT, with_event
 from connector.services.okr_databases.records import databases_of
 from connector.store import work
+from connector.store.inserts import insert_into
 from connector.store.tables import Connection, Item, OkrDatabase, OkrRow
 from mappings.repository import load_router
 
@@ -88,10 +88,9 @@ def _known(session: Session, connection_id: int, refs: Collection[str]) -> dict[
 
 def _new(session: Session, connection_id: int, database: OkrDatabase, ref: str, moment: datetime) -> OkrRow:
     """A row that somebody made there; another process may have noted it a moment ago."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     empty: dict[str, Any] = {"agreed": {}, "shown": {}, "heard": {}, "missing": []}
     values = {"connection_id": connection_id, "database_id": database.id, "ref": ref, "created_at": moment, **empty}
-    session.execute(insert(OkrRow).values(**values).on_conflict_do_nothing())
+    session.execute(insert_into(session, OkrRow).values(**values).on_conflict_do_nothing())
     return session.scalars(select(OkrRow).where(OkrRow.connection_id == connection_id, OkrRow.ref == ref).with_for_update()).one()
 
 

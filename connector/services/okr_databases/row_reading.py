@@ -18,7 +18,7 @@ from connector.domain.row_drafts import Reading, read_numbers, read_title, refs_
 from connector.hosts.okr_databases import Row
 from connector.services.okr_databases import choices
 from connector.store.tables import Cycle, Objective, OkrDatabase, OkrRow, Person, PersonAccount, Team
-from connector.store.visibility import public
+from connector.store.visibility import objective_is_public, public
 
 AWAITS_OBJECTIVE = "its objective"  # begins the sentences that another row's becoming an objective may end
 _SHOWN = 6  # choices that a sentence lists
@@ -101,19 +101,13 @@ def objective_of(session: Session, database: OkrDatabase, value: FieldValue) -> 
     if found.gone_at is not None:
         return "", f"{AWAITS_OBJECTIVE} {shown} is in the trash; restore it or choose another"
     above = session.get(Objective, found.record)
-    if above is not None and not is_public(session, above.id):
+    if above is not None and not objective_is_public(session, above.id):
         return "", f"{AWAITS_OBJECTIVE} is not shown here; choose another"
     if above is None or above.retired_at is not None:
         return "", f"{AWAITS_OBJECTIVE} {shown} was retired; choose another"
     if above.closed_at is not None:
         return "", f"{AWAITS_OBJECTIVE} {shown} is closed and takes no new key results; choose another"
     return above.id, ""
-
-
-def is_public(session: Session, objective: str) -> bool:
-    """Whether hosts may show an objective: of one that they may not, not even its name is told there."""
-    query = select(Objective.id).join(Cycle, Cycle.id == Objective.cycle_id).where(Objective.id == objective, public())
-    return session.scalar(query) is not None
 
 
 def by_title(session: Session, database: OkrDatabase, title: str) -> tuple[str, str]:

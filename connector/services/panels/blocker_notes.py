@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from connector.domain.signals.blocked import DECLARED, DETECTED
 from connector.domain.wording import local_day_text
 from connector.services.facts import Facts
 from connector.services.signals.effective import effective
@@ -18,7 +19,7 @@ def blocker_note(facts: Facts, stuck: Sequence[Any], zone: Any) -> str:
     """The note. ``stuck``: open work whose status says that nothing moves, looked at where nothing else was seen."""
     if facts.row.blocker:
         return _since(facts, zone)
-    seen = next((row for row in facts.blockers if row.ended_at is None and row.source == "detected"), None)
+    seen = next((row for row in facts.blockers if row.ended_at is None and row.source == DETECTED), None)
     return _seen(seen, zone) if seen is not None else _stuck(stuck, zone)
 
 
@@ -29,7 +30,7 @@ def _since(facts: Facts, zone: Any) -> str:
         return ""
     named = facts.check_ins[-1] if facts.check_ins and facts.check_ins[-1].blocker else None
     key = str(((named.blocker_link if named is not None else None) or {}).get("key") or "")
-    asked = any(row.clear_at and row.ended_at is None and row.source == "declared" for row in facts.blockers)
+    asked = any(row.clear_at and row.ended_at is None and row.source == DECLARED for row in facts.blockers)
     told = f"blocked since {local_day_text(since, zone)}" + (f"; {CLEARED}" if asked else "")
     return f"{key}, {told}" if key and key not in (facts.row.blocker or "") else told
 

@@ -25,9 +25,9 @@ from connector.services.panels.placing import PROPERTIES
 from connector.services.said import said_of
 from connector.services.sources import database_name
 from connector.services.stuck_work import stuck_work
-from connector.store.tables import Connection, Cycle, KeyResult, Objective, OkrDatabase, OkrRow
+from connector.store.tables import Connection, KeyResult, Objective, OkrDatabase, OkrRow
 from connector.store.tables import Panel as PanelRow
-from connector.store.visibility import public
+from connector.store.visibility import objective_is_public
 from mappings.repository import Link, load_links
 from mappings.rules import Mode, SelectorKind
 
@@ -84,7 +84,7 @@ def build(
     if objective is None and not ids:
         return Panel(instance, (), face=face)
     facts = {name: each for name, each in load_facts(session, ids, computing=False).items() if each.public}
-    if not facts and (ids or (objective is not None and not _is_public(session, objective))):
+    if not facts and (ids or (objective is not None and not objective_is_public(session, objective.id))):
         return Panel(instance, (), face=face)  # restricted, a draft, or its cycle was not started
     stuck = _stuck(session, facts)
     told = said_of(session, list(facts), now, zone)
@@ -129,11 +129,6 @@ def _shown_at(session: Session, row: PanelRow, home: Home) -> tuple[Objective | 
         .order_by(KeyResult.position, KeyResult.id)
     )
     return objective, list(ids)
-
-
-def _is_public(session: Session, objective: Objective) -> bool:
-    query = select(Objective.id).join(Cycle, Cycle.id == Objective.cycle_id).where(Objective.id == objective.id, public())
-    return session.scalar(query) is not None
 
 
 def _stuck(session: Session, facts: Mapping[str, Facts]) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ What a host cannot tell changes nothing. Somebody who comes back is back by the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
@@ -18,12 +19,14 @@ from connector.runtime import Runtime
 from connector.services.changes import record
 from connector.services.facts import has_left
 from connector.services.people import notices
+from connector.services.rhythm.seats import leaders_of
 from connector.store import work
-from connector.store.tables import Connection, Cycle, KeyResult, Objective, Person, PersonAccount, Team
+from connector.store.tables import Connection, Cycle, Forum, KeyResult, Objective, Person, PersonAccount, Team
 
 log = structlog.get_logger(__name__)
 
-OWNERLESS = "ownerless"  # the kind of notice
+OWNERLESS = "ownerless"  # the kinds of notice
+UNCALLED = "uncalled"
 
 
 def check(runtime: Runtime, connection: Connection, host: Host) -> int:
@@ -51,7 +54,7 @@ def check(runtime: Runtime, connection: Connection, host: Host) -> int:
 def tell(runtime: Runtime) -> int:
     """Tell leads, or admins where there is none, of key results without an owner who is here; returns how many notices were new.
 
-    Each key result once a day, and only while its cycle runs.
+    Each key result once a day, and only while its cycle runs. So too of forums without the person who called their decisions.
     """
     now = runtime.now()
     today = now.astimezone(runtime.settings.zone).date()
@@ -81,6 +84,21 @@ def tell(runtime: Runtime) -> int:
             readers = [row.lead] if row.lead is not None and row.lead != row.owner_id else [each for each in admins if each != row.owner_id]
             for reader in readers:
                 new += notices.tell(session, reader, OWNERLESS, row.id, text, f"/key-results/{row.id}", now)
+        new += _tell_of_forums(session, admins, now)
+    return new
+
+
+def _tell_of_forums(session: Session, admins: Collection[int], now: datetime) -> int:
+    """Forums whose caller left plan no review any more: the sponsor, the leaders and the admins hear of it, once a day."""
+    new = 0
+    query = select(Forum, Person.name).join(Person, Person.id == Forum.caller_id)
+    left = (Forum.retired_at.is_(None), Forum.weekday.is_not(None), Person.active.is_(False))
+    for forum, name in session.execute(query.where(*left).order_by(Forum.id)):
+        sponsor = select(Person.id).where(Person.id == forum.sponsor_id, Person.active.is_(True))
+        readers = {each.id for each in leaders_of(session, forum.id)} | set(session.scalars(sponsor)) | set(admins)
+        text = f"{forum.name}: {name}, who calls decisions there, is not here any more, and no review is planned. Name another person"
+        for reader in sorted(readers):
+            new += notices.tell(session, reader, UNCALLED, str(forum.id), text, f"/plan/forums/{forum.id}", now)
     return new
 
 

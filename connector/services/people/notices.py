@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, not_, select, update
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Viewer
 from connector.runtime import Runtime
 from connector.services.mirror import upsert
+from connector.services.sign_in.sessions import viewer_of
 from connector.store.reads.paging import Page, after, cut, moment_text
-from connector.store.tables import Notice
+from connector.store.tables import Message, Notice, Person
+from connector.store.visibility import those_of, visible
 
 LONGEST = 1000  # characters of a notice's text
+UNSAID = "Something that stood here is not for everybody any more. What you may know of stands on the page."
+_KEY_RESULT = re.compile(r"^/key-results/([a-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,27 @@ def tell(session: Session, person_id: int, kind: str, subject: str, text: str, l
 
 def of_person(session: Session, person_id: int, *, limit: int = 50) -> list[Told]:
     """The latest notices of a person, newest first."""
-    rows = session.scalars(select(Notice).where(Notice.person_id == person_id).order_by(Notice.id.desc()).limit(limit))
-    return [Told(row.id, row.kind, row.subject, row.text, row.link, row.created_at, row.read_at is not None) for row in rows]
+    rows = session.scalars(select(Notice).where(Notice.person_id == person_id).order_by(Notice.id.desc()).limit(limit)).all()
+    person = session.get(Person, person_id)
+    return _told(session, viewer_of(person), rows) if person is not None else []
+
+
+def _told(session: Session, viewer: Viewer, rows: Sequence[Notice]) -> list[Told]:
+    """Notices as the viewer may read them now: what names a key result that is not for them any more says only that. Two statements."""
+    keys = {f"mail:{row.person_id}:{row.subject}": row.id for row in rows}  # what was noted beside the notice says what it is about
+    about: dict[int, set[str]] = {row.id: set(_KEY_RESULT.findall(row.link)) for row in rows}
+    for key, content in session.execute(select(Message.key, Message.content).where(Message.key.in_(keys))) if keys else ():
+        about[keys[key]] |= set(content.get("about") or ())
+    named = set().union(*about.values())
+    hidden = those_of(session, sorted(named), not_(visible(viewer)))
+    return [
+        Told(
+            row.id, row.kind, row.subject, UNSAID, "" if _KEY_RESULT.match(row.link) else row.link, row.created_at, row.read_at is not None
+        )
+        if about[row.id] & hidden
+        else Told(row.id, row.kind, row.subject, row.text, row.link, row.created_at, row.read_at is not None)
+        for row in rows
+    ]
 
 
 def unread(session: Session, person_id: int) -> int:
@@ -75,9 +100,9 @@ def page(session: Session, viewer: Viewer, cursor: str | None = None, limit: int
                 "text": row.text,
                 "link": row.link,
                 "created_at": moment_text(row.created_at),
-                "read": row.read_at is not None,
+                "read": row.read,
             }
-            for row in shown
+            for row in _told(session, viewer, shown)
         ],
         following,
     )

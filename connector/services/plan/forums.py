@@ -24,7 +24,7 @@ from connector.services.locks import OPEN
 from connector.services.plan import saving
 from connector.services.plan.groups import People, email_of, group_name, is_taken, of_old
 from connector.services.plan.saving import Saved, View
-from connector.services.rhythm import planning
+from connector.services.rhythm import keeping, planning
 from connector.store.tables import Forum, ForumMember, Person, Review, Team
 
 ENTITY = "forum"
@@ -129,21 +129,25 @@ def update(
 ) -> Saved:
     """Change what ``given`` says; what it leaves out stays. Reviews that are only planned move with it; a lock that has come stays.
 
+    A review that the change does not reach is named in the remarks, with the moment from which it counts.
+
     Raises ``Faults``, ``Stale``, ``NotFound``, ``Forbidden``.
     """
     require(viewer, Act.WRITE)
     with runtime.store.write() as session:
         row = find(session, name)
-        before = view_of(session, row)
+        before, coming = view_of(session, row), planning.next_review(session, row.id, runtime.now())
         check_version(before, version, by=saving.last_actor(session, ENTITY, row.name))
         wanted = _read(session, {**before, **_given(given, before)}, row)
         why = reason_text(reason, ())
         after = _write(runtime, session, row, wanted)
         if not record(session, viewer, runtime.now(), "update", ENTITY, row.name, before=before, after=after, reason=why):
             return Saved(row.name, before)
-        saved = Saved(row.name, after, remarks=_remarks(after, wanted["caller"]))
+        remarks = _remarks(after, wanted["caller"])
     planning.plan_ahead(runtime)
-    return saved
+    with runtime.store.read() as session:
+        kept = keeping.kept_text(session, row, coming, runtime.now(), runtime.settings.zone)
+    return Saved(row.name, after, remarks=(*remarks, kept) if kept else remarks)
 
 
 def retire(runtime: Runtime, viewer: Viewer, name: str | int, *, version: str | None = None, reason: str | None = None) -> None:

@@ -24,6 +24,7 @@ from connector.services.reports.champion import Pulse, pulse
 from connector.services.reports.discipline import of_forums
 from connector.services.reports.reviews import forums_for
 from connector.services.signals.standing import end_elsewhere, keep
+from connector.store.batches import batches
 from connector.store.tables import Forum, Person, Signal
 
 FELL = ("vitality_fell", "on_time_fell")
@@ -47,14 +48,13 @@ def find_alarms(runtime: Runtime) -> int:
         running = {each.id for each in lights}
     count = 0
     with runtime.store.write() as session:
-        subjects = sorted({f"forum:{each.id}" for each in forums} | _standing(session))
-        before = _standing(session, kinds=True)
+        before = _standing(session)
+        subjects = sorted({f"forum:{each.id}" for each in forums} | {subject for _, subject in before})
         count += keep(session, seen, now, kinds=FELL, subjects=subjects, about=dict.fromkeys(subjects))
-        for start in range(0, len(lights), 500):
-            part = [each.id for each in lights[start : start + 500]]
+        for part in batches(each.id for each in lights):
             count += keep(session, [each for each in misfits if each.subject in set(part)], now, kinds=MISFIT, subjects=part)
         count += end_elsewhere(session, MISFIT, running, now)
-        _tell(session, [each for each in seen if f"{each.kind} {each.subject}" not in before], forums, now)
+        _tell(session, [each for each in seen if (each.kind, each.subject) not in before], forums, now)
     return count
 
 
@@ -84,9 +84,10 @@ def _numbers(fell: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _standing(session: Session, *, kinds: bool = False) -> set[str]:
+def _standing(session: Session) -> set[tuple[str, str]]:
+    """(kind, subject) of what stands already."""
     rows = session.execute(select(Signal.kind, Signal.subject).where(Signal.kind.in_(FELL), Signal.ended_at.is_(None)))
-    return {f"{kind} {subject}" if kinds else subject for kind, subject in rows}
+    return {(kind, subject) for kind, subject in rows}
 
 
 def _tell(session: Session, fresh: Sequence[Seen], forums: Sequence[Forum], now: datetime) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from connector.services.decisions import ASKED, DROPPED, WITHDRAWN
 from connector.services.insight.answering import ASK_WORDS
-from connector.services.reports.reviews import Loaded, batches
+from connector.services.reports.reviews import Loaded
+from connector.store.batches import batches
 from connector.store.tables import Decision, KeyResult
 
 NO_FORUM = "no forum"

@@ -7,17 +7,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, time, tzinfo
 
-from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.domain import cadence_fit
 from connector.domain.drift import Drift, weak_points
 from connector.domain.model import Cadence, Cycle, Point, State
 from connector.domain.quality import Quality
+from connector.services.changes import edits_of
 from connector.services.facts import load_definition
 from connector.services.insight.scope import Light
 from connector.services.plan.quality import MOST, daily_values, judge_stored
-from connector.services.reports.reviews import batches
+from connector.store.batches import batches
 from connector.store.tables import Audit, KeyResult
 
 NEVER_MOVED = "never moved"
@@ -54,8 +55,7 @@ def load_built(session: Session, lights: Collection[Light], now: datetime, zone:
     today = now.astimezone(zone).date()
     running = [each for each in lights if each.state is not State.CLOSED]
     found: list[Built] = []
-    for start in range(0, len(running), MOST):
-        part = running[start : start + MOST]
+    for part in batches(running, MOST):
         ids = [each.id for each in part]
         judged = judge_stored(session, ids, now, zone)
         points = daily_values(session, ids)
@@ -119,17 +119,7 @@ def _target_edits(session: Session, ids: Collection[str], since: datetime) -> Co
     """How often a target was changed after it was written."""
     found: Counter[str] = Counter()
     for part in batches(ids):
-        query = (
-            select(Audit.entity_id, func.count())
-            .where(
-                Audit.entity == "key_result",
-                Audit.entity_id.in_(part),
-                Audit.action.in_(("update", "import")),
-                Audit.at >= since,
-                type_coerce(Audit.after, Text).contains('"target":'),
-            )
-            .group_by(Audit.entity_id)
-        )
+        query = select(Audit.entity_id, func.count()).where(edits_of(part, since, "target")).group_by(Audit.entity_id)
         for name, count in session.execute(query):
             found[name] = count
     return found

@@ -21,10 +21,11 @@ from connector.services.reports.built import Built, load_built
 from connector.services.reports.discipline import WEEKS, Report, of_forums
 from connector.services.reports.forms import Diet, load_diet
 from connector.services.reports.repeats import Repeated, load_repeats
-from connector.services.reports.reviews import batches, forums_for, load, sees_all
+from connector.services.reports.reviews import forums_for, load, sees_all
 from connector.services.reviews.effects import Effects, measure_effects
 from connector.services.signals.blocker_measures import Measures, measure_blockers
 from connector.services.signals.standing import standing
+from connector.store.batches import batches
 from connector.store.tables import Signal
 
 GUARDS = ("late_target_edit",)

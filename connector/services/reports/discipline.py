@@ -20,9 +20,11 @@ from connector.domain.vitality import NOTHING, Share, Use
 from connector.errors import NotFound
 from connector.services.decisions import DONE, DROPPED
 from connector.services.insight.discipline import Update
-from connector.services.reports.reviews import Held, Loaded, batches, forums_for, load
+from connector.services.locks import CLOSED, SKIPPED
+from connector.services.reports.reviews import Held, Loaded, forums_for, load
 from connector.services.rhythm.planning import zone_of
 from connector.services.state_changes import TROUBLE, first_at_risk
+from connector.store.batches import batches
 from connector.store.tables import Decision, Forum, Raised
 
 WEEKS = 13
@@ -82,7 +84,7 @@ class Report:
     @property
     def uses(self) -> list[Use]:
         """The reviews that are behind us, skipped ones left out."""
-        return [each.use for each in self.weeks if each.state == "closed" or (each.state != "skipped" and each.updates.of)]
+        return [each.use for each in self.weeks if each.state == CLOSED or (each.state != SKIPPED and each.updates.of)]
 
     @property
     def updates(self) -> Share:
@@ -140,7 +142,7 @@ def _week(
     found: Loaded, forum: Forum, held: Held, before: datetime, decisions: list[Decision], raised: list[Raised], now: datetime, zone: tzinfo
 ) -> Week:
     row = held.row
-    if row.state == "skipped":
+    if row.state == SKIPPED:
         return Week(row.id, row.day, row.state, row.skipped_reason)
     entries = held.entries or []
     standings = {entry["id"]: str((entry.get("update") or {}).get("standing") or "") for entry in entries}

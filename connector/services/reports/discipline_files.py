@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from connector.domain.vitality import Share
 from connector.services.exchange.cells import guard, number_text
 from connector.services.exchange.review_sheets import Sheets
+from connector.services.locks import SKIPPED
 from connector.services.reports.discipline import Report, Week
 
 Cell = str | float | None
@@ -32,7 +33,7 @@ COLUMNS = (
 
 def cells(each: Week) -> tuple[Cell, ...]:
     """One review. What has no basis is an empty cell, never 0."""
-    if each.state == "skipped":
+    if each.state == SKIPPED:
         return (each.day.isoformat(), f"skipped: {each.skipped}", *([None] * (len(COLUMNS) - 2)))
     known = bool(each.key)
     vitality = each.use.vitality

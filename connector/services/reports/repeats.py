@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.services.reports.reviews import batches
+from connector.domain.signals.blocked import DETECTED, DISMISSED
+from connector.store.batches import batches
 from connector.store.tables import Blocker, CheckIn
 
 MOST = 20
@@ -57,7 +58,7 @@ def load_repeats(session: Session, names: Collection[str], since: datetime) -> l
                 spells[key].append(_Spell(name, text, link or {}, at))
             standing[name] = key
         seen = select(Blocker.key_result_id, Blocker.text, Blocker.link, Blocker.since).where(
-            Blocker.key_result_id.in_(part), Blocker.source == "detected", Blocker.ended_by != "dismissed", Blocker.since >= since
+            Blocker.key_result_id.in_(part), Blocker.source == DETECTED, Blocker.ended_by != DISMISSED, Blocker.since >= since
         )
         for name, text, link, at in session.execute(seen):
             key = _key(text, link)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Act, Viewer
-from connector.services.locks import KEPT_OPEN
+from connector.services.locks import CLOSED, KEPT_OPEN, OPEN, SKIPPED
 from connector.services.reviews.rights import known_of
+from connector.store.batches import batches
 from connector.store.tables import (
     Audit,
     CheckIn,
@@ -29,7 +30,6 @@ from connector.store.tables import (
     Team,
 )
 
-BATCH = 500  # ids per statement: below SQLite's limit of bound values
 MOST_WEEKS = 26
 
 
@@ -48,7 +48,7 @@ class Held:
 
     def over(self, now: datetime) -> bool:
         """Whether it is behind us, held or not."""
-        return self.row.state == "closed" or (self.row.state != "skipped" and self.row.starts_at + KEPT_OPEN < now)
+        return self.row.state == CLOSED or (self.row.state != SKIPPED and self.row.starts_at + KEPT_OPEN < now)
 
 
 @dataclass(slots=True)
@@ -94,29 +94,20 @@ def load(session: Session, viewer: Viewer, forums: Sequence[Forum], now: datetim
     by_id: dict[int, Held] = {}
     for part in batches(ids):
         query = select(Review).where(Review.forum_id.in_(part), Review.starts_at >= begun)
-        begun_ones = or_(Review.starts_at <= now, Review.state.in_(("open", "closed", "skipped")))
+        begun_ones = or_(Review.starts_at <= now, Review.state.in_((OPEN, CLOSED, SKIPPED)))
         for row in session.scalars(query.where(begun_ones).order_by(Review.starts_at, Review.id)):
             by_id[row.id] = Held(row)
             reviews[row.forum_id].append(by_id[row.id])
     of_forum = _of_forums(session, ids)
     _pre_reads(session, by_id)
     told = {entry["id"] for each in by_id.values() for entry in each.entries or ()}
-    known: set[str] = set()
-    for names in batches(sorted(told.union(*of_forum.values()))):
-        known |= known_of(session, viewer, names)
+    known = known_of(session, viewer, told.union(*of_forum.values()))
     for each in by_id.values():
         if each.entries is not None:
             each.entries = [entry for entry in each.entries if entry["id"] in known]
     _items(session, by_id)
     _entries_made(session, by_id, now)
     return Loaded(list(forums), dict(reviews), _leaders(session, forums), known, of_forum)
-
-
-def batches(ids: Iterable[Any]) -> Iterator[list[Any]]:
-    """Ids in parts that one statement takes."""
-    every = list(ids)
-    for start in range(0, len(every), BATCH):
-        yield every[start : start + BATCH]
 
 
 def _of_forums(session: Session, forums: Collection[int]) -> dict[int, set[str]]:

@@ -31,9 +31,25 @@ def write_agenda(
     session: Session, review_id: int, snapshot: Snapshot, pre_read_id: int, minutes: int, now: datetime, zone: tzinfo
 ) -> list[ReviewItem]:
     """The items of a review that is opened now, in their order. Six statements, however many key results there are."""
+    rows = _rows(session, review_id, snapshot, pre_read_id, minutes, now, zone)
+    if rows:
+        session.connection().execute(insert(ReviewItem), rows)  # all at once: there may be hundreds
+    return list(session.scalars(select(ReviewItem).where(ReviewItem.review_id == review_id).order_by(ReviewItem.position)))
+
+
+def preview_agenda(
+    session: Session, review_id: int, snapshot: Snapshot, pre_read_id: int | None, minutes: int, now: datetime, zone: tzinfo
+) -> list[ReviewItem]:
+    """The items that ``write_agenda`` would write now; nothing is written. ``pre_read_id`` None: not frozen, so nobody marked anything."""
+    return [ReviewItem(**row) for row in _rows(session, review_id, snapshot, pre_read_id, minutes, now, zone)]
+
+
+def _rows(
+    session: Session, review_id: int, snapshot: Snapshot, pre_read_id: int | None, minutes: int, now: datetime, zone: tzinfo
+) -> list[dict[str, Any]]:
     matters = load_matters(session, snapshot, pre_read_id, now, zone)
     entries = {each.id: each for each in snapshot.entries}
-    rows = [
+    return [
         {
             "review_id": review_id,
             "key_result_id": each.matter.id,
@@ -49,12 +65,9 @@ def write_agenda(
         }
         for position, each in enumerate(agenda.build(matters, minutes))
     ]
-    if rows:
-        session.connection().execute(insert(ReviewItem), rows)  # all at once: there may be hundreds
-    return list(session.scalars(select(ReviewItem).where(ReviewItem.review_id == review_id).order_by(ReviewItem.position)))
 
 
-def load_matters(session: Session, snapshot: Snapshot, pre_read_id: int, now: datetime, zone: tzinfo) -> list[Matter]:
+def load_matters(session: Session, snapshot: Snapshot, pre_read_id: int | None, now: datetime, zone: tzinfo) -> list[Matter]:
     """What the agenda asks of each key result, exceptions of the pre-read first; retired ones are left out."""
     ids = [each.id for each in snapshot.entries]
     today = now.astimezone(zone).date()

@@ -20,6 +20,7 @@ from connector.errors import Conflict
 from connector.runtime import Runtime
 from connector.services import leads_page
 from connector.services.changes import record
+from connector.services.decisions import OPEN
 from connector.services.locks import CLOSED
 from connector.services.messages import tell_forum, tell_item, tell_person
 from connector.services.messages.places import places_of
@@ -29,7 +30,8 @@ from connector.services.reviews.rights import known_items
 from connector.services.rhythm import locking
 from connector.services.rhythm.planning import next_review, zone_of
 from connector.services.said import decided_line
-from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
+from connector.store.reads.people import names_of
+from connector.store.tables import Decision, Forum, Review, ReviewItem
 from mappings.repository import load_links
 from mappings.rules import SelectorKind
 
@@ -100,10 +102,11 @@ def close(runtime: Runtime, viewer: Viewer, review_id: int, *, version: int | No
         held = _hold_folded(items, viewer, now)
         pre_read = locking.pre_read_of(session, review.id)
         next_at = following.starts_at if following else None
-        written = write_minutes(session, review, forum, items, next_at, pre_read.key if pre_read else "", viewer, now, zone)
+        decisions = session.scalars(select(Decision).where(Decision.review_id == review.id).order_by(Decision.id)).all()
+        written = write_minutes(session, review, forum, items, decisions, next_at, pre_read.key if pre_read else "", viewer, now, zone)
         review.minutes = written.plain()
         record(session, viewer, now, "close", ENTITY, str(review.id), after={"decisions": len(written.decisions), "held_folded": held})
-        _tell(session, runtime, review, forum, items, written, now)
+        _tell(session, review, forum, items, decisions, written, now)
         leads_page.want_changed(session, [each.key_result_id for each in items] or ["-"], runtime.epoch())
     runtime.queue.nudge("send")
 
@@ -117,26 +120,32 @@ def _hold_folded(items: Sequence[ReviewItem], viewer: Viewer, now: datetime) -> 
 
 
 def _tell(
-    session: Session, runtime: Runtime, review: Review, forum: Forum, items: Sequence[ReviewItem], written: Minutes, now: datetime
+    session: Session,
+    review: Review,
+    forum: Forum,
+    items: Sequence[ReviewItem],
+    decisions: Sequence[Decision],
+    written: Minutes,
+    now: datetime,
 ) -> None:
     """The rooms get what everybody may read; who asked, who has to do something and who took something get theirs."""
     link, subject = f"/reviews/{review.id}/minutes", f"Minutes of {forum.name}, {written.held_text}"
     key = f"minutes:{review.id}"
     about = [each.key_result for each in written.items if each.public] + [each.key_result for each in written.handed if each.public]
     tell_forum(session, forum.id, key=key, kind="minutes", subject=subject, lines=room_lines(written), link=link, now=now, about=about)
-    _tell_people(session, review, forum, items, link, now, written)
-    _tell_hosts(session, review, forum, items, written, now)
+    _tell_askers_and_doers(session, review, items, decisions, f"Decided in {forum.name}, {written.held_text}.", now)
+    _tell_takers(session, review, forum, items, link, now)
+    _tell_hosts(session, review, forum, written, now)
 
 
-def _tell_people(
-    session: Session, review: Review, forum: Forum, items: Sequence[ReviewItem], link: str, now: datetime, written: Minutes
+def _tell_askers_and_doers(
+    session: Session, review: Review, items: Sequence[ReviewItem], decisions: Sequence[Decision], decided: str, now: datetime
 ) -> None:
-    rows = session.scalars(select(Decision).where(Decision.review_id == review.id).order_by(Decision.id)).all()
+    """What came of each ask, to whoever asked, and what is to be done, to whoever does it."""
     titles = {each.key_result_id: str(each.snapshot["title"]) for each in items}
-    shown = {each.id: each for each in items}
-    asks = {each.key_result_id: (each.snapshot or {}).get("ask") for each in shown.values()}
-    names = _names_of(session, [row.owner_id for row in rows])
-    for row in rows:
+    asks = {each.key_result_id: each.snapshot.get("ask") for each in items}
+    names = names_of(session, [row.owner_id for row in decisions])
+    for row in decisions:
         title = titles.get(row.key_result_id, row.key_result_id)
         said = decided_line(row, names.get(row.owner_id or 0, ""))
         place = f"/key-results/{row.key_result_id}"
@@ -150,23 +159,27 @@ def _tell_people(
                 key=f"answer:{review.id}:{row.id}",
                 kind="answer",
                 subject=f"What came of your ask: {one_line(title, TITLE)}",
-                lines=[one_line(asked), one_line(said), f"Decided in {forum.name}, {written.held_text}."],
+                lines=[one_line(asked), one_line(said), decided],
                 link=place,
                 now=now,
                 about=[row.key_result_id],
             )
-        if row.owner_id is not None and row.state == "open" and row.owner_id != row.asked_by_id:
+        if row.owner_id is not None and row.state == OPEN and row.owner_id != row.asked_by_id:
             tell_person(
                 session,
                 row.owner_id,
                 key=f"decision:{review.id}:{row.id}",
                 kind="review",
                 subject=f"Yours to do until {day_text(row.due) if row.due else 'the next review'}: {one_line(row.title, TITLE)}",
-                lines=[one_line(f"{title}. {said}"), f"Decided in {forum.name}, {written.held_text}."],
+                lines=[one_line(f"{title}. {said}"), decided],
                 link=place,
                 now=now,
                 about=[row.key_result_id],
             )
+
+
+def _tell_takers(session: Session, review: Review, forum: Forum, items: Sequence[ReviewItem], link: str, now: datetime) -> None:
+    """What the time did not reach, to whoever took it: one message for each."""
     taken: dict[int, dict[str, str]] = {}
     for each in items:
         if each.handed_to_id is not None and each.verdict is None:
@@ -186,7 +199,7 @@ def _tell_people(
         )
 
 
-def _tell_hosts(session: Session, review: Review, forum: Forum, items: Sequence[ReviewItem], written: Minutes, now: datetime) -> None:
+def _tell_hosts(session: Session, review: Review, forum: Forum, written: Minutes, now: datetime) -> None:
     """A comment where a key result lives, of every decision that everybody may read: its row or page, and each epic mapped to it."""
     told = {each.key_result: each for each in written.items if each.public and each.decision}
     for name, places in _places(session, list(told)).items():
@@ -217,10 +230,3 @@ def _places(session: Session, key_results: Sequence[str]) -> dict[str, list[tupl
         if link.rule.selector.kind is SelectorKind.EPICS:
             found.setdefault(link.key_result_id, []).extend((link.connection_id, ref) for ref in link.resolved.refs.values())
     return {name: list(dict.fromkeys(places)) for name, places in found.items()}
-
-
-def _names_of(session: Session, ids: Sequence[int | None]) -> dict[int, str]:
-    wanted = {ident for ident in ids if ident is not None}
-    if not wanted:
-        return {}
-    return {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))}

@@ -22,7 +22,7 @@ from connector.services.decisions import view as view_of_decision
 from connector.services.plan.saving import plain_text
 from connector.services.plan.saving import title as checked_title
 from connector.services.reviews.holding import go_on, item_of, open_one, stop_clocks
-from connector.services.reviews.rights import active_person
+from connector.services.reviews.rights import active_person, is_retired
 from connector.services.rhythm.planning import zone_of
 from connector.services.row_check_ins.rows import want_decision
 from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
@@ -80,6 +80,7 @@ def decide(runtime: Runtime, viewer: Viewer, review_id: int, item_id: int, given
         leads_page.want_changed(session, [item.key_result_id], runtime.epoch())
     for connection_id in sorted(places):
         runtime.queue.nudge("drain", connection_id)
+    runtime.queue.nudge("send")
 
 
 def item_view(session: Session, review: Review, item: ReviewItem) -> dict[str, Any]:
@@ -136,6 +137,8 @@ def _checked(session: Session, given: Mapping[str, Any], key_result_id: str, tod
         if faults:
             raise Faults(faults)
         return Said(verdict, None, plan=plan or "")
+    if is_retired(session, key_result_id):
+        raise Faults([*faults, InputError("this key result was retired meanwhile; hold its course", where="verdict")])
     action = attempt("action", lambda text: _action(text, verdict))
     text = attempt("text", _text)
     owner = attempt("owner", lambda email: active_person(session, email, "owner", key_result_id))
@@ -202,7 +205,10 @@ def _settle(session: Session, viewer: Viewer, review: Review, item: ReviewItem, 
             return None
         day = now.astimezone(zone).date()
         answered = row.check_in_id is not None or row.source != SOURCE
-        row.outcome = f"{VERDICT_WORDS[said.verdict]}, review of {day_text(day)}" if answered else "taken back in the review"
+        instead = f"{VERDICT_WORDS[said.verdict]}, review of {day_text(day)}"
+        if row.state == OPEN:
+            decision_links.say_taken_back(session, row, instead, now)
+        row.outcome = instead if answered else "taken back in the review"
         row.state, row.closed_at = DROPPED, now
     else:
         if row is None:
@@ -211,6 +217,8 @@ def _settle(session: Session, viewer: Viewer, review: Review, item: ReviewItem, 
             )
             session.add(row)
         row.title, row.owner_id, row.due = said.text, said.owner.id, said.due
+        if row.state == DROPPED:
+            decision_links.say_standing(session, row, now)
         if row.state not in UNSETTLED or row.state == ASKED:
             row.state, row.closed_at, row.outcome = OPEN, None, ""
     row.review_id, row.verdict, row.decided_at = review.id, said.verdict.value, now

@@ -15,12 +15,13 @@ from connector.domain.scoring import raw_progress
 from connector.runtime import Runtime
 from connector.services.decisions import DONE
 from connector.services.facts import load_definition
+from connector.store.batches import batches
 from connector.store.tables import Decision, KeyResult, Reading
 
 __all__ = ["Effects", "judge_effects", "measure_effects"]
 
 LOOKED_BACK = timedelta(weeks=26)  # decisions done earlier have their effect, or nobody can tell it any more
-BATCH = 100
+AT_ONCE = 100  # decisions per transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,9 @@ class Effects:
 
 def measure_effects(session: Session, key_results: Collection[str], since: datetime) -> Effects:
     """What followed the decisions of these key results that were done since then."""
-    names, words = list(key_results), []
-    for start in range(0, len(names), BATCH):
-        query = select(Decision.effect).where(
-            Decision.key_result_id.in_(names[start : start + BATCH]), Decision.state == DONE, Decision.closed_at >= since
-        )
+    words: list[str | None] = []
+    for part in batches(key_results):
+        query = select(Decision.effect).where(Decision.key_result_id.in_(part), Decision.state == DONE, Decision.closed_at >= since)
         words += [(told or {}).get("word") for told in session.scalars(query)]
     helped, no_change = words.count(effect.HELPED), words.count(effect.NO_CHANGE)
     return Effects(helped, no_change, len(words) - helped - no_change)
@@ -64,9 +63,9 @@ def judge_effects(runtime: Runtime) -> int:
         )
         waiting = [row.id for row in session.execute(query) if (row.effect or {}).get("word") in (None, effect.TOO_EARLY)]
     changed = 0
-    for start in range(0, len(waiting), BATCH):
+    for part in batches(waiting, AT_ONCE):
         with runtime.store.write() as session:
-            changed += _judge(session, waiting[start : start + BATCH], now)
+            changed += _judge(session, part, now)
     return changed
 
 

@@ -40,6 +40,8 @@ def open_review(runtime: Runtime, viewer: Viewer, review_id: int, *, lock_now: b
     with runtime.store.write() as session:
         review = find_review(session, review_id, lock=True)
         require_holder(session, viewer, review.forum_id)
+        if session.get_one(Forum, review.forum_id).retired_at is not None:
+            raise Conflict("this forum was retired; its reviews are not held any more")
         early = review.state == PLANNED and review.lock_at > runtime.now()
         if reason := too_early(session, review, runtime.now(), runtime.settings.zone):
             raise Conflict(reason)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from statistics import median
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
@@ -14,7 +15,9 @@ from connector.domain import effect
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text
 from connector.services.decisions import ASKED, DONE, DROPPED, OPEN
-from connector.store.tables import Decision, Forum, KeyResult, Objective, Person, Review, Team
+from connector.services.locks import CLOSED
+from connector.store.reads.people import names_of
+from connector.store.tables import Decision, Forum, KeyResult, Objective, Review, Team
 from connector.store.visibility import visible
 
 LISTED = 200  # decisions that a page lists
@@ -51,7 +54,6 @@ def load_ledger(
     key_results: Collection[str] | None = None,
 ) -> Found:
     """Decisions that the viewer may know of: open ones by due date, others latest first. Three statements."""
-    owner, asker = Person.__table__.alias("owner"), Person.__table__.alias("asker")
     conditions: list[ColumnElement[bool]] = [KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), visible(viewer)]
     if forum_id is not None:
         conditions.append(Team.forum_id == forum_id)
@@ -65,47 +67,35 @@ def load_ledger(
         "done": Decision.state == DONE,
         "all": Decision.state.in_((ASKED, OPEN, DONE, DROPPED)),
     }
-    counting = (
-        select(*(func.count().filter(condition).label(name) for name, condition in wanted.items()))
-        .select_from(Decision)
-        .join(KeyResult, KeyResult.id == Decision.key_result_id)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .outerjoin(Team, Team.id == Objective.team_id)
-        .where(*conditions)
-    )
+    counting = _of_teams(select(*(func.count().filter(each).label(name) for name, each in wanted.items()))).where(*conditions)
     counts = {name: int(value) for name, value in session.execute(counting).one()._mapping.items()}
     by_day = show in ("open", "overdue")
     query = (
-        select(Decision, KeyResult.title, owner.c.name.label("owner"), asker.c.name.label("asker"), Team.forum_id)
-        .join(KeyResult, KeyResult.id == Decision.key_result_id)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .outerjoin(Team, Team.id == Objective.team_id)
-        .outerjoin(owner, owner.c.id == Decision.owner_id)
-        .outerjoin(asker, asker.c.id == Decision.asked_by_id)
+        _of_teams(select(Decision, KeyResult.title, Forum.name.label("forum")))
+        .outerjoin(Forum, Forum.id == Team.forum_id)
         .where(wanted[show if show in wanted else "open"], *conditions)
         .order_by(*((Decision.due.is_(None), Decision.due, Decision.id) if by_day else (Decision.id.desc(),)))
         .limit(LISTED)
     )
     rows = session.execute(query).all()
-    forums = _forum_names(session, {row.forum_id for row in rows if row.forum_id is not None})
-    return Found(
-        tuple(
-            Entry(
-                row.Decision,
-                row.title,
-                row.owner or "",
-                row.asker or "",
-                forums.get(row.forum_id or 0, ""),
-                row.Decision.state == OPEN and row.Decision.due is not None and row.Decision.due < today,
-            )
-            for row in rows
-        ),
-        counts,
+    names = names_of(session, (each for row in rows for each in (row.Decision.owner_id, row.Decision.asked_by_id)))
+    return Found(tuple(_entry(row, names, today) for row in rows), counts)
+
+
+def _of_teams(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Of decisions with their key result, its objective and the team, where there is one."""
+    return (
+        query.select_from(Decision)
+        .join(KeyResult, KeyResult.id == Decision.key_result_id)
+        .join(Objective, Objective.id == KeyResult.objective_id)
+        .outerjoin(Team, Team.id == Objective.team_id)
     )
 
 
-def _forum_names(session: Session, ids: Collection[int]) -> dict[int, str]:
-    return {row.id: row.name for row in session.execute(select(Forum.id, Forum.name).where(Forum.id.in_(ids)))} if ids else {}
+def _entry(found: Any, names: Mapping[int, str], today: date) -> Entry:
+    row = found.Decision
+    late = row.state == OPEN and row.due is not None and row.due < today
+    return Entry(row, found.title, names.get(row.owner_id, ""), names.get(row.asked_by_id, ""), found.forum or "", late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +131,14 @@ class Since:
         return f"{self.in_time} of {self.due} done by the due date" if self.due else "none was due"
 
 
-def since_last(session: Session, viewer: Viewer, review: Review, today: date) -> Since:
-    """Asks and decisions of a forum since its review before this one (all, when this is the first), as far as the viewer may know."""
+def since_last(session: Session, viewer: Viewer, review: Review, today: date, zone: tzinfo) -> Since:
+    """Asks and decisions of a forum since its review before this one (all, when this is the first), as far as the viewer may know.
+
+    ``today`` and ``zone`` are the forum's: there a due day ends.
+    """
     last = session.execute(
         select(Review.closed_at, Review.day)
-        .where(Review.forum_id == review.forum_id, Review.id != review.id, Review.state == "closed")
+        .where(Review.forum_id == review.forum_id, Review.id != review.id, Review.state == CLOSED)
         .order_by(Review.closed_at.desc())
         .limit(1)
     ).one_or_none()
@@ -160,7 +153,7 @@ def since_last(session: Session, viewer: Viewer, review: Review, today: date) ->
     ]
     told = [str((row.effect or {}).get("word", "")) for row in rows if row.state == DONE]
     due = [row for row in rows if row.due is not None and row.review_id is not None and row.due < today and row.state != DROPPED]
-    in_time = [row for row in due if _in_time(row)]
+    in_time = [row for row in due if _in_time(row, zone)]
     return Since(
         len(recent),
         len(answered),
@@ -173,15 +166,9 @@ def since_last(session: Session, viewer: Viewer, review: Review, today: date) ->
     )
 
 
-def follow_through(session: Session, viewer: Viewer, forum_id: int, today: date) -> tuple[int, int]:
-    """(done by their due date, due by now) of a forum's decisions; dropped ones are none."""
-    rows = session.scalars(_of_forum(viewer, forum_id)).all()
-    due = [row for row in rows if row.due is not None and row.due < today and row.state in (OPEN, DONE)]
-    return sum(_in_time(row) for row in due), len(due)
-
-
-def _in_time(row: Decision) -> bool:
-    return row.state == DONE and row.closed_at is not None and row.due is not None and row.closed_at.date() <= row.due
+def _in_time(row: Decision, zone: tzinfo) -> bool:
+    done_at = row.closed_at if row.state == DONE else None
+    return done_at is not None and row.due is not None and done_at.astimezone(zone).date() <= row.due
 
 
 def _answered_after(row: Decision, moment: datetime) -> bool:

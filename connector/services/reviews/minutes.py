@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.agenda import ACTION_WORDS, VERDICT_WORDS, Action, Verdict
@@ -16,7 +15,8 @@ from connector.domain.rights import Viewer
 from connector.domain.wording import day_text, local_day_text, weekday_moment_text
 from connector.services.decisions import DROPPED
 from connector.services.reviews.rights import public_of
-from connector.store.tables import Decision, Forum, Person, Review, ReviewItem
+from connector.store.reads.people import names_of
+from connector.store.tables import Decision, Forum, Review, ReviewItem
 
 MOST_LINES = 12  # of minutes in a chat room
 
@@ -125,20 +125,17 @@ def write_minutes(
     review: Review,
     forum: Forum,
     items: Sequence[ReviewItem],
+    decisions: Sequence[Decision],
     next_at: datetime | None,
     pre_read: str,
     viewer: Viewer,
     now: datetime,
     zone: tzinfo,
 ) -> Minutes:
-    """The minutes of a review that is closed now: three statements."""
-    rows = session.scalars(select(Decision).where(Decision.review_id == review.id).order_by(Decision.id)).all()
-    people = {each for row in rows for each in (row.owner_id,)} | {
-        each for item in items for each in (item.verdict_by_id, item.handed_to_id)
-    }
-    wanted = people - {None}
-    names = {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))} if wanted else {}
-    known = _Known(names, {row.key_result_id: row for row in reversed(rows)}, public_of(session, [each.key_result_id for each in items]))
+    """The minutes of a review that is closed now, with the decisions that it made: two statements."""
+    people = {row.owner_id for row in decisions} | {each for item in items for each in (item.verdict_by_id, item.handed_to_id)}
+    first = {row.key_result_id: row for row in reversed(decisions)}
+    known = _Known(names_of(session, people), first, public_of(session, [each.key_result_id for each in items]))
     begun = review.opened_at or now
     took = max(0, round((now - begun).total_seconds() / 60))
     spoken = [each for each in items if each.folded and _talked_about(each, known)]

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.domain.pre_read import Snapshot, frozen_words, read
 from connector.domain.rights import Viewer
 from connector.services import decision_links
 from connector.services.decision_links import Offer
+from connector.services.decisions import DROPPED
 from connector.services.locks import CLOSED, LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.reviews.closing import Missing, missing_of
 from connector.services.reviews.deciding import item_view
@@ -25,7 +26,8 @@ from connector.services.rhythm import locking
 from connector.services.rhythm.marks import load_marks
 from connector.services.rhythm.planning import zone_of
 from connector.services.rhythm.seats import may_hold
-from connector.store.tables import Decision, Forum, KeyResult, Objective, Person, Review, ReviewItem
+from connector.store.reads.people import names_of
+from connector.store.tables import Decision, Forum, KeyResult, Objective, Review, ReviewItem
 from connector.store.visibility import visible
 
 LISTED = 60  # reviews that a list shows behind and ahead
@@ -82,7 +84,7 @@ def load_held(session: Session, viewer: Viewer, review_id: int, default_zone: tz
     decisions = {each.key_result_id: each for each in decided if each.key_result_id in known}
     people = {row.owner_id for row in decisions.values()} | {each.handed_to_id for each in items} | {each.verdict_by_id for each in items}
     people |= {forum.caller_id, review.closed_by_id, review.opened_by_id}
-    names = {row.id: row.name for row in session.execute(select(Person.id, Person.name).where(Person.id.in_(people - {None})))}
+    names = names_of(session, people)
     holds = may_hold(session, viewer, forum.id)
     current = next((each for each in items if each.opened_at is not None), None)
     offered = [current.key_result_id] if current is not None and holds and review.state == OPEN else []
@@ -126,7 +128,6 @@ class Listed:
     forum: Forum
     zone: tzinfo
     caller: str
-    may_hold: bool
     decisions: int = 0
 
 
@@ -157,8 +158,7 @@ def load_list(
     )
     behind = list(session.scalars(behind_query.order_by(Review.starts_at.desc(), Review.id).limit(LISTED)))
     counts = _counts(session, viewer, [row.id for row in behind])
-    callers = {row.id: row.name for row in session.execute(_callers())}
-    holds = {ident: may_hold(session, viewer, ident) for ident in {row.forum_id for row in ahead[:LISTED]}}
+    callers = names_of(session, (each.caller_id for each in forums.values()))
 
     def listed(row: Review) -> Listed:
         forum = forums[row.forum_id]
@@ -167,15 +167,10 @@ def load_list(
             forum,
             zone_of(forum, default_zone),
             callers.get(forum.caller_id or 0, ""),
-            holds.get(forum.id, False),
             counts.get(row.id, 0),
         )
 
     return [listed(row) for row in ahead[:LISTED]], [listed(row) for row in behind], list(forums.values())
-
-
-def _callers() -> Select[int, str]:
-    return select(Person.id, Person.name).join(Forum, Forum.caller_id == Person.id).distinct()
 
 
 def _counts(session: Session, viewer: Viewer, reviews: list[int]) -> dict[int, int]:
@@ -183,7 +178,7 @@ def _counts(session: Session, viewer: Viewer, reviews: list[int]) -> dict[int, i
         select(Decision.review_id, func.count())
         .join(KeyResult, KeyResult.id == Decision.key_result_id)
         .join(Objective, Objective.id == KeyResult.objective_id)
-        .where(Decision.review_id.in_(reviews), Decision.state != "dropped", visible(viewer))
+        .where(Decision.review_id.in_(reviews), Decision.state != DROPPED, visible(viewer))
         .group_by(Decision.review_id)
     )
     return {int(ident): count for ident, count in session.execute(query) if ident is not None}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Viewer
 from connector.errors import InputError, NotFound
-from connector.store.tables import Cycle, KeyResult, Objective, Person, Review, ReviewItem
-from connector.store.visibility import public, sees_key_result, visible
+from connector.store.tables import KeyResult, Objective, Person, Review, ReviewItem
+from connector.store.visibility import public, sees_key_result, those_of, visible
 
 _UNSEEN = "{} may not see {}; choose somebody who may, or an admin makes them a reader"
 
@@ -37,21 +37,19 @@ def known_items(session: Session, viewer: Viewer, review_id: int) -> set[str]:
 
 def known_of(session: Session, viewer: Viewer, key_results: Collection[str]) -> set[str]:
     """Those of some key results that the viewer may know of, retired ones too."""
-    if not key_results:
-        return set()
-    query = select(KeyResult.id).join(Objective, Objective.id == KeyResult.objective_id)
-    return set(session.scalars(query.where(KeyResult.id.in_(key_results), visible(viewer))))
+    return those_of(session, key_results, visible(viewer))
 
 
 def public_of(session: Session, key_results: Collection[str]) -> set[str]:
     """Those of some key results that hosts and rooms may show now."""
-    query = (
-        select(KeyResult.id)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .join(Cycle, Cycle.id == Objective.cycle_id)
-        .where(KeyResult.id.in_(key_results), public())
-    )
-    return set(session.scalars(query))
+    return those_of(session, key_results, public())
+
+
+def is_retired(session: Session, key_result_id: str) -> bool:
+    """Whether a key result, or its objective, was retired."""
+    query = select(KeyResult.id).join(Objective, Objective.id == KeyResult.objective_id)
+    gone = or_(KeyResult.retired_at.is_not(None), Objective.retired_at.is_not(None))
+    return session.scalar(query.where(KeyResult.id == key_result_id, gone)) is not None
 
 
 def active_person(session: Session, email: str, where: str, key_result_id: str | None = None) -> Person:

@@ -12,11 +12,10 @@ from sqlalchemy.orm import Session
 
 from connector.domain.wording import day_text
 from connector.errors import NotFound
-from connector.services.rhythm.planning import SKIPPED, zone_of
+from connector.services.locks import CLOSED, LOCKED, PLANNED, SKIPPED
+from connector.services.rhythm.planning import zone_of
 from connector.store.reads.paging import Page, after, cut, moment_text
 from connector.store.tables import Forum, PreRead, Review
-
-STATES = ("planned", "locked", "open", "closed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Listed:
 
 def of_forum(session: Session, forum_id: int, now: datetime, zone: tzinfo, *, limit: int = 20) -> list[Listed]:
     """The reviews of a forum that are not over, in their order, skipped ones too: one statement."""
-    query = _query().where(Review.forum_id == forum_id, Review.state != "closed", Review.starts_at > now)
+    query = _query().where(Review.forum_id == forum_id, Review.state != CLOSED, Review.starts_at > now)
     return _listed(session, query.order_by(Review.starts_at, Review.id).limit(limit), now, zone)
 
 
@@ -121,7 +120,7 @@ def _entry(found: Any, now: datetime, zone: tzinfo) -> Listed:
         f"moved from {day_text(row.day)}, a holiday" if is_on != row.day else "",
         row.skipped_reason,
         key or "",
-        row.state in ("planned", "locked"),
+        row.state in (PLANNED, LOCKED),
         row.state == SKIPPED and row.starts_at > now,
     )
 

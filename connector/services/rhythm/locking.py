@@ -23,7 +23,7 @@ from connector.services.rhythm.planning import zone_of
 from connector.services.rollup import roll_up_dirty
 from connector.store.tables import Forum, KeyResult, Objective, PreRead, Review, Team
 
-__all__ = ["due", "live", "lock", "locked_for", "pre_read_of"]
+__all__ = ["due", "lock", "locked_for", "pre_read_of", "snapshot_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -129,6 +129,8 @@ def pre_read_of(session: Session, review_id: int) -> PreRead | None:
     return session.scalar(select(PreRead).where(PreRead.review_id == review_id))
 
 
-def live(session: Session, review: Review, forum: Forum, runtime: Runtime) -> Snapshot:
-    """What the pre-read of a review would say now; not frozen, and without an id."""
+def snapshot_of(runtime: Runtime, session: Session, review: Review, forum: Forum, row: PreRead | None) -> Snapshot:
+    """The pre-read of a review as it was frozen in ``row``; before that what it would say now, without an id. Nothing is cut out of it."""
+    if row is not None:
+        return pre_reads.load(row)
     return pre_reads.gather(session, review, forum, runtime.now(), zone_of(forum, runtime.settings.zone))

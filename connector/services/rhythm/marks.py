@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import Viewer
@@ -17,6 +16,7 @@ from connector.runtime import Runtime
 from connector.services.locks import LOCKED
 from connector.services.rhythm import pre_reads
 from connector.services.rhythm.seats import is_leader, leaders_of
+from connector.store.inserts import insert_into
 from connector.store.tables import CallNeeded, Forum, Person, PreRead, PreReadReading, Review
 
 PLACES = ("page", "jira", "notion", "mail")
@@ -132,6 +132,5 @@ def _calls(session: Session, pre_read_id: int) -> dict[str, tuple[tuple[int, str
 
 def _insert(session: Session, table: Any, values: dict[str, Any]) -> bool:
     """Insert unless it is there; two who do at once make one."""
-    make: Any = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = make(table).values(values).on_conflict_do_nothing().returning(table.person_id)
+    statement = insert_into(session, table).values(values).on_conflict_do_nothing().returning(table.person_id)
     return session.execute(statement).first() is not None

@@ -50,7 +50,7 @@ class Asked:
 
     def holidays(self) -> frozenset[date]:
         """The public holidays of its forum, from the year of the first day that matters."""
-        return calendars.holidays_between(self.country, self.begun.date(), self.cycle_end)
+        return calendars.holidays_between(self.country, self.begun.astimezone(self.zone).date(), self.cycle_end)
 
 
 def load_asked(

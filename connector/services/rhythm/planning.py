@@ -11,7 +11,6 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import and_, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from connector.domain.model import Cadence
@@ -19,15 +18,13 @@ from connector.domain.review_calendar import Occurrence, Schedule, occurrences, 
 from connector.runtime import Runtime
 from connector.services import calendars
 from connector.services.calendars import holidays_of
-from connector.services.locks import is_held
+from connector.services.locks import CLOSED, KEPT_OPEN, LOCKED, OPEN, PLANNED, is_held
+from connector.store.inserts import insert_into
 from connector.store.tables import Forum, KeyResult, Objective, Person, Review, Team
 
 __all__ = ["AHEAD", "holidays_of", "next_review", "next_reviews", "plan_ahead", "reviews_of", "schedule_of", "zone_of"]
 
 AHEAD = timedelta(weeks=5)
-KEPT_OPEN = timedelta(hours=12)
-"""So long after its start a review that nobody opened is still the next one."""
-PLANNED, LOCKED, OPEN, CLOSED, SKIPPED = "planned", "locked", "open", "closed", "skipped"
 _LATEST = timedelta(days=21)  # so far may a move for holidays carry a review away from its nominal day
 _COLUMNS: Any = (Review.id, Review.forum_id, Review.day, Review.starts_at, Review.lock_at, Review.state)
 
@@ -97,9 +94,8 @@ def _carry_out(session: Session, changes: _Changes, now: datetime) -> int:
         moved = update(Review).where(Review.id == ident, Review.state == PLANNED).values(starts_at=each.starts_at, lock_at=each.lock_at)
         count += session.execute(moved).rowcount  # type: ignore[attr-defined]
     if changes.new:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         rows = [{**row, "created_at": now, "minutes": {}} for row in sorted(changes.new, key=lambda row: (row["forum_id"], row["day"]))]
-        made = session.scalars(insert(Review).values(rows).on_conflict_do_nothing().returning(Review.id))
+        made = session.scalars(insert_into(session, Review).values(rows).on_conflict_do_nothing().returning(Review.id))
         count += len(made.all())
     return count
 

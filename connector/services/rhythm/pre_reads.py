@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from connector.domain import pre_read, wording
@@ -30,12 +30,12 @@ from connector.services.locks import bound_reviews
 from connector.services.panels.building import describe_key_result
 from connector.services.rhythm.raising import standing_levels
 from connector.services.signals.standing import standing
-from connector.store.tables import Cycle, Forum, KeyResult, Objective, PreRead, Review, Team
-from connector.store.visibility import public, visible, visible_in_hosts
+from connector.store.batches import batches
+from connector.store.tables import Forum, PreRead, Review, Team
+from connector.store.visibility import public, those_of, visible, visible_in_hosts
 from mappings.rules import Mode
 
 SILENT = timedelta(hours=Edges().source_hours)
-BATCH = 500  # ids per statement: below SQLite's limit of bound values
 
 
 def gather(session: Session, review: Review, forum: Forum, now: datetime, zone: tzinfo) -> Snapshot:
@@ -45,8 +45,8 @@ def gather(session: Session, review: Review, forum: Forum, now: datetime, zone: 
     lights = most_urgent(load_lights(session, SYSTEM, scope, today)) if scope.cycles else []
     ids = [each.id for each in lights]
     facts: dict[str, Facts] = {}
-    for start in range(0, len(ids), BATCH):
-        facts |= load_facts(session, ids[start : start + BATCH], computing=False)
+    for part in batches(ids):
+        facts |= load_facts(session, part, computing=False)
     asks = {each.key_result: each for each in load_asks(session, {each.id: each.ask for each in lights if each.ask})}
     blockers: dict[str, Point] = {}
     for point in load_blockers(session, [each.id for each in lights if each.blocked]):
@@ -247,18 +247,8 @@ def narrowed(snapshot: Snapshot, *, team: int | None = None, cycles: Collection[
     return _cut(snapshot, kept)
 
 
-def _known(session: Session, snapshot: Snapshot, condition: Any) -> set[str]:
-    ids = [each.id for each in snapshot.entries]
-    found: set[str] = set()
-    for start in range(0, len(ids), BATCH):
-        query = (
-            select(KeyResult.id)
-            .join(Objective, Objective.id == KeyResult.objective_id)
-            .join(Cycle, Cycle.id == Objective.cycle_id)
-            .where(KeyResult.id.in_(ids[start : start + BATCH]), condition)
-        )
-        found.update(session.scalars(query))
-    return found
+def _known(session: Session, snapshot: Snapshot, condition: ColumnElement[bool]) -> set[str]:
+    return those_of(session, (each.id for each in snapshot.entries), condition)
 
 
 def _cut(snapshot: Snapshot, known: Collection[str]) -> Snapshot:

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain import raising, rhythm
+from connector.domain.wording import local_day_text
 from connector.runtime import Runtime
 from connector.services.messages import tell_item, tell_person
 from connector.services.messages.places import place_for
 from connector.services.rhythm.people_asked import Asked, first_who_may_know, last_update, load_asked
 from connector.services.signals.blockers import standing_blockers
+from connector.store.inserts import insert_into
 from connector.store.tables import Blocker, KeyResult, Raised
 
 MISSED, BLOCKER = "missed", "blocker"  # ``Raised.kind``
@@ -72,7 +72,7 @@ def _missed(session: Session, runtime: Runtime, now: datetime) -> Iterator[_Step
     for asked in load_asked(session, now, runtime.settings.zone, silent):
         since = max(asked.last, asked.begun) if asked.last else asked.begun
         missed = rhythm.missed_check_ins(asked.cadence, since, now, asked.zone, asked.holidays())
-        last = f"last check-in {_day(asked.last, asked)}" if asked.last else "no check-in yet"
+        last = f"last check-in {local_day_text(asked.last, asked.zone)}" if asked.last else "no check-in yet"
         for level in range(1, min(missed, raising.MOST_MISSED) + 1):
             yield _Step(asked, MISSED, since, level, f"{asked.title}: {last}, {raising.times(level)} without an update.")
 
@@ -90,7 +90,7 @@ def _blocked(session: Session, runtime: Runtime, now: datetime) -> Iterator[_Ste
         late = raising.is_late_in_cycle(asked.cycle_start, asked.cycle_end, now.astimezone(asked.zone).date())
         for level, moment in enumerate(raising.clock(oldest.since, asked.cadence, asked.zone, asked.holidays(), halved=late), start=1):
             if moment <= now:
-                text = f"{asked.title}: held up since {_day(oldest.since, asked)}: {oldest.text}"
+                text = f"{asked.title}: held up since {local_day_text(oldest.since, asked.zone)}: {oldest.text}"
                 yield _Step(asked, BLOCKER, oldest.since, level, text)
 
 
@@ -120,7 +120,6 @@ def _covers(row: Raised, step: _Step, gone: Collection[tuple[str, datetime]]) ->
 def _take(session: Session, step: _Step, now: datetime) -> tuple[int, int | None] | None:
     """Keep a step; (its id, whom to tell), None when somebody else took it."""
     person = _whom(session, step)
-    make = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     values = {
         "key_result_id": step.asked.id,
         "kind": step.kind,
@@ -130,7 +129,7 @@ def _take(session: Session, step: _Step, now: datetime) -> tuple[int, int | None
         "text": step.text,
         "at": now,
     }
-    ident = session.scalar(make(Raised).values(values).on_conflict_do_nothing().returning(Raised.id))
+    ident = session.scalar(insert_into(session, Raised).values(values).on_conflict_do_nothing().returning(Raised.id))
     return None if ident is None else (ident, person)
 
 
@@ -199,11 +198,6 @@ def _subject(kind: str, steps: Sequence[_Step]) -> str:
     if kind == MISSED:
         return f"No update: {steps[0].asked.title}" if len(steps) == 1 else f"{len(steps)} key results without an update"
     return f"Held up: {steps[0].asked.title}" if len(steps) == 1 else f"{len(steps)} key results are held up"
-
-
-def _day(moment: datetime, asked: Asked) -> str:
-    local = moment.astimezone(asked.zone)
-    return f"{local.day} {local:%b}"
 
 
 __all__ = ["BLOCKER", "MISSED", "raise_due", "standing_levels"]

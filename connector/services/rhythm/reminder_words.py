@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from connector.domain.wording import day_text, local_day_text
 from connector.services.rhythm.people_asked import Asked
 
 MOST = 20  # key results that one digest names
@@ -50,11 +51,11 @@ def words_for(entries: Sequence[Entry], person_zone: str, base: str, now: dateti
 
 def _line(entry: Entry, ours: str, base: str, now: datetime) -> str:
     asked = entry.asked
-    last = f"last check-in {_day(asked.last.astimezone(asked.zone))}" if asked.last else "no check-in yet"
+    last = f"last check-in {local_day_text(asked.last, asked.zone)}" if asked.last else "no check-in yet"
     where = f", {asked.forum_name}" if asked.forum_name else ""
     about = f"{asked.title}: {last}. Lock {_moment(entry, ours, now)}{where}."
     if asked.is_away and asked.away_until is not None:
-        about += f" Its owner is away until {asked.away_until.day} {asked.away_until:%b}: who updates it?"
+        about += f" Its owner is away until {day_text(asked.away_until)}: who updates it?"
     elif asked.owner is None:
         about += " It has no owner who is here."
     return f"{about} {base}/key-results/{asked.id}/check-in"
@@ -63,9 +64,5 @@ def _line(entry: Entry, ours: str, base: str, now: datetime) -> str:
 def _moment(entry: Entry, ours: str, now: datetime) -> str:
     zone = entry.asked.zone
     local, today = entry.lock_at.astimezone(zone), now.astimezone(zone).date()
-    day = {0: "today", 1: "tomorrow"}.get((local.date() - today).days, f"{local:%a} {_day(local)}")
+    day = {0: "today", 1: "tomorrow"}.get((local.date() - today).days, f"{local:%a} {day_text(local.date())}")
     return f"{day} {local:%H:%M}" + (f" ({zone})" if str(zone) != ours else "")
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%b}"

@@ -6,24 +6,23 @@ Nothing is noted in somebody's quiet hours: what is still missing afterwards is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain.quiet import is_quiet
 from connector.domain.reminders import Step, is_missing, step_now, steps_soon
 from connector.runtime import Runtime
 from connector.services import calendars
+from connector.services.locks import LOCKED, PLANNED
 from connector.services.messages import tell_item, tell_person
 from connector.services.messages.places import place_for
 from connector.services.rhythm import reminder_words
 from connector.services.rhythm.people_asked import Asked, first_who_may_know, load_asked
-from connector.services.rhythm.planning import LOCKED, PLANNED
 from connector.services.rhythm.reminder_words import Entry
+from connector.store.inserts import insert_into
 from connector.store.tables import KeyResult, Objective, Person, Reminded, Review, Team
 
 KIND = "reminder"
@@ -44,7 +43,8 @@ def remind(runtime: Runtime) -> int:
     told = 0
     for ident, mine in sorted(entries.items()):
         person = people[ident]
-        if not is_quiet(runtime.settings.quiet, now, calendars.zone_called(person.zone, zone)):
+        own = calendars.zone_called(person.zone, zone)
+        if not is_quiet(runtime.settings.quiet, now, own, calendars.weekend_at(own)):
             told += _remind(runtime, person, mine, now)
     return told
 
@@ -59,13 +59,9 @@ def _entries(session: Session, runtime: Runtime, now: datetime) -> dict[int, lis
     reviews = {each.forum_id: each for each in reversed(coming)}
     if not reviews:
         return {}
-    earlier, told = _earlier_locks(session, reviews, now), _told(session, reviews, now)
+    told = _told(session, reviews, now)
     found: dict[int, list[Entry]] = {}
-    for asked in load_asked(session, now, runtime.settings.zone, forums=reviews):
-        review = reviews[asked.forum or 0]
-        locks = [each for each in earlier.get(review.forum_id, ()) if each < review.lock_at - _SAME]
-        if not is_missing(asked.cadence, asked.last, asked.begun, review.lock_at, locks, now, asked.zone, asked.holidays()):
-            continue
+    for review, asked in find_missing(session, runtime, reviews.values(), now):
         who = asked.owner
         if who is None or asked.is_away:
             who = first_who_may_know(session, asked.id, [each for each in (asked.lead, asked.caller) if each != asked.owner])
@@ -74,15 +70,19 @@ def _entries(session: Session, runtime: Runtime, now: datetime) -> dict[int, lis
     return {who: mine for who, mine in found.items() if any(each.due for each in mine)}
 
 
-def missing_for(session: Session, runtime: Runtime, review: Review, now: datetime) -> list[Asked]:
-    """The key results whose update is missing for the lock of a review."""
-    earlier = _earlier_locks(session, [review.forum_id], now).get(review.forum_id, [])
-    locks = [each for each in earlier if each < review.lock_at - _SAME]
-    return [
-        asked
-        for asked in load_asked(session, now, runtime.settings.zone, forums=[review.forum_id])
-        if is_missing(asked.cadence, asked.last, asked.begun, review.lock_at, locks, now, asked.zone, asked.holidays())
-    ]
+def find_missing(session: Session, runtime: Runtime, reviews: Collection[Review], now: datetime) -> Iterator[tuple[Review, Asked]]:
+    """The key results whose update is missing for the lock of a review: two statements for any number of reviews."""
+    of_forum: dict[int, list[Review]] = {}
+    for review in reviews:
+        of_forum.setdefault(review.forum_id, []).append(review)
+    if not of_forum:
+        return
+    earlier = _earlier_locks(session, of_forum, now)
+    for asked in load_asked(session, now, runtime.settings.zone, forums=of_forum):
+        for review in of_forum[asked.forum or 0]:
+            locks = [each for each in earlier.get(review.forum_id, ()) if each < review.lock_at - _SAME]
+            if is_missing(asked.cadence, asked.last, asked.begun, review.lock_at, locks, now, asked.zone, asked.holidays()):
+                yield review, asked
 
 
 def _earlier_locks(session: Session, forums: Collection[int], now: datetime) -> dict[int, list[datetime]]:
@@ -158,12 +158,11 @@ def _remind(runtime: Runtime, person: Person, entries: Sequence[Entry], now: dat
 
 def _note(session: Session, person: int, entries: Sequence[Entry], now: datetime) -> set[tuple[str, str]]:
     """Note what the person is reminded of; gives what nobody had noted before."""
-    make = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     rows = [
         {"person_id": person, "key_result_id": each.asked.id, "lock_at": each.lock_at, "step": each.step, "at": now}
         for each in sorted(entries, key=lambda each: each.asked.id)  # a fixed order: no deadlocks
     ]
-    statement = make(Reminded).values(rows).on_conflict_do_nothing().returning(Reminded.key_result_id, Reminded.step)
+    statement = insert_into(session, Reminded).values(rows).on_conflict_do_nothing().returning(Reminded.key_result_id, Reminded.step)
     return {(row.key_result_id, row.step) for row in session.execute(statement)}
 
 

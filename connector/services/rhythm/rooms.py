@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, select
@@ -15,7 +16,8 @@ from connector.services.locks import HELD, LOCKED, OPEN, PLANNED
 from connector.services.messages import tell_forum, tell_person
 from connector.services.messages.outgoing import CHANNEL, MAIL
 from connector.services.rhythm.planning import zone_of
-from connector.services.rhythm.reminding import missing_for
+from connector.services.rhythm.reminding import find_missing
+from connector.store.batches import batches
 from connector.store.tables import Channel, Forum, Message, Review
 
 MOST = 20  # key results that one message names
@@ -33,56 +35,66 @@ def tell_rooms(runtime: Runtime) -> int:
         due = _rooms_due(session, runtime, now)
     for ident, step in due:
         with runtime.store.write() as session:
-            review = session.get_one(Review, ident)
-            forum = session.get_one(Forum, review.forum_id)
-            missing = [each for each in missing_for(session, runtime, review, now) if each.public]
-            titles = sorted(one_line(each.title) for each in missing)
-            if not titles:
-                continue
-            lines = titles[:MOST] + ([f"And {len(titles) - MOST} more."] if len(titles) > MOST else [])
-            open_ones = "1 update is open" if len(titles) == 1 else f"{len(titles)} updates are open"
-            when = wording.weekday_moment_text(review.lock_at, zone_of(forum, runtime.settings.zone))
-            locked = review.lock_at <= now
-            if locked:
-                lines.append("An update now is stored as late: it counts for the next review.")
-            subject = f"{forum.name}: {open_ones}; {'locked' if locked else 'lock'} {when}"
-            key = _key(review.id, step)
-            count += bool(
-                tell_forum(
-                    session,
-                    forum.id,
-                    key=key,
-                    kind="reminder",
-                    subject=subject,
-                    lines=lines,
-                    link="/triage",
-                    now=now,
-                    about=[each.id for each in missing],
-                )
-            )
+            count += _tell_rooms(session, runtime, session.get_one(Review, ident), step, now)
     if count:
         runtime.queue.nudge("send")
     return count
 
 
+def _tell_rooms(session: Session, runtime: Runtime, review: Review, step: Step, now: datetime) -> bool:
+    forum = session.get_one(Forum, review.forum_id)
+    missing = [each for _, each in find_missing(session, runtime, [review], now) if each.public]
+    if not missing:
+        return False
+    titles = sorted(one_line(each.title) for each in missing)
+    lines = titles[:MOST] + ([f"And {len(titles) - MOST} more."] if len(titles) > MOST else [])
+    open_ones = "1 update is open" if len(titles) == 1 else f"{len(titles)} updates are open"
+    when = wording.weekday_moment_text(review.lock_at, zone_of(forum, runtime.settings.zone))
+    locked = review.lock_at <= now
+    if locked:
+        lines.append("An update now is stored as late: it counts for the next review.")
+    told = tell_forum(
+        session,
+        forum.id,
+        key=_key(review.id, step),
+        kind="reminder",
+        subject=f"{forum.name}: {open_ones}; {'locked' if locked else 'lock'} {when}",
+        lines=lines,
+        link="/triage",
+        now=now,
+        about=[each.id for each in missing],
+    )
+    return told > 0
+
+
 def _rooms_due(session: Session, runtime: Runtime, now: datetime) -> list[tuple[int, Step]]:
-    """The reviews with rooms for which a step has come of which nothing was said yet."""
+    """The reviews with rooms for which a step has come of which nothing was said yet, and something is missing. Five statements."""
     room = exists().where(Channel.forum_id == Review.forum_id, Channel.kind != MAIL, Channel.retired_at.is_(None))
     coming = (Review.state.in_((PLANNED, LOCKED)), Review.starts_at > now, Review.lock_at <= now + _AHEAD)
     rows = session.execute(select(Review, Forum).join(Forum, Forum.id == Review.forum_id).where(*coming, room)).all()
-    found: list[tuple[int, Step]] = []
+    due: dict[tuple[int, Step], Review] = {}
     for review, forum in rows:
         step = step_now(review.lock_at, review.starts_at, zone_of(forum, runtime.settings.zone), now)
         step = Step.DAY if step is Step.HOURS else step
-        if step in _STEPS and not _was_said(session, forum.id, _key(review.id, step)):
-            found.append((review.id, step))
+        if step in _STEPS:
+            due[review.id, step] = review
+    said = _said(session, {each: review.forum_id for each, review in due.items()})
+    waiting = {each: review for each, review in due.items() if each not in said}
+    lacking = {review.id for review, asked in find_missing(session, runtime, waiting.values(), now) if asked.public}
+    return [each for each in waiting if each[0] in lacking]
+
+
+def _said(session: Session, due: Mapping[tuple[int, Step], int]) -> set[tuple[int, Step]]:
+    """Those of the steps (of a review, with its forum) of which a room of the forum was told; also one that was removed since."""
+    rooms: dict[int | None, list[int]] = {}
+    for part in batches(set(due.values())):
+        for forum, room in session.execute(select(Channel.forum_id, Channel.id).where(Channel.forum_id.in_(part), Channel.kind != MAIL)):
+            rooms.setdefault(forum, []).append(room)
+    keys = {f"{CHANNEL}:{room}:{_key(*step)}": step for step, forum in due.items() for room in rooms.get(forum, ())}
+    found: set[tuple[int, Step]] = set()
+    for names in batches(keys):
+        found.update(keys[key] for key in session.scalars(select(Message.key).where(Message.key.in_(names))))
     return found
-
-
-def _was_said(session: Session, forum: int, key: str) -> bool:
-    rooms = session.scalars(select(Channel.id).where(Channel.forum_id == forum, Channel.kind != MAIL))
-    keys = [f"{CHANNEL}:{room}:{key}" for room in rooms]
-    return session.scalar(select(Message.id).where(Message.key.in_(keys)).limit(1)) is not None
 
 
 def _key(review: int, step: Step) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from connector.domain.changes import LONGEST_REASON, refuse_unseen
+from connector.domain.changes import stated_reason
 from connector.domain.rights import Viewer
 from connector.domain.wording import day_text
-from connector.errors import Conflict, InputError, NotFound
+from connector.errors import Conflict, NotFound
 from connector.runtime import Runtime
 from connector.services import leads_wanted, messages, panels
 from connector.services.changes import record
-from connector.services.rhythm.planning import LOCKED, OPEN, PLANNED, SKIPPED
+from connector.services.locks import LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.rhythm.seats import require_holder
 from connector.store.tables import Audit, CheckIn, Forum, KeyResult, Objective, Review, Team
 
@@ -29,7 +29,7 @@ def skip(runtime: Runtime, viewer: Viewer, review_id: int, reason: object) -> tu
     """
     with runtime.store.write() as session:
         review, forum = _found(session, viewer, review_id)
-        why = _reason(reason)
+        why = stated_reason(reason, "a skipped review needs a reason; everybody who looks at it can read it")
         if review.state not in (PLANNED, LOCKED):
             raise Conflict(_cannot(review))
         _change(session, review, SKIPPED, why)
@@ -72,16 +72,6 @@ def _found(session: Session, viewer: Viewer, review_id: int) -> tuple[Review, Fo
     review, forum = found
     require_holder(session, viewer, forum.id)
     return review, forum
-
-
-def _reason(given: object) -> str:
-    text = " ".join(given.split()) if isinstance(given, str) else ""
-    if not any(sign.isalnum() for sign in text):
-        raise InputError("a skipped review needs a reason; everybody who looks at it can read it", where="reason")
-    if len(text) > LONGEST_REASON:
-        raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
-    refuse_unseen(text)
-    return text
 
 
 def _cannot(review: Review) -> str:

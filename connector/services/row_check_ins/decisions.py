@@ -23,8 +23,8 @@ from connector.services import decisions, leads_page
 from connector.services.okr_databases.applying import Applied
 from connector.services.okr_databases.editors import Editor, editor_of
 from connector.services.row_check_ins.rows import want_decision
-from connector.store.tables import Connection, Cycle, Decision, KeyResult, Objective, OkrDatabase, OkrRow
-from connector.store.visibility import public
+from connector.store.tables import Connection, Decision, OkrDatabase, OkrRow
+from connector.store.visibility import key_result_is_public
 
 SOURCE = "row"  # of decisions that were entered as rows
 _NAMES = {TITLE: "title", KEY_RESULT: "key_result_id", KIND: "kind", OWNER: "owner_id", DUE: "due", STATE: "state", OUTCOME: "outcome"}
@@ -52,7 +52,7 @@ def apply_decision(
         if row is None:
             applied.refused = dict.fromkeys(changes, "this decision does not exist any more")
             return applied
-        if not _is_public(session, row.key_result_id):
+        if not key_result_is_public(session, row.key_result_id):
             applied.refused = dict.fromkeys(changes, "its key result is no longer shown here")
             return applied
         try:
@@ -156,20 +156,9 @@ def _key_result(session: Session, connection: Connection, value: FieldValue) -> 
         raise InputError("that row is not among the key results that are kept here; choose another")
     if not record:
         raise InputError("that key result is still a draft; complete its row first")
-    if not _is_public(session, record):
+    if not key_result_is_public(session, record):
         raise InputError("that key result is no longer shown here; choose another")
     return record
-
-
-def _is_public(session: Session, key_result_id: str) -> bool:
-    """Whether hosts may show a key result: what they may not is not to be reached through their rows either."""
-    query = (
-        select(KeyResult.id)
-        .join(Objective, Objective.id == KeyResult.objective_id)
-        .join(Cycle, Cycle.id == Objective.cycle_id)
-        .where(KeyResult.id == key_result_id, KeyResult.retired_at.is_(None), Objective.retired_at.is_(None), public())
-    )
-    return session.scalar(query) is not None
 
 
 def _leave_out(given: dict[str, Any], error: InputError, applied: Applied) -> None:

@@ -26,6 +26,7 @@ from connector.services.panels.placing import place
 from connector.services.provenance import author_text
 from connector.services.row_check_ins.updates import INCOMPLETE, keep, updates_of
 from connector.store import work
+from connector.store.reads.people import names_of
 from connector.store.tables import CheckIn, Cycle, Decision, KeyResult, Objective, OkrDatabase, OkrRow, Person, PersonAccount
 from connector.store.visibility import public
 
@@ -244,8 +245,7 @@ def decision_values(session: Session, connection_id: int, records: Collection[st
     """By decision id, what its row says. Absent: what hosts may not show, and what lacks the row of its key result still."""
     found: dict[str, Values] = {}
     rows = list(_shown_rows(session, connection_id, Decision, Decision.owner_id, records, true()))
-    askers = {row.asked_by_id for row, *_ in rows} - {None}
-    names = {ident: name for ident, name in session.execute(select(Person.id, Person.name).where(Person.id.in_(askers)))}  # noqa: C416
+    names = names_of(session, {row.asked_by_id for row, *_ in rows})
     for row, _, _, account, ref in rows:
         found[str(row.id)] = {
             columns.TITLE: one_line(row.title, TITLE),

@@ -12,7 +12,8 @@ from connector.domain.okr_columns import BLOCKER, CHECKED_IN_BY, COMMENT, CONFID
 from connector.domain.wording import AFTER_LOCK
 from connector.services.facts import recent_check_ins
 from connector.services.provenance import author_text
-from connector.store.tables import CheckIn, Person, PersonAccount
+from connector.store.reads.people import names_of
+from connector.store.tables import CheckIn, PersonAccount
 
 Standing = dict[str, FieldValue]
 NOTHING: Standing = dict.fromkeys((CONFIDENCE, BLOCKER, DECISION, COMMENT, UPDATED, UPDATED_BY)) | {CHECKED_IN_BY: ()}
@@ -27,7 +28,7 @@ def standing(session: Session, connection_id: int, key_results: Collection[str])
     for row in recent_check_ins(session, list(key_results)):
         told.setdefault(row.key_result_id, []).append(row)
     authors = {rows[-1].author_id for rows in told.values()} - {None}
-    names = {ident: name for ident, name in session.execute(select(Person.id, Person.name).where(Person.id.in_(authors)))}  # noqa: C416
+    names = names_of(session, authors)
     accounts = {
         row.person_id: row.account
         for row in session.execute(

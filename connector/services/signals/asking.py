@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from connector.domain.model import Cadence
 from connector.domain.rhythm import cadence_length
+from connector.domain.wording import with_capital
 from connector.services.messages.outgoing import tell_person
 from connector.store.tables import HeldValue, KeyResult, Objective, Person, Team
 
@@ -35,7 +36,7 @@ def ask(session: Session, row: KeyResult, held: HeldValue, now: datetime) -> Non
         .where(Objective.id == row.objective_id, Person.active.is_(True))
     )
     asked = {owner, lead} if times > 1 else {owner or lead}
-    lines = [f"{held.why[:1].upper()}{held.why[1:]}", "The last value stays until somebody takes or refuses the new one, with a reason."]
+    lines = [with_capital(held.why), "The last value stays until somebody takes or refuses the new one, with a reason."]
     for person in sorted(each for each in asked if each is not None):
         tell_person(
             session,

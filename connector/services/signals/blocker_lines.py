@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.services.signals.blockers import DETECTED, standing_blockers
+from connector.domain.signals.blocked import DETECTED
+from connector.services.signals.blockers import standing_blockers
 from connector.store.tables import Connection
 
 

@@ -10,7 +10,7 @@ from statistics import median
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.services.signals.blockers import DISMISSED, OWNER, UPDATE
+from connector.domain.signals.blocked import DISMISSED, OWNER, UPDATE
 from connector.store.tables import Blocker, KeyResult
 
 _DAY = 86_400.0

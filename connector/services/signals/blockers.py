@@ -12,22 +12,33 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from connector.domain.model import State
 from connector.domain.rhythm import after_working_days
-from connector.domain.signals.blocked import TOLD, Work, is_worth_saying, seen, sentence, share_held, stands_long_enough
+from connector.domain.signals.blocked import (
+    DECLARED,
+    DETECTED,
+    DISMISSED,
+    OWNER,
+    SEEN,
+    TOLD,
+    UPDATE,
+    Work,
+    is_worth_saying,
+    seen,
+    sentence,
+    share_held,
+    stands_long_enough,
+)
 from connector.services.calendars import holidays_between, zone_called
 from connector.services.insight.open_points import named_blockers
 from connector.services.messages import tell_person
 from connector.services.signals.held_work import Held, load_held, load_open
+from connector.store.inserts import insert_into
 from connector.store.tables import Blocker, CheckIn, Forum, KeyResult, Objective, Team
-from mappings.repository import Link, load_links
+from mappings.repository import load_links
 
-DECLARED, DETECTED = "declared", "detected"
-OWNER, UPDATE, SEEN, DISMISSED = "owner", "update", "seen", "dismissed"  # ``Blocker.ended_by``
 _YEAR = timedelta(days=366)
 
 
@@ -52,7 +63,7 @@ class _Look:
     named: dict[str, Any]  # the last check-in of an unbroken run that names a blocker
     past: dict[str, list[Blocker]]  # ended by a person's word, the latest last
     held: dict[str, Held]
-    links: list[Link]
+    open_work: dict[str, list[Work]]  # of those with something that is held up
     changed: set[str] = field(default_factory=set)
 
 
@@ -78,9 +89,9 @@ def look(session: Session, ids: Collection[str], now: datetime, zone: tzinfo) ->
         return set()
     standing = standing_blockers(session, list(places))
     links = load_links(session, key_results=list(places))
-    looking = _Look(
-        session, now, zone, named_blockers(session, list(places)), _past(session, list(places)), load_held(session, links), links
-    )
+    held = load_held(session, links)
+    open_work = load_open(session, [link for link in links if link.key_result_id in held])
+    looking = _Look(session, now, zone, named_blockers(session, list(places)), _past(session, list(places)), held, open_work)
     speakers = _last_speakers(session, [name for name, rows in standing.items() if name not in looking.named and rows])
     for name, place in places.items():
         rows = {row.source: row for row in standing.get(name, ())}
@@ -102,18 +113,13 @@ def _places(session: Session, ids: Collection[str], now: datetime, zone: tzinfo)
         .where(KeyResult.id.in_(ids), KeyResult.retired_at.is_(None))
         .order_by(KeyResult.id)
     )
-    today = now.date()
-    return {
-        row.id: _Place(
-            row.id,
-            row.title,
-            row.owner_id,
-            row.state == State.CLOSED,
-            zone_called(row.zone or "", zone),
-            holidays_between(row.country or "", today - _YEAR, today),
-        )
-        for row in rows
-    }
+    found: dict[str, _Place] = {}
+    for row in rows:
+        own = zone_called(row.zone or "", zone)
+        today = now.astimezone(own).date()  # there a year may have begun whose holidays count
+        holidays = holidays_between(row.country or "", today - _YEAR, today)
+        found[row.id] = _Place(row.id, row.title, row.owner_id, row.state == State.CLOSED, own, holidays)
+    return found
 
 
 def _past(session: Session, ids: Collection[str]) -> dict[str, list[Blocker]]:
@@ -249,7 +255,7 @@ def _detect(looking: _Look, place: _Place, declared: Blocker | None, row: Blocke
 
 def _weigh(looking: _Look, name: str, counted: Sequence[Work]) -> tuple[float | None, bool]:
     """(β, whether it is worth saying): an epic that is held up holds up everything open below it."""
-    work = load_open(looking.session, [link for link in looking.links if link.key_result_id == name]).get(name, [])
+    work = looking.open_work.get(name, [])
     stuck = {each.place for each in counted}
     held = {each.place for each in work if each.place in stuck or each.epic in stuck}
     share = share_held(work, held)
@@ -285,7 +291,7 @@ def _propose_clearing(looking: _Look, place: _Place, row: Blocker) -> None:
 
 def _tell_owner(looking: _Look, place: _Place, row: Blocker, kind: str, subject: str, sentence: str) -> None:
     if place.owner is not None:
-        key = f"{kind}:{row.id}:{looking.now.date().isoformat()}"
+        key = f"{kind}:{row.id}:{looking.now.astimezone(place.zone).date().isoformat()}"
         link = f"/key-results/{place.id}#blockers"
         tell_person(
             looking.session,
@@ -303,8 +309,7 @@ def _tell_owner(looking: _Look, place: _Place, row: Blocker, kind: str, subject:
 def _begin(looking: _Look, place: _Place, source: str, **told: Any) -> Blocker:
     """A new row, or the one that somebody else made of the same at the same moment."""
     session = looking.session
-    make = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    session.execute(make(Blocker).values(key_result_id=place.id, source=source, **told).on_conflict_do_nothing())
+    session.execute(insert_into(session, Blocker).values(key_result_id=place.id, source=source, **told).on_conflict_do_nothing())
     looking.changed.add(place.id)
     mine = (Blocker.key_result_id == place.id, Blocker.source == source, Blocker.ended_at.is_(None))
     return session.scalars(select(Blocker).where(*mine)).one()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.changes import refuse_unseen
+from connector.domain.changes import stated_reason
 from connector.domain.rights import Act, Viewer
 from connector.domain.signals import KINDS
 from connector.errors import Conflict, Forbidden, InputError, NotFound
@@ -16,18 +16,7 @@ from connector.services.signals.standing import keep_insight
 from connector.store.tables import KeyResult, Objective, Signal, Team
 from connector.store.visibility import sees_key_result, visible
 
-LONGEST_REASON = 280
-
-
-def reason_text(given: str) -> str:
-    """A reason on one line. Raises ``InputError`` (where "reason") when it says nothing, is too long or holds signs that nobody sees."""
-    text = " ".join(given.split())
-    if not any(sign.isalnum() for sign in text):
-        raise InputError("say why; everybody who sees this can read it", where="reason")
-    if len(text) > LONGEST_REASON:
-        raise InputError(f"the reason has {len(text)} characters; {LONGEST_REASON} are the most", where="reason")
-    refuse_unseen(text)
-    return text
+SAY_WHY = "say why; everybody who sees this can read it"
 
 
 def may_dismiss(session: Session, viewer: Viewer, key_result_ids: list[str]) -> set[str]:
@@ -61,7 +50,7 @@ def dismiss(runtime: Runtime, viewer: Viewer, signal_id: int, reason: str) -> Si
                 raise Forbidden("leads and champions dismiss what is said of a forum")
         elif not may_dismiss(session, viewer, [row.key_result_id]):
             raise Forbidden("the owner, a lead or a champion dismisses a signal; ask one of them")
-        why = reason_text(reason)
+        why = stated_reason(reason, SAY_WHY)
         if row.dismissed_at is not None and row.dismissed_reason == why:
             return row
         if row.ended_at is not None:

@@ -8,14 +8,13 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from connector.domain.signals.blocked import DECLARED, OWNER
 from connector.store.tables import Blocker, CheckIn
-
-_DECLARED, _OWNER = "declared", "owner"
 
 
 def load_told(session: Session, ids: Sequence[str]) -> list[Blocker]:
     """The blockers that stand, and those named in updates of which somebody said since that they are cleared."""
-    cleared = and_(Blocker.source == _DECLARED, Blocker.ended_by == _OWNER)
+    cleared = and_(Blocker.source == DECLARED, Blocker.ended_by == OWNER)
     return list(
         session.scalars(
             select(Blocker)
@@ -27,7 +26,7 @@ def load_told(session: Session, ids: Sequence[str]) -> list[Blocker]:
 
 def effective(rows: Sequence[Blocker], check_ins: Sequence[CheckIn]) -> tuple[str | None, datetime | None]:
     """(the blocker in words, since when); ``check_ins`` oldest first. A confirmed one whose flag is gone does not count on."""
-    named = next((row for row in rows if row.source == _DECLARED and row.ended_at is None), None)
+    named = next((row for row in rows if row.source == DECLARED and row.ended_at is None), None)
     last = check_ins[-1] if check_ins else None
     if last is not None and last.blocker:
         cleared = [row.ended_at for row in rows if row.ended_at is not None and row.ended_at >= last.created_at]
@@ -36,7 +35,7 @@ def effective(rows: Sequence[Blocker], check_ins: Sequence[CheckIn]) -> tuple[st
         if not cleared:
             return last.blocker, _begun(check_ins)
     confirmed = next(
-        (row for row in rows if row.confirmed_at and row.ended_at is None and row.source != _DECLARED and not row.clear_at), None
+        (row for row in rows if row.confirmed_at and row.ended_at is None and row.source != DECLARED and not row.clear_at), None
     )
     return (confirmed.text, confirmed.since) if confirmed is not None else (None, None)
 

@@ -20,7 +20,7 @@ from connector.domain.rhythm import cadence_length
 from connector.domain.scoring import TOLERANCE
 from connector.domain.signals import Seen
 from connector.domain.signals.jump import LEAST_DAYS, Told, jump, near
-from connector.domain.wording import value_text
+from connector.domain.wording import value_text, with_capital
 from connector.services.facts import Facts
 from connector.services.signals.asking import WAITS, ask, waits_of
 from connector.services.signals.standing import keep, keep_insight
@@ -209,8 +209,7 @@ def tell(session: Session, key_result_id: str, now: datetime) -> set[str]:
 
 def seen_of(row: HeldValue) -> Seen:
     """The signal of a value that waits for the owner's word."""
-    sentence = f"{row.why[:1].upper()}{row.why[1:]}"
-    return Seen(KIND, row.key_result_id, sentence, {"value": row.value, "previous": row.previous, "held": row.id})
+    return Seen(KIND, row.key_result_id, with_capital(row.why), {"value": row.value, "previous": row.previous, "held": row.id})
 
 
 def reading_of(held: HeldValue, previous: float | None, now: datetime, why: str) -> Reading:

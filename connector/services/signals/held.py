@@ -7,6 +7,7 @@ from contextlib import suppress
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connector.domain.changes import stated_reason
 from connector.domain.model import State
 from connector.domain.rights import Viewer
 from connector.errors import Conflict, InputError, StoreUnavailable
@@ -14,7 +15,7 @@ from connector.runtime import Runtime
 from connector.services.changes import record
 from connector.services.check_ins.rights import require_check_in
 from connector.services.rollup import roll_up_dirty
-from connector.services.signals.dismissing import reason_text
+from connector.services.signals.dismissing import SAY_WHY
 from connector.services.signals.guarding import REFUSED, TAKEN, reading_of, tell
 from connector.services.signals.nightly import ask_to_show
 from connector.store import work
@@ -37,7 +38,7 @@ def settle(runtime: Runtime, viewer: Viewer, key_result_id: str, verdict: str, r
     outcome = VERDICTS.get(verdict)
     if outcome is None:
         raise InputError("choose take or refuse", where="verdict")
-    why = reason_text(reason)
+    why = stated_reason(reason, SAY_WHY)
     now = runtime.now()
     with runtime.store.write() as session:
         require_check_in(session, viewer, key_result_id)

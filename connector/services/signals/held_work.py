@@ -64,7 +64,9 @@ def load_held(session: Session, links: Sequence[Link]) -> dict[str, Held]:
 
 
 def load_open(session: Session, links: Sequence[Link]) -> dict[str, list[Work]]:
-    """All open items by key result, each once."""
+    """All open items by key result, each once. One statement, none without mappings."""
+    if not links:
+        return {}
     by_id = {link.id: link for link in links}
     points = _points(links)
     found: dict[str, dict[str, Work]] = {}
@@ -108,13 +110,10 @@ def _by_epic(links: Sequence[Link]) -> dict[tuple[int, str], list[Link]]:
 
 
 def _points(links: Sequence[Link]) -> dict[str, tuple[str, ...]]:
-    """The ids of the fields with points, by key result: what one mapping measures is known of all items."""
-    everywhere: dict[int, dict[str, None]] = {}
-    for link in links:
-        everywhere.setdefault(link.connection_id, {}).update(dict.fromkeys(point_ids(link)))
+    """The ids of the fields with points, by key result: what one of its mappings measures is known of all its items."""
     found: dict[str, dict[str, None]] = {}
     for link in links:
-        found.setdefault(link.key_result_id, {}).update(everywhere[link.connection_id])
+        found.setdefault(link.key_result_id, {}).update(dict.fromkeys(point_ids(link)))
     return {name: tuple(ids) for name, ids in found.items()}
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connector.domain import rhythm
@@ -20,11 +20,14 @@ from connector.domain.signals.known import Edit, Known, Source, Values
 from connector.domain.signals.moment import best_rate, windows_of
 from connector.domain.triage import FLAG_FLAT_BUT_CONFIDENT
 from connector.services.calendars import holidays_between
+from connector.services.changes import edits_of
 from connector.services.facts import HISTORY, cycle_end_moment, load_definition
 from connector.store.tables import Audit, CheckIn, Connection, Forum, Item, KeyResult, MappingDay, MappingItem, Objective, Reading, Team
 from connector.store.tables import Cycle as CycleRow
 from connector.store.tables import Mapping as MappingRow
 from connector.store.visibility import READY
+from mappings.parsing import parse_measure
+from mappings.terms import Mode
 
 YEAR = 53  # weeks of values that a best rate is looked for in
 RECENT = timedelta(days=120)  # of values that a forecast looks at
@@ -117,7 +120,7 @@ def load(
         .outerjoin(Forum, (Forum.id == Team.forum_id) & Forum.retired_at.is_(None))
         .where(KeyResult.id.in_(ids))
     ).all()
-    check_ins, nights = _check_ins(session, ids), _nights(session, ids, today)
+    check_ins, nights, scoped = _check_ins(session, ids), _nights(session, ids, today), _scoped(session, ids, today)
     sources = _sources(session, ids)
     edits = _edits(session, ids, min((row.start for row in rows), default=today), zone)
     found = {}
@@ -149,6 +152,7 @@ def load(
             output=OUTPUT in flags,
             flat_since=key_result.movement_since if FLAG_FLAT_BUT_CONFIDENT in flags else None,
             counted=nights.get(name, Counted()),
+            scoped=scoped.get(name),
             lag=key_result.effect_lag if key_result.effect_lag is not None else USUAL_LAG,
             lag_by="said" if key_result.effect_lag is not None else "usual",
             best=best if best is not None else team,
@@ -183,12 +187,27 @@ def _check_ins(session: Session, ids: Sequence[str]) -> dict[str, list[CheckInFa
     return found
 
 
-def _nights(session: Session, ids: Sequence[str], today: date) -> dict[str, Counted]:
-    """Counted nights over all mappings of a key result; a night that misses one of them is not counted."""
+def _scoped(session: Session, ids: Sequence[str], today: date) -> dict[str, Counted]:
+    """The nights without the mappings whose rows are the value, of those key results that have such: empty where there is no other."""
+    left_out: dict[str, set[int]] = {}
+    for ident, name, rule in session.execute(
+        select(MappingRow.id, MappingRow.key_result_id, MappingRow.rule).where(
+            MappingRow.retired_at.is_(None), MappingRow.mode == Mode.VALUE.value, MappingRow.key_result_id.in_(ids)
+        )
+    ):
+        if parse_measure(rule["measure"], where="measure").counts_rows:
+            left_out.setdefault(name, set()).add(ident)
+    if not left_out:
+        return {}
+    found = _nights(session, list(left_out), today, [ident for each in left_out.values() for ident in each])
+    return {name: found.get(name, Counted()) for name in left_out}
+
+
+def _nights(session: Session, ids: Sequence[str], today: date, left_out: Sequence[int] = ()) -> dict[str, Counted]:
+    """Counted nights over all mappings of a key result but some; a night that misses one of them is not counted."""
+    wanted = (MappingRow.retired_at.is_(None), *((MappingRow.id.not_in(left_out),) if left_out else ()))
     mapped: Any = session.execute(
-        select(MappingRow.key_result_id, func.count())
-        .where(MappingRow.retired_at.is_(None), MappingRow.key_result_id.in_(ids))
-        .group_by(MappingRow.key_result_id)
+        select(MappingRow.key_result_id, func.count()).where(MappingRow.key_result_id.in_(ids), *wanted).group_by(MappingRow.key_result_id)
     )
     expected: dict[str, int] = {name: count for name, count in mapped}  # noqa: C416 - a row is no pair for the types
     sums: tuple[Any, ...] = (MappingDay.items, MappingDay.done, MappingDay.started, MappingDay.points, MappingDay.points_done)
@@ -196,7 +215,7 @@ def _nights(session: Session, ids: Sequence[str], today: date) -> dict[str, Coun
     rows: Any = session.connection().execute(
         select(MappingRow.key_result_id, MappingDay.day, *columns)
         .join(MappingDay, MappingDay.mapping_id == MappingRow.id)
-        .where(MappingRow.retired_at.is_(None), MappingRow.key_result_id.in_(list(expected)), MappingDay.day > today - NIGHTS)
+        .where(MappingRow.key_result_id.in_(list(expected)), MappingDay.day > today - NIGHTS, *wanted)
         .group_by(MappingRow.key_result_id, MappingDay.day)
     )
     found: dict[str, dict[date, Night]] = {}
@@ -251,15 +270,7 @@ def _edits(session: Session, ids: Sequence[str], since: date, zone: Any) -> dict
     begun = datetime.combine(since, datetime.min.time(), tzinfo=zone)
     found: dict[str, list[Edit]] = {}
     for name, at, after in session.execute(
-        select(Audit.entity_id, Audit.at, Audit.after)
-        .where(
-            Audit.entity == "key_result",
-            Audit.entity_id.in_(ids),
-            Audit.action.in_(("update", "import")),
-            Audit.at >= begun,
-            type_coerce(Audit.after, Text).contains('"late":"'),
-        )
-        .order_by(Audit.id)
+        select(Audit.entity_id, Audit.at, Audit.after).where(edits_of(ids, begun, "late")).order_by(Audit.id)
     ):
         late = (after or {}).get("late")
         if isinstance(late, str) and late:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,29 +12,29 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connector.domain.rights import SYSTEM
-from connector.domain.signals import Seen
+from connector.domain.signals import Seen, blocked
 from connector.domain.signals.finding import RULES_KINDS, find, insight
 from connector.domain.signals.known import Known
 from connector.domain.signals.moment import LEAST_WINDOWS
-from connector.domain.wording import local_day_text
+from connector.domain.wording import with_capital
 from connector.runtime import Runtime
 from connector.services import leads_page, panels
 from connector.services.decisions import OPEN
 from connector.services.drift.findings import Finding
 from connector.services.drift.findings import find as find_drift
-from connector.services.signals import inputs
+from connector.services.signals import guarding, inputs
 from connector.services.signals.asking import ask_again
 from connector.services.signals.blockers import standing_blockers
-from connector.services.signals.guarding import seen_of
 from connector.services.signals.standing import end_elsewhere, keep, keep_insight
+from connector.store.batches import batches
 from connector.store.tables import Decision, HeldValue, Panel, Signal
 
 log = structlog.get_logger(__name__)
 
-BATCH = 200  # key results per transaction
+AT_ONCE = 200  # key results per transaction
 LATELY = timedelta(days=3)  # a night may be missed
 DRIFT = ("nobody_works", "mapping_drift")
-SEEN_HERE = (*RULES_KINDS, "blocker_detected", "value_held")
+SEEN_HERE = (*RULES_KINDS, blocked.KIND, guarding.KIND)
 _NOBODY = "no open work"
 
 
@@ -54,16 +54,16 @@ def find_all(runtime: Runtime) -> int:
     with runtime.store.read() as session:
         teams = inputs.running(session, today)
         drifted = _drifted(find_drift(session, SYSTEM, today))
-    batches = [list(teams)[start : start + BATCH] for start in range(0, len(teams), BATCH)]
+    parts = list(batches(teams, AT_ONCE))
     past: dict[str, inputs.History] = {}
-    for batch in batches:
+    for part in parts:
         with runtime.store.read() as session:
-            past |= inputs.histories(session, batch, today)
+            past |= inputs.histories(session, part, today)
     of_team = inputs.team_windows(past, teams)
     count = 0
-    for batch in batches:
-        count += _look(runtime, batch, past, of_team, now, drifted)
-        for name in batch:
+    for part in parts:
+        count += _look(runtime, part, past, of_team, now, drifted)
+        for name in part:
             del past[name]
     with runtime.store.write() as session:
         count += end_elsewhere(session, (*SEEN_HERE, *DRIFT), teams, now)
@@ -161,18 +161,16 @@ def _blocked(session: Session, ids: Sequence[str], zone: Any) -> list[Seen]:
     """Blocked work that was seen and that nobody has confirmed yet: one signal for each key result."""
     found = []
     for name, rows in sorted(standing_blockers(session, ids).items()):
-        seen = [row for row in rows if row.source == "detected" and row.confirmed_at is None and row.clear_at is None]
-        if seen:
-            row = seen[0]
-            sentence = f"{row.text.rstrip('.')}, since {local_day_text(row.since, zone)}: is it a blocker?"
-            numbers = {"since": row.since.isoformat(), "share": row.share, "blocker": row.id}
-            found.append(Seen("blocker_detected", name, f"{sentence[:1].upper()}{sentence[1:]}", numbers))
+        row = next((row for row in rows if row.source == blocked.DETECTED and row.confirmed_at is None and row.clear_at is None), None)
+        if row is not None:
+            told = blocked.seen(name, row.text, row.since, row.share, zone)
+            found.append(replace(told, numbers={**told.numbers, "blocker": row.id}))
     return found
 
 
 def _held(session: Session, ids: Sequence[str]) -> list[Seen]:
     rows = session.scalars(select(HeldValue).where(HeldValue.key_result_id.in_(ids), HeldValue.outcome.is_(None)).order_by(HeldValue.id))
-    return [seen_of(row) for row in rows]
+    return [guarding.seen_of(row) for row in rows]
 
 
 def _without_workers(session: Session, ids: Sequence[str]) -> set[str]:
@@ -200,5 +198,4 @@ def _drifted(findings: Sequence[Finding]) -> _Drifted:
 
 
 def _told(each: Finding) -> str:
-    sentence = f"{each.sentence[:1].upper()}{each.sentence[1:]}"
-    return f"{sentence.rstrip('.')}; {each.to_do}."
+    return f"{with_capital(each.sentence).rstrip('.')}; {each.to_do}."

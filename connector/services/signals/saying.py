@@ -12,18 +12,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connector.domain.changes import refuse_unseen
+from connector.domain.changes import stated_reason
 from connector.domain.rights import Viewer
+from connector.domain.signals.blocked import DETECTED, DISMISSED, OWNER
 from connector.errors import Conflict, InputError, NotFound, StoreUnavailable
 from connector.runtime import Runtime
 from connector.services.changes import record
 from connector.services.check_ins.rights import require_check_in
 from connector.services.rollup import roll_up_dirty
-from connector.services.signals.blockers import DETECTED, DISMISSED, OWNER
 from connector.store import work
 from connector.store.tables import Blocker, KeyResult
 
-LONGEST_REASON = 280  # characters
 ANSWERS = ("confirm", "clear", "keep", "dismiss")
 
 
@@ -33,12 +32,7 @@ def answer(runtime: Runtime, viewer: Viewer, key_result_id: str, blocker_id: int
     Raises ``NotFound``, ``Forbidden``, ``Conflict`` for a blocker that is over or of a kind that cannot be answered so, ``InputError``
     for a dismissal without a reason.
     """
-    why = " ".join(reason.split())
-    if said == "dismiss" and not why:
-        raise InputError("say why it is not in the way", where="reason")
-    if len(why) > LONGEST_REASON:
-        raise InputError(f"use {LONGEST_REASON} characters at most", where="reason")
-    refuse_unseen(why)
+    why = stated_reason(reason, "say why it is not in the way" if said == "dismiss" else "")
     now = runtime.now()
     with runtime.store.write() as session:
         require_check_in(session, viewer, key_result_id)

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from connector.domain.signals import Seen
 from connector.domain.signals.finding import QUESTIONS, question_of
+from connector.store.batches import batches
+from connector.store.inserts import insert_into
 from connector.store.tables import KeyResult, Signal
 
 
@@ -67,7 +68,6 @@ def keep(
 def _begin(session: Session, fresh: Sequence[Seen], now: datetime, about: Mapping[str, str | None]) -> None:
     if not fresh:
         return
-    make: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [
         {
             "kind": seen.kind,
@@ -81,7 +81,7 @@ def _begin(session: Session, fresh: Sequence[Seen], now: datetime, about: Mappin
         }
         for seen in fresh
     ]
-    session.execute(make(Signal).on_conflict_do_nothing(), rows)  # two that look at the same moment note one
+    session.execute(insert_into(session, Signal).on_conflict_do_nothing(), rows)  # two that look at the same moment note one
 
 
 def end_elsewhere(session: Session, kinds: Collection[str], running: Collection[str], now: datetime) -> int:
@@ -91,8 +91,8 @@ def end_elsewhere(session: Session, kinds: Collection[str], running: Collection[
         select(Signal.id, Signal.key_result_id).where(Signal.ended_at.is_(None), Signal.kind.in_(kinds), Signal.key_result_id.is_not(None))
     )
     over = [row.id for row in rows if row.key_result_id not in kept]
-    for start in range(0, len(over), 500):
-        session.execute(update(Signal).where(Signal.id.in_(over[start : start + 500])).values(ended_at=now))
+    for part in batches(over):
+        session.execute(update(Signal).where(Signal.id.in_(part)).values(ended_at=now))
     return len(over)
 
 

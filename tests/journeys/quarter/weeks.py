@@ -133,8 +133,7 @@ SIGNALS: dict[tuple[str, str], range] = {
     ("busy_not_moving", "setup"): range(7, 8),  # 8, 9, 8, 10, 16, 18 points, and 46 for three check-ins
     ("delivered_without_effect", "tickets"): range(5, 10),  # all done since week 3, below 60 % until week 10
     ("confidence_gap", "rating"): range(4, 14),  # 9, where three and more values imply 1
-    ("scope_grew", "pipeline"): range(6, 14),  # 10 stories, and four more
-    ("scope_grew", "seats"): range(3, 14),  # the first night counted one deal
+    ("scope_grew", "pipeline"): range(6, 14),  # 10 stories, and four more; never the deals, whose number is the value (S16)
     ("value_held", "seats"): range(8, 9),
 }
 STEPS = ("day", "hours", "lock")

@@ -359,6 +359,12 @@ VERSION_1 = {
 }
 
 
+def test_a_merged_cycle_without_an_end_worth_the_name_is_refused(tmp_path: Path) -> None:
+    endless = VERSION_1 | {"cycles": [{"name": "2026-Q4", "start": "2026-10-01", "end": "9999-12-31"}]}
+    with company(tmp_path) as acme, pytest.raises(InputError, match="from 1970 to 2199"):
+        import_file(acme.runtime, "okr.json", json.dumps(endless).encode(), viewer=SYSTEM)
+
+
 def test_the_first_version_is_still_read(tmp_path: Path) -> None:
     data = json.dumps(VERSION_1).encode()
     with company(tmp_path) as acme:

@@ -18,7 +18,7 @@ from connector.domain.rights import Viewer
 from connector.errors import InputError, NotFound
 from connector.services.exchange import export_pack
 from connector.services.exchange.review_pack import MOST_PAGES
-from tests.support.frozen import DAY, LOCK, START, Meeting, meeting
+from tests.support.frozen import LOCK, START, Meeting, fill, meeting
 from tests.support.reports import viewer
 
 ADMIN = Viewer("root", "admin")
@@ -28,16 +28,7 @@ HOSTILE = '=HYPERLINK("http://evil") \x07\u202e<script> & co'
 @pytest.fixture
 def acme(tmp_path: Path) -> Iterator[Meeting]:
     with meeting(tmp_path) as found:
-        found.key_result("kr-ads", 10, unit="k€", title=HOSTILE)
-        found.key_result("kr-good", 60)
-        found.key_result("kr-silent")
-        found.objective("secret")
-        found.key_result("kr-merger", 5, objective="secret", title="The merger is signed")
-        found.at(LOCK - 2 * DAY)
-        found.check_in("kr-ads", 14, 3, decision="budget", comment="@SUM(1) for ads", blocker="+1 contract")
-        found.check_in("kr-good", 66, 8)
-        found.check_in("kr-merger", 5, 3, decision="headcount", comment="Two lawyers")
-        found.restrict("secret")
+        fill(found, HOSTILE, {"confidence": 3, "comment": "@SUM(1) for ads", "blocker": "+1 contract"})
         found.at(LOCK + timedelta(minutes=1))
         found.compute()
         assert found.lock()

@@ -342,3 +342,30 @@ def test_an_answer_about_one_page_only_is_told_there(scene: OkrScene, page: str)
     scene.sandbox.block_limit = True
     write(scene)
     assert "blocks" in (row_of(scene).error or "")
+
+
+def reads_after(scene: OkrScene) -> list[str]:
+    """The paths that were read for the events that the workspace announced since."""
+    begun = len(scene.sandbox.log)
+    scene.drain()
+    return [path for method, path, _, _ in scene.sandbox.log[begun:] if method == "GET"]
+
+
+def test_events_of_our_own_writes_on_the_page_cost_no_read_and_those_of_people_do(scene: OkrScene, page: str) -> None:
+    company_of_five(scene)
+    inner = scene.world.add_page("For leads, below", parent=page)
+    scene.drain()
+    for each in (page, inner):
+        set_up(scene, each)
+    while write(scene, 5.0):
+        pass
+    assert {event["entity"]["id"] for event in scene.sandbox.events[scene._told :]} >= {page, inner}
+    assert reads_after(scene) == []
+    scene.world.add_block(page, "paragraph", {"rich_text": [{"plain_text": "Ours"}]}, author=scene.account("Alice"))
+    assert reads_after(scene) != []
+    stand(scene, "kr-a", "on_track", current=70.0, raw_progress=0.7)
+    want(scene)
+    while write(scene, 60.0):
+        pass
+    assert len(scene.sandbox.events) > scene._told
+    assert reads_after(scene) == []  # that somebody edited the page once makes it no source of numbers

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from connector.services.messages.sending import send_due
 from connector.services.people import notices
 from connector.store.tables import Channel, Forum, Message, Person, Team
+from tests.support.mail import MailServer, mail_server
 from tests.support.world import Company, company
 
 
@@ -76,4 +77,10 @@ def desk(tmp_path: Path, database_url: str) -> Iterator[Desk]:
             found.forum = forum.id
             found.people = {row.name: row.id for row in session.scalars(select(Person))}
             session.execute(update(Team).values(forum_id=forum.id))
+        yield found
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as found:
         yield found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,16 +11,10 @@ from connector.services.messages import tell_forum, tell_item, tell_person
 from connector.services.messages.relevance import UNSAID
 from connector.store.tables import Objective, Person
 from tests.services.messages.conftest import Desk
-from tests.support.mail import MailServer, mail_server
+from tests.support.mail import MailServer
 
 TITLE = "The quiet sale"
 EVERYBODY = "An open one"
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as found:
-        yield found
 
 
 @pytest.fixture
@@ -85,3 +78,24 @@ def test_mail_goes_on_to_those_who_may_still_know_alone(two: Desk, server: MailS
     ]
     (mail,) = server.to("bob@acme.example")
     assert (mail["Subject"], mail.get_content().splitlines()[0]) == ("What came of it", UNSAID)
+
+
+def test_a_notice_of_before_says_no_more_than_its_reader_may_know_now(two: Desk) -> None:
+    two.channel("mail", "mailto://127.0.0.1:1?from=okr@acme.example")
+    two.change(update(Person).where(Person.name == "Bob").values(role="viewer"))
+    now = two.company.runtime.now()
+    with two.company.runtime.store.write() as session:
+        for who in ("Alice", "Bob"):
+            person = two.people[who]
+            tell_person(
+                session, person, key="PR-1", kind="pre_read", subject="Pre-read", lines=[TITLE], link="/r/1", now=now, about=["kr-secret"]
+            )
+            tell_person(session, person, key="own", kind="answer", subject=TITLE, lines=[], link="/key-results/kr-secret", now=now)
+        about = ["kr-open", "kr-secret"]
+        tell_person(
+            session, two.people["Bob"], key="both", kind="pre_read", subject="Both", lines=[TITLE], link="/r/2", now=now, about=about
+        )
+    before = two.notices("Alice")
+    restrict(two)
+    two.send()  # the mail is cut; what the notice is about is still known
+    assert (two.notices("Bob"), two.notices("Alice")) == ([UNSAID, UNSAID, UNSAID], before)  # Alice owns it

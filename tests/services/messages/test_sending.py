@@ -27,12 +27,6 @@ HOSTILE = "<!channel> *Setup* & <@U1> [x](http://evil.example) @here"
 
 
 @pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server() as found:
-        yield found
-
-
-@pytest.fixture
 def full_logging() -> Iterator[None]:
     """Everything is logged, as text, and afterwards as before."""
     root = logging.getLogger()
@@ -100,6 +94,14 @@ def tell_room(desk: Desk, key: str = "PR-1") -> None:
 def channel(desk: Desk, number: int) -> Channel:
     with desk.company.runtime.store.read() as session:
         return session.get_one(Channel, number)
+
+
+@pytest.mark.parametrize("subject", ["Рост продаж " * 16, "增长团队" * 50, "🎉" * 200, "word " * 39 + "end"])
+def test_a_long_title_in_any_letters_is_a_subject_that_mail_servers_take(desk: Desk, server: MailServer, subject: str) -> None:
+    desk.channel("mail", server.address)
+    tell(desk, subject=subject)
+    assert desk.send() == ["sent"]
+    assert server.to("alice@acme.example")[0]["Subject"] == subject.strip()
 
 
 @pytest.mark.databases("sqlite", "postgres")
@@ -254,6 +256,20 @@ def test_mails_wait_for_the_end_of_the_quiet_hours_of_each_person_and_rooms_do_n
     assert desk.send() == ["waiting", "sent", "sent"]
     desk.at("2026-11-23T07:00")
     assert desk.send() == ["sent", "sent", "sent"]
+
+
+def test_mails_wait_over_the_weekend_of_where_somebody_is(desk: Desk, server: MailServer) -> None:
+    desk.company.runtime.settings.quiet_hours = "20:00-07:00"
+    desk.change(update(Person).where(Person.name == "Bob").values(zone="Asia/Riyadh"))
+    desk.channel("mail", server.address)
+    desk.at("2026-11-20T09:00")  # a Friday
+    tell(desk)
+    tell(desk, "Bob")
+    assert desk.send() == ["sent", "waiting"]
+    desk.at("2026-11-22T03:59")  # a Sunday, 6:59 in Riyadh
+    assert desk.send() == ["sent", "waiting"]
+    desk.at("2026-11-22T04:00")
+    assert desk.send() == ["sent", "sent"]
 
 
 def test_a_slack_room_shows_titles_as_they_are_and_nobody_is_called(desk: Desk, room: Room) -> None:

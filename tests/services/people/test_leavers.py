@@ -14,7 +14,7 @@ from connector.domain.triage import FLAG_OWNERLESS
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.services.people import leavers, notices
 from connector.services.sync import sync_connection
-from connector.store.tables import Audit, Connection, Notice, Objective, Person, PersonAccount, Team
+from connector.store.tables import Audit, Connection, Forum, ForumMember, KeyResult, Notice, Objective, Person, PersonAccount, Team
 from tests.support.standin import running
 from tests.support.world import Company, company
 
@@ -128,3 +128,20 @@ def test_closed_and_ended_objectives_trouble_nobody(scene: Scene) -> None:
     scene.change(update(Objective).values(closed_at=scene.company.runtime.now()))
     scene.night()
     assert scene.told("bob@acme.example") == []
+
+
+def test_a_forum_whose_caller_left_plans_nothing_and_its_people_hear_of_it(scene: Scene) -> None:
+    with scene.company.runtime.store.write() as session:
+        alice, bob, charlie = (scene.person(f"{name}@acme.example") for name in ("alice", "bob", "charlie"))
+        forum = Forum(name="Product", caller_id=alice, sponsor_id=charlie, weekday=3)
+        session.add(forum)
+        session.flush()
+        session.add(ForumMember(forum_id=forum.id, person_id=bob, leader=True))
+    assert leavers.tell(scene.company.runtime) == 0
+    scene.change(update(KeyResult).values(owner_id=bob))
+    scene.change(update(Person).where(Person.id == alice).values(active=False))
+    assert [leavers.tell(scene.company.runtime), leavers.tell(scene.company.runtime)] == [2, 0]
+    assert scene.told("bob@acme.example") == scene.told("charlie@acme.example") == [("uncalled", "1", "/plan/forums/1")]
+    scene.change(update(Forum).values(weekday=None))
+    scene.company.clock.ahead = 86_400.0
+    assert leavers.tell(scene.company.runtime) == 0

@@ -55,6 +55,8 @@ def test_phases_of_a_cycle(acme: Company) -> None:
         ({"name": "a", "start": "2027-01-04"}, "end", "is missing"),
         ({"name": "a", "start": "4.1.2027", "end": "2027-04-02"}, "start", "2026-10-01"),
         ({"name": "a", "start": "2027-04-02", "end": "2027-01-04"}, "end", "before the first day"),
+        ({"name": "a", "start": "2027-01-04", "end": "9999-12-31"}, "end", "from 1970 to 2199"),
+        ({"name": "a", "start": "0001-01-01", "end": "2027-01-04"}, "start", "from 1970 to 2199"),
     ],
 )
 def test_a_cycle_that_cannot_be_is_refused_at_its_field(acme: Company, given: Any, where: str, words: str) -> None:

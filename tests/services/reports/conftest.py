@@ -11,25 +11,15 @@ import pytest
 from connector.domain.rights import Viewer
 from connector.services.reviews import closing, deciding, holding
 from connector.services.rhythm import marks
-from tests.support.frozen import DAY, LOCK, START, Meeting, meeting
+from tests.support.frozen import LOCK, START, Meeting, fill, meeting
 from tests.support.reports import talked
 
 
 @pytest.fixture
 def acme(tmp_path: Path) -> Iterator[Meeting]:
-    """Four key results: one asks for money, one on its way, one without an update, one that fewer may see."""
     with meeting(tmp_path) as found:
         found.person("Carla", "champion")
-        found.key_result("kr-ads", 10, unit="k€", title="=HYPERLINK(1) \x07 ads")
-        found.key_result("kr-good", 60)
-        found.key_result("kr-silent")
-        found.objective("secret")
-        found.key_result("kr-merger", 5, objective="secret", title="The merger is signed")
-        found.at(LOCK - 2 * DAY)
-        found.check_in("kr-ads", 10, 3, decision="budget", comment="12 k€ for ads", blocker="No contract")
-        found.check_in("kr-good", 66, 8)
-        found.check_in("kr-merger", 5, 3, decision="headcount", comment="Two lawyers")
-        found.restrict("secret")
+        fill(found, "=HYPERLINK(1) \x07 ads", {"value": 10, "confidence": 3, "comment": "12 k€ for ads", "blocker": "No contract"})
         found.compute()
         yield found
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from connector.domain.agenda import Verdict
 from connector.domain.rights import Viewer
@@ -18,7 +18,7 @@ from connector.services.changes import Stale, version_of
 from connector.services.reviews import deciding, effects, holding
 from connector.services.reviews.ledger import load_ledger, since_last
 from connector.services.reviews.reading import load_item_view, load_minutes
-from connector.store.tables import Decision, Message, Notice, Objective, OkrDatabase, OkrRow, Reading
+from connector.store.tables import Decision, Forum, KeyResult, Message, Notice, Objective, OkrDatabase, OkrRow, Reading
 from tests.support.meeting import Meeting
 
 
@@ -248,12 +248,34 @@ def test_open_decisions_head_the_next_agenda_and_overdue_ones_count(meeting: Mee
         found = load_ledger(session, meeting.viewer("Nadia"), today, forum_id=meeting.forum)
         assert (found.counts["open"], found.counts["overdue"]) == (1, 1)
         assert found.entries[0].overdue
-        since = since_last(session, meeting.viewer("Nadia"), holding.find_review(session, review), today)
+        since = since_last(session, meeting.viewer("Nadia"), holding.find_review(session, review), today, UTC)
     assert since.asks_text == "3 of 3 so far, median 0 days"
     assert since.follow_through_text == "0 of 1 done by the due date"
     following = meeting.opened()
     reasons = {each.key_result_id: each.reasons for each in meeting.items(following)}
     assert "a decision is overdue" in reasons["kr-4"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "zone", "told"),
+    [
+        ("2026-11-30T23:30", "UTC", "1 of 1 done by the due date"),
+        ("2026-11-30T23:30", "Asia/Tokyo", "0 of 1 done by the due date"),  # half past eight in the morning after
+        ("2026-12-01T02:00", "America/New_York", "1 of 1 done by the due date"),  # the evening of the day
+    ],
+)
+def test_a_due_day_ends_where_the_forum_meets(meeting: Meeting, closed: str, zone: str, told: str) -> None:
+    review = meeting.opened()
+    meeting.decide(review, item(meeting, review, "kr-4"))
+    done_at = datetime.fromisoformat(closed).replace(tzinfo=UTC)
+    with meeting.runtime.store.write() as session:
+        session.execute(
+            update(Decision).where(Decision.review_id == review).values(due=date(2026, 11, 30), state="done", closed_at=done_at)
+        )
+    with meeting.runtime.store.read() as session:
+        found = holding.find_review(session, review)
+        since = since_last(session, meeting.viewer("Nadia"), found, date(2026, 12, 3), ZoneInfo(zone))
+    assert since.follow_through_text == told
 
 
 def test_a_verdict_on_another_review_or_item_is_not_found(meeting: Meeting) -> None:
@@ -309,3 +331,22 @@ def test_a_decision_on_a_folded_item_stands_in_the_minutes_and_is_told(meeting: 
         (told,) = session.scalars(select(Message).where(Message.way == "comment")).all()
     assert (told.connection_id, told.ref) == (host, "row-6")
     assert "Ask the board" in " ".join(told.content["lines"])
+
+
+def test_what_was_retired_during_the_review_holds_its_course_and_keeps_nothing_open(meeting: Meeting) -> None:
+    review = meeting.opened()
+    with meeting.runtime.store.write() as session:
+        session.execute(update(KeyResult).where(KeyResult.id == "kr-1").values(retired_at=meeting.runtime.now()))
+    ident = item(meeting, review, "kr-1")
+    assert faults(meeting, review, ident, **meeting.given()) == {"verdict": "this key result was retired meanwhile; hold its course"}
+    meeting.hold_all(review)
+    meeting.close(review)
+    assert meeting.row(review).state == "closed"
+
+
+def test_a_review_of_a_retired_forum_is_not_opened(meeting: Meeting) -> None:
+    review = meeting.review()
+    with meeting.runtime.store.write() as session:
+        session.execute(update(Forum).values(retired_at=meeting.runtime.now()))
+    with pytest.raises(Conflict, match="forum was retired"):
+        holding.open_review(meeting.runtime, meeting.viewer("Lea"), review)

@@ -80,6 +80,23 @@ def test_what_is_expected_leaves_out_the_holidays_of_the_forum(acme: Company) ->
     assert shown.expected == with_holidays
 
 
+@pytest.mark.parametrize(("country", "overdue"), [("", False), ("SA", True)])
+def test_the_day_of_grace_is_a_working_day_of_the_forums_country(acme: Company, country: str, overdue: bool) -> None:
+    quarter(acme, country=country)
+    for day in (3, 5):
+        it_is(acme, f"2026-12-{day:02} 12:00")
+        file(acme, 50 + day)
+    row = state_at(acme, "2026-12-13 18:00")  # a Sunday; due on Saturday the 12th with a working day of grace
+    assert (row.state == "overdue") is overdue
+    assert standing(acme) == ("missing" if overdue else "on time")
+
+
+def test_what_is_expected_counts_the_working_days_of_the_forums_country(acme: Company) -> None:
+    quarter(acme, country="SA")
+    assert state_at(acme, "2026-12-31 12:00").expected == 1.0
+    assert state_at(acme, "2026-12-24 12:00").expected == pytest.approx(61 / 66)  # Sundays to Thursdays from 1 Oct to 31 Dec 2026
+
+
 def test_a_forum_without_a_country_and_no_forum_at_all_are_the_same(acme: Company) -> None:
     quarter(acme)
     with_forum = state_at(acme, "2026-12-20 12:00")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from connector.domain import pre_read
 from connector.domain.buckets import Bucket
@@ -15,6 +15,7 @@ from connector.domain.rights import SYSTEM, VISITOR, Viewer
 from connector.services.rhythm import locking, pre_reads
 from connector.services.rhythm.turning import turn
 from connector.store.tables import Cycle, Forum, KeyResult, Message, Notice, Objective, Person, PreRead, Review, Team
+from tests.support.counting import statements
 from tests.support.frozen import DAY, LOCK, START, Meeting, meeting
 
 MINUTE = timedelta(minutes=1)
@@ -194,18 +195,9 @@ def test_skipped_and_unknown_reviews_are_not_locked(acme: Meeting) -> None:
 
 def test_the_number_of_statements_does_not_grow_with_the_forum(acme: Meeting) -> None:
     def locked(review: int) -> int:
-        counted = 0
-
-        def count(*_: object) -> None:
-            nonlocal counted
-            counted += 1
-
-        event.listen(acme.runtime.store.engine, "before_cursor_execute", count)
-        try:
+        with statements(acme.runtime.store) as seen:
             assert locking.lock(acme.runtime, review)
-        finally:
-            event.remove(acme.runtime.store.engine, "before_cursor_execute", count)
-        return counted
+        return len(seen)
 
     fill(acme)
     with acme.runtime.store.write() as session:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import insert, select, update
 
 from connector.domain.rights import SYSTEM
 from connector.errors import InputError
@@ -19,6 +20,7 @@ from connector.services.plan import forums
 from connector.services.rhythm import planning
 from connector.store.tables import Forum, Objective, Person, Review, Team
 from tests.services.rhythm.helpers import BERLIN, it_is, meets, person, reviews, told
+from tests.support.counting import statements
 from tests.support.world import Company
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
@@ -34,18 +36,9 @@ def set_state(acme: Company, day: date, state: str) -> None:
 
 
 def counted(acme: Company, do: Callable[[], Any]) -> int:
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA")):
-            statements.append(statement)
-
-    event.listen(acme.runtime.store.engine, "before_cursor_execute", note)
-    try:
+    with statements(acme.runtime.store) as seen:
         do()
-    finally:
-        event.remove(acme.runtime.store.engine, "before_cursor_execute", note)
-    return len(statements)
+    return len([each for each in seen if not each.startswith(("BEGIN", "PRAGMA"))])
 
 
 @BOTH
@@ -94,6 +87,49 @@ def test_another_weekday_takes_planned_days_away_and_no_week_meets_twice(acme: C
     set_state(acme, date(2026, 11, 26), "skipped")
     change(acme, weekday="friday")
     assert "Fri 27 Nov 10:00, lock Thu 26 Nov 16:00, planned" in told(acme)  # that day did not suit, another one may
+
+
+def remarks(acme: Company, **given: Any) -> tuple[str, ...]:
+    return forums.update(acme.runtime, SYSTEM, "Board", given).remarks
+
+
+def test_a_time_moved_into_the_past_of_its_own_day_is_said_to_count_from_the_next_review_on(acme: Company) -> None:
+    it_is(acme, "2026-11-16 09:00")
+    meets(acme, time="16:00", lock={"time": "15:00", "days_before": 0})
+    it_is(acme, "2026-11-19 12:00")
+    assert remarks(acme, time="11:00", lock={"time": "10:00"}) == (
+        "The review of Thu 19 Nov 16:00 stays as it is, because its new time has passed already;"
+        " what you saved counts from Thu 26 Nov 11:00 on.",
+    )
+    assert told(acme)[:2] == ["Thu 19 Nov 16:00, lock Thu 19 Nov 15:00, planned", "Thu 26 Nov 11:00, lock Thu 26 Nov 10:00, planned"]
+    assert remarks(acme, time="17:00", lock={"time": "16:00"}) == ()
+    assert told(acme)[0] == "Thu 19 Nov 17:00, lock Thu 19 Nov 16:00, planned"
+
+
+def test_a_review_that_a_change_does_not_reach_is_said(acme: Company) -> None:
+    it_is(acme, "2026-11-18 17:00")
+    meets(acme)
+    assert remarks(acme, minutes=45) == ()
+    set_state(acme, date(2026, 11, 19), "locked")
+    assert remarks(acme, time="14:30") == (
+        "The review of Thu 19 Nov 10:00 stays as it is, because its updates are locked already;"
+        " what you saved counts from Thu 26 Nov 14:30 on.",
+    )
+    set_state(acme, date(2026, 11, 19), "open")
+    with acme.runtime.store.write() as session:
+        session.execute(update(Review).where(Review.state == "open").values(opened_at=acme.runtime.now()))
+    assert remarks(acme, weekday="friday") == (
+        "The review of Thu 19 Nov 10:00 stays as it is, because it is being held; what you saved counts from Fri 27 Nov 14:30 on.",
+    )
+
+
+def test_a_weekday_that_has_passed_leaves_a_week_without_a_review_and_that_is_said(acme: Company) -> None:
+    it_is(acme, "2026-11-18 12:00")
+    meets(acme)
+    assert remarks(acme, weekday="friday") == ()
+    assert remarks(acme, weekday="monday") == (
+        "The new day of this week's review has passed: the one of Fri 20 Nov 10:00 is taken away, the next is Mon 23 Nov 10:00.",
+    )
 
 
 def test_fortnightly_and_its_first_week(acme: Company) -> None:
@@ -152,6 +188,28 @@ def test_holidays_and_the_turn_of_the_year(acme: Company) -> None:
         "Fri 8 Jan 10:00, lock Thu 7 Jan 16:00, planned",
     ]
     assert [each.day.weekday() for each in reviews(acme)] == [4] * 5
+
+
+@pytest.mark.parametrize(
+    ("country", "locks"),
+    [
+        ("SA", ["Sun 13 Dec", "Thu 17 Dec"]),
+        ("IL", ["Sun 13 Dec", "Thu 17 Dec"]),
+        ("IR", ["Sun 13 Dec", "Sat 19 Dec"]),  # Friday alone
+        ("HK", ["Fri 11 Dec", "Fri 18 Dec"]),  # Sunday alone in the law; offices keep Saturday
+        ("", ["Fri 11 Dec", "Fri 18 Dec"]),
+    ],
+)
+def test_the_lock_keeps_the_weekend_of_the_forums_country(acme: Company, country: str, locks: list[str]) -> None:
+    it_is(acme, "2026-12-07 09:00")
+    monday, sunday = meets(acme, weekday="monday", country=country), meets(acme, "Second", weekday="sunday", country=country)
+    assert told(acme, monday)[1] == f"Mon 14 Dec 10:00, lock {locks[0]} 16:00, planned"
+    assert told(acme, sunday)[1] == f"Sun 20 Dec 10:00, lock {locks[1]} 16:00, planned"
+
+
+@pytest.mark.parametrize(("zone", "weekend"), [("Asia/Riyadh", {4, 5}), ("Asia/Tel_Aviv", {4, 5}), ("Asia/Dubai", {5, 6}), ("UTC", {5, 6})])
+def test_the_weekend_of_a_place_is_that_of_its_country(zone: str, weekend: set[int]) -> None:
+    assert calendars.weekend_at(ZoneInfo(zone)) == weekend
 
 
 def test_reviews_are_in_the_zone_of_their_forum(acme: Company) -> None:
@@ -237,9 +295,9 @@ def test_two_hundred_forums_are_planned_quickly_and_looked_at_in_two_statements(
             for number in range(200)
         ]
         session.execute(insert(Forum), rows)
-    began = datetime.now(UTC)
+    began = time.process_time()  # what others on the machine take does not count
     assert planning.plan_ahead(acme.runtime) == len(reviews(acme)) >= 990
-    assert datetime.now(UTC) - began < timedelta(seconds=5)  # two on a machine of its own
+    assert time.process_time() - began < 5  # two on a machine of its own
     assert counted(acme, lambda: planning.plan_ahead(acme.runtime)) <= 2
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +13,7 @@ from connector.services.messages.sending import send_due
 from connector.services.rhythm.raising import raise_due, standing_levels
 from connector.store.tables import Blocker, Channel, Cycle, Forum, KeyResult, Objective, Person, Team
 from tests.support.mail import mail_server
-from tests.support.reminded import Told, told_company
-
-
-@pytest.fixture
-def told(tmp_path: Path, database_url: str) -> Iterator[Told]:
-    with told_company(tmp_path, database_url) as found:
-        found.key_result("setup", "Product")
-        yield found
+from tests.support.reminded import Told
 
 
 def turn(told: Told, moment: str) -> int:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from connector.services.rhythm.reminding import remind
 from connector.store.tables import Connection, Forum, KeyResult, Objective, OkrDatabase, OkrRow, Panel, Person, PersonAccount, Review, Team
-from tests.support.reminded import Told, told_company
+from tests.support.reminded import Told
 
 BEFORE, LOCK = "2026-11-11T16:00", "2026-11-18T16:00"  # Wednesdays
 
 
 @pytest.fixture
-def told(tmp_path: Path, database_url: str) -> Iterator[Told]:
-    with told_company(tmp_path, database_url) as found:
-        found.key_result("setup", "Product")
-        found.review("Product", BEFORE, state="closed")
-        found.review("Product", LOCK)
-        yield found
+def told(after_a_review: Told) -> Told:
+    after_a_review.review("Product", LOCK)
+    return after_a_review
 
 
 def turn(told: Told, moment: str) -> int:
@@ -214,6 +209,17 @@ def test_a_day_before_is_the_same_time_on_the_wall_when_clocks_change(told: Told
 
 
 # --- where people work -------------------------------------------------------------------------------------------------
+
+
+def test_people_are_left_in_peace_on_the_weekend_of_where_they_are(told: Told) -> None:
+    told.company.runtime.settings.quiet_hours = "20:00-07:00"
+    told.change(update(Person).values(zone="Asia/Riyadh"))
+    told.change(
+        update(Review).where(Review.state == "planned").values(lock_at=told.at("2026-11-22T13:00"), starts_at=told.at("2026-11-23T07:00"))
+    )
+    assert turn(told, "2026-11-21T13:00") == 0  # Saturday, a day before
+    assert turn(told, "2026-11-22T06:30") == 1  # Sunday 9:30 in Riyadh
+    assert turn(told, "2026-11-22T11:00") == 1
 
 
 def _connection(told: Told, host: str = "jira") -> int:

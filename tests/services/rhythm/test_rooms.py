@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -13,22 +11,20 @@ from connector.services.rhythm.planning import next_review
 from connector.services.rhythm.raising import raise_due
 from connector.services.rhythm.rooms import tell_forgotten, tell_rooms
 from connector.store.tables import Blocker, Channel, Objective, Panel, PersonAccount, Review
-from tests.support.reminded import Told, told_company
+from tests.support.counting import statements
+from tests.support.reminded import Told
 
 
 @pytest.fixture
-def told(tmp_path: Path, database_url: str) -> Iterator[Told]:
-    with told_company(tmp_path, database_url) as found:
-        found.key_result("setup", "Product")
-        found.review("Product", "2026-11-11T16:00", state="closed")
-        yield found
+def told(after_a_review: Told) -> Told:
+    return after_a_review
 
 
-def room(told: Told) -> None:
+def room(told: Told, forum: str = "Product") -> None:
     with told.company.runtime.store.write() as session:
         secret = told.company.runtime.vault.seal("https://rooms.example/x")
         session.add(
-            Channel(name="room", kind="slack", forum_id=told.forums["Product"], secret=secret, created_at=told.company.runtime.now())
+            Channel(name=f"room {forum}", kind="slack", forum_id=told.forums[forum], secret=secret, created_at=told.company.runtime.now())
         )
 
 
@@ -62,6 +58,26 @@ def test_rooms_hear_nothing_of_what_came_or_is_restricted(told: Told) -> None:
     told.update("setup", "2026-11-17T16:30")
     assert turn(told, "2026-11-17T17:00") == 0
     assert told.messages() == []
+
+
+def test_nothing_is_written_where_nothing_is_missing_however_many_forums_there_are(told: Told) -> None:
+    room(told)
+    told.review("Product", "2026-11-18T16:00")
+    told.update("setup", "2026-11-17T12:00")
+    with statements(told.company.runtime.store) as one:
+        assert turn(told, "2026-11-17T17:00") == 0
+    for number in range(3):
+        name = f"Forum {number}"
+        told.forum(name)
+        room(told, name)
+        told.review(name, "2026-11-18T16:00")
+        told.key_result(f"of-{number}", name)
+        told.update(f"of-{number}", "2026-11-17T12:00")
+    with statements(told.company.runtime.store) as several:
+        assert turn(told, "2026-11-17T17:00") == 0
+    assert len(several) == len(one) <= 6
+    assert {each.split()[0] for each in several} == {"BEGIN", "SELECT"}
+    assert "BEGIN IMMEDIATE" not in several
 
 
 def test_the_lead_is_mentioned_where_the_work_is_at_the_first_step_of_a_blocker(told: Told) -> None:

@@ -94,6 +94,17 @@ def test_a_night_counts_items_and_points_and_twice_is_once(acme: Company) -> Non
         assert wait_for_others(session, links[0].connection_id) == ["kr-2"]
 
 
+def test_of_rows_without_a_status_nobody_knows_what_is_started(acme: Company) -> None:
+    rows = mapped(acme, "rows", [{"category": "undefined", "fields": {}}] * 3, points=False)
+    some = mapped(acme, "some", [{"category": "undefined", "fields": {}}, {"category": "new", "fields": {}}], points=False)
+    none = mapped(acme, "none", [], points=False)
+    with acme.runtime.store.write() as session:
+        links = load_links(session)
+        write_days(session, links[0].connection_id, links, acme.runtime.now().date())
+        told = {row.mapping_id: (row.items, row.started) for row in session.scalars(select(MappingDay))}
+    assert (told[rows], told[some], told[none]) == ((3, None), (2, 0), (0, 0))
+
+
 def test_states_are_noted_when_they_change_and_the_first_trouble_is_found(acme: Company) -> None:
     acme.key_result("kr")
     acme.key_result("fine")

@@ -6,15 +6,16 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from connector.domain.panel import digest as panel_digest
 from connector.services.facts import load_facts
 from connector.services.panels import describe_key_result
 from connector.services.signals.nightly import find_for
 from connector.services.signals.standing import standing
-from connector.store.tables import Audit, Connection, Cycle, Item, KeyResult, Mapping, MappingItem, Objective, Signal, Team
+from connector.store.tables import Audit, Connection, Cycle, Item, KeyResult, Mapping, MappingDay, MappingItem, Objective, Signal, Team
 from tests.services.signals.conftest import Past
+from tests.support.counting import statements
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -97,6 +98,34 @@ def test_work_finished_without_effect_and_a_target_reached_early(past: Past) -> 
     early = past.signals("early")
     assert set(early) == {"reached_early"}
     assert "the remaining 70 items" in early["reached_early"].sentence
+
+
+@pytest.mark.parametrize(
+    ("measure", "mode", "grew"),
+    [
+        ({"sum": "Seats"}, "value", False),
+        ("count", "value", False),
+        ({"latest": "Score"}, "value", False),
+        ({"sum": "Seats"}, "context", True),
+        ({"sum": "Points", "of": "done"}, "value", True),
+        ("done_share", "value", True),
+    ],
+)
+def test_rows_that_make_the_value_by_being_there_are_no_scope(past: Past, measure: Any, mode: str, grew: bool) -> None:
+    steady(past, "kr", created_at=past.day(30))
+    first, today = past.mapped("kr", measure=measure, mode=mode), past.acme.runtime.now().date()
+    with past.acme.runtime.store.write() as session:
+        session.add(MappingDay(mapping_id=first, day=today - timedelta(days=20), items=10, done=5, started=0))
+        session.add(MappingDay(mapping_id=first, day=today, items=30, done=15, started=0))
+    past.look()
+    assert ("scope_grew" in past.signals("kr")) is grew
+    work = past.mapped("kr", measure="done_share", mode="context")
+    with past.acme.runtime.store.write() as session:
+        session.add(MappingDay(mapping_id=work, day=today - timedelta(days=20), items=10, done=1, started=0))
+        session.add(MappingDay(mapping_id=work, day=today, items=14, done=1, started=0))
+    past.look()
+    told = past.signals("kr")["scope_grew"].sentence  # what is to be done beside them is scope as ever
+    assert told.startswith("16 of 44 items (+24 added)" if grew else "1 of 14 items (+4 added)")
 
 
 def test_a_silent_source_and_one_that_nobody_edits(past: Past) -> None:
@@ -218,18 +247,9 @@ def test_the_number_of_statements_does_not_grow_with_the_key_results(past: Past)
         for number in range(size):
             name = steady(past, f"kr-{size}-{number}")
             past.values(name, *((day, 50 + day % 3) for day in range(20, 0, -1)))
-        statements: list[str] = []
-
-        def note(*given: Any, told: list[str] = statements) -> None:
-            told.append(str(given[2]))
-
-        engine = past.acme.runtime.store.engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+        with statements(past.acme.runtime.store) as seen:
             past.look()
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-        counts.append(sum(not text.startswith(("BEGIN", "SELECT pg_")) for text in statements))
+        counts.append(sum(not text.startswith(("BEGIN", "SELECT pg_")) for text in seen))
     assert counts[1] <= counts[0] + 2
     assert counts[1] < 45
 
