@@ -123,6 +123,11 @@ class Measure:
     of: Of = Of.ALL
     by: str = ""
 
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the selected items are observations that make the number by being there, and not work that is done or open."""
+        return self.kind is MeasureKind.COUNT or (self.kind in FIELD_MEASURES and self.of is Of.ALL)
+
 
 class Mode(StrEnum):
     """How the link counts."""

@@ -82,6 +82,7 @@ EITHER = {  # the page or its service asks for one of several acts
     "plan.team_list": (Act.WRITE, Act.SIGN_OFF),
     "plan.take_over": (Act.WRITE, Act.SIGN_OFF),
     "reports.champion": (Act.WRITE, Act.SIGN_OFF),
+    "reports.form_field": (Act.WRITE, Act.SIGN_OFF),
 }
 EITHER_IN_API = {"/quality": (Act.WRITE, Act.SIGN_OFF), "/reports/champion": (Act.WRITE, Act.SIGN_OFF)}
 VALUES = {"ident": "kr-setup", "id": "kr-setup", "email": "bob@acme.example", "name": "acme-jira", "connection": "acme-jira"}

@@ -34,6 +34,7 @@ __all__ = ["Place", "Saved", "Shown"]
 
 CONTROLS = ("value", "confidence", "blocker", "decision", "comment", "doubt", "as_of")
 FOLDED = ("comment", "doubt", "as_of", "delayed")
+_FOLD_WORDS = {"comment": "comment", "doubt": "doubt", "as_of": "date", "delayed": "delayed number"}
 
 
 def load(runtime: Runtime, viewer: Viewer, ident: str, place: Place, *, offered: int = OFFERED) -> Shown:
@@ -260,6 +261,7 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
     probe = Form(dict(form.values), form.lists)  # the form's own errors are told at its fields
     draft, _ = _typed(shown, probe)
     value = _readable(shown, probe, draft)
+    left_out = {name for name in opening.hidden if not form[name] and name not in form.errors}  # what is typed there already stays
     movement = opening.movement(value)
     day = shown.now.astimezone(zone).date()
     base = opening.base
@@ -297,6 +299,8 @@ def context(shown: Shown, form: Form) -> dict[str, Any]:
         "decisions": list(asking.DECISION_WORDS.items()),
         "prompt": asking.prompt_for(view.id, day),
         "latest_day": day.isoformat(),
+        "left_out": left_out,
+        "folded_words": ", ".join(word for name, word in _FOLD_WORDS.items() if name not in left_out).capitalize(),
         "folded": not any(form[name] for name in ("comment", "doubt", "delayed"))
         and not any(name in form.errors for name in FOLDED)
         and form["as_of"] == form["shown_day"],

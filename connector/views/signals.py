@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -23,8 +25,8 @@ PER_PAGE = 100
 @blueprint.get("/signals")
 def signals() -> str:
     """The signals that stand (or those that were dismissed), of what the viewer may know."""
-    given = {name: request.args.get(name, "").strip()[:200] for name in ("kind", "team", "mine", "dismissed")}
-    filters = Filters(given["kind"], "", given["team"], bool(given["mine"]), bool(given["dismissed"]))
+    given = _given()
+    filters = Filters(given.get("kind", ""), "", given.get("team", ""), "mine" in given, "dismissed" in given)
     with runtime().store.read() as session:
         try:
             lines, following = listing.listed(session, viewer(), filters, request.args.get("cursor") or None, PER_PAGE)
@@ -37,14 +39,15 @@ def signals() -> str:
         following=following,
         kinds=KINDS,
         teams=teams,
-        given={name: value for name, value in given.items() if value},
+        given=given,
+        cursor=request.args.get("cursor") or None,
         zone=runtime().settings.zone,
     )
 
 
 @blueprint.get("/signals/<int:ident>/dismiss")
 def dismiss_form(ident: int) -> str:
-    """The form that asks for the reason."""
+    """The form that asks for the reason. ``back``: it was opened from the list, and this is the signal beside it (0: there is none)."""
     return _dismiss_page(ident, Form())
 
 
@@ -58,9 +61,30 @@ def dismiss_signal(ident: int) -> Response | tuple[str, int]:
         form.note(error)
         return _dismiss_page(ident, form), form.status
     flash("Dismissed. It stays silent until it is over.")
-    if row.key_result_id:
-        return redirect(url_for("pages.key_result", ident=row.key_result_id, _anchor="signals"), 303)
-    return redirect(url_for("pages.signals"), 303)
+    return redirect(_came_from(row.key_result_id), 303)
+
+
+def _given() -> dict[str, str]:
+    """The filters of the list that the address holds."""
+    told = {name: request.args.get(name, "").strip()[:200] for name in ("kind", "team", "mine", "dismissed")}
+    return {name: value for name, value in told.items() if value}
+
+
+def _way_back() -> dict[str, Any]:
+    """What a form carries so that the list is found again as it was; empty when it was not opened from the list."""
+    beside = request.args.get("back", "")
+    if not (beside.isascii() and beside.isdigit() and len(beside) < 19):
+        return {}
+    cursor = request.args.get("cursor", "")[:200]
+    return {"back": beside, **({"cursor": cursor} if cursor else {}), **_given()}
+
+
+def _came_from(key_result: str | None) -> str:
+    """Where somebody goes on: the list where they were, or else the key result."""
+    way = _way_back()
+    if beside := way.pop("back", ""):
+        return url_for("pages.signals", **way, _anchor=f"signal-{beside}" if int(beside) else None)
+    return url_for("pages.key_result", ident=key_result, _anchor="signals") if key_result else url_for("pages.signals")
 
 
 def _dismiss_page(ident: int, form: Form) -> str:
@@ -70,7 +94,7 @@ def _dismiss_page(ident: int, form: Form) -> str:
         abort(404, f"There is no signal {ident}. It may be over.")
     if not line.may_dismiss:
         raise Forbidden("the owner, a lead or a champion dismisses a signal; ask one of them")
-    return render_template("signals/dismiss.html", line=line, form=form)
+    return render_template("signals/dismiss.html", line=line, form=form, way_back=_way_back(), back=_came_from(line.key_result))
 
 
 @blueprint.get("/key-results/<ident>/held")

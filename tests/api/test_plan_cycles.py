@@ -11,7 +11,8 @@ from connector.store.tables import Audit, Cycle, KeyResult, Objective, Team
 from tests.api.conftest import Api
 from tests.support.world import Company
 
-DAYS = {"start": "2027-01-04", "end": "2027-04-02"}
+# Far ahead: the cycle "now" of the tests goes by the real day, and the next must lie behind it in any year.
+DAYS = {"start": "2097-01-04", "end": "2097-04-02"}
 
 
 def send(api: Api, method: str, path: str, body: Any = None, **query: str) -> Any:
@@ -70,11 +71,11 @@ def test_an_override_is_kept_with_its_reason(acme: Company, api: Api) -> None:
 def test_a_change_names_the_version_it_was_made_on(api: Api) -> None:
     api.post("cycles", {"name": "next", **DAYS})
     version = api.get("cycles/next").json["version"]
-    changed = send(api, "PATCH", "cycles/next", {"end": "2027-03-31", "version": version})
+    changed = send(api, "PATCH", "cycles/next", {"end": "2097-03-31", "version": version})
     assert (changed.status_code, changed.json["changed"]) == (200, ["last day"])
-    stale = send(api, "PATCH", "cycles/next", {"end": "2027-03-30", "version": version})
-    assert (stale.status_code, stale.json["theirs"]["end"]) == (409, "2027-03-31")
-    assert send(api, "PATCH", "cycles/next", {"end": "2027-03-30", "version": stale.json["version"]}).status_code == 200
+    stale = send(api, "PATCH", "cycles/next", {"end": "2097-03-30", "version": version})
+    assert (stale.status_code, stale.json["theirs"]["end"]) == (409, "2097-03-31")
+    assert send(api, "PATCH", "cycles/next", {"end": "2097-03-30", "version": stale.json["version"]}).status_code == 200
     assert send(api, "DELETE", "cycles/next").json == {"name": "next"}
     assert api.get("cycles/next").status_code == 404
     assert send(api, "DELETE", "cycles/now").status_code == 409
@@ -100,7 +101,7 @@ def test_teams_and_forums_are_made_changed_and_retired(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
-        ("cycles", {"name": "a", "start": "soon", "end": "2027-01-01"}, "start"),
+        ("cycles", {"name": "a", "start": "soon", "end": "2097-01-01"}, "start"),
         ("cycles", {"name": "now", **DAYS}, "name"),
         ("cycles/now/copy", {"to": "none", "objectives": ["onboarding"]}, "to"),
         ("cycles/now/copy", {"to": "now", "objectives": []}, "objectives"),

@@ -12,8 +12,7 @@ import pytest
 from connector.app import create_app
 from connector.services import tokens
 from connector.store.tables import Objective
-from tests.support.meeting import Meeting, build_meeting, play
-from tests.support.world import company
+from tests.support.meeting import Meeting, met
 
 
 class Caller:
@@ -31,9 +30,7 @@ class Caller:
 
 @pytest.fixture
 def meeting(tmp_path: Path) -> Iterator[Meeting]:
-    with company(tmp_path) as acme:
-        found = build_meeting(acme)
-        play(found)
+    with met(tmp_path) as found:
         yield found
 
 

@@ -20,7 +20,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from connector.app import _session_key
 from connector.queue import InlineQueue
@@ -33,6 +33,7 @@ from tests.support.signed_in import add_person
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds; a start takes some four
+expect.set_options(timeout=15_000)  # of what a loaded machine shows in the end; how long something takes is measured by clocks
 
 
 @dataclass

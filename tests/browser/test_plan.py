@@ -149,6 +149,67 @@ def test_the_kind_switches_the_fields_and_keeps_what_was_typed(as_person: Opener
     expect(page.get_by_label("To", exact=True)).to_have_value("3")
 
 
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait for something that the test's own routes see."""
+    for _ in range(300):
+        if holds():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it never came")
+
+
+def test_what_is_typed_while_fields_are_fetched_stays_and_keeps_the_focus(as_person: Opener) -> None:
+    page = new_key_result(as_person, "Orders that arrive within a day")
+    waiting: list[Any] = []
+    page.route("**/plan/key-results/fields", lambda route: waiting.append(route))
+
+    def answered(count: int) -> None:
+        until(page, lambda: len(waiting) > count)
+        with page.expect_response("**/plan/key-results/fields"):
+            waiting[count].continue_()
+
+    page.get_by_label("Kind").select_option("at_least")
+    unit = page.get_by_label("Unit optional")
+    unit.press_sequentially("per cent")
+    unit.press("Home")
+    answered(0)
+    expect(page.get_by_label("Stays at or above")).to_be_visible()
+    expect(unit).to_have_value("per cent")
+    expect(unit).to_be_focused()
+    assert unit.evaluate("(field) => field.selectionStart") == 0
+    page.get_by_label("Kind").select_option("metric")
+    answered(1)
+    expect(page.get_by_label("From", exact=True)).to_have_value("5")
+    page.locator("summary", has_text="Phased targets").click()
+    page.get_by_role("button", name="Add a phased target").click()
+    page.get_by_label("To", exact=True).fill("12")
+    answered(2)
+    expect(page.get_by_label("Value, row 1")).to_be_visible()  # what was folded out stays open
+    expect(page.get_by_label("To", exact=True)).to_have_value("12")
+    page.get_by_role("button", name="Add a phased target").click()
+    row = page.get_by_label("Value, row 1")
+    row.press_sequentially("42")
+    answered(3)
+    expect(page.get_by_label("Value, row 2")).to_be_visible()
+    expect(row).to_have_value("42")
+    expect(row).to_be_focused()
+
+
+def test_the_last_of_two_kinds_chosen_at_once_is_the_one_that_is_shown(as_person: Opener, complaints: Complaints) -> None:
+    page = new_key_result(as_person, "Days without an incident")
+    waiting: list[Any] = []
+    page.route("**/plan/key-results/fields", lambda route: waiting.append(route))
+    page.get_by_label("Kind").select_option("between")
+    page.get_by_label("Kind").select_option("at_most")
+    until(page, lambda: len(waiting) == 2)
+    with page.expect_response("**/plan/key-results/fields"):
+        waiting[-1].continue_()
+    expect(page.get_by_label("Stays at or below")).to_be_visible()
+    given_up = [text for text in complaints.texts if text.startswith(("htmx:afterRequest", "htmx:sendAbort"))]
+    assert len(given_up) == 2, "htmx tells the console of the first one, which was given up"
+    complaints.texts[:] = [text for text in complaints.texts if text not in given_up]
+
+
 def test_the_form_works_without_scripts(as_person: Opener) -> None:
     page = new_key_result(as_person, "Set-up of the platform", email="ben@harbor.example", scripts=False)
     page.get_by_label("Owner", exact=True).fill("ben@harbor.example")

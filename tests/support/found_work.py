@@ -5,16 +5,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import event, insert, select
+from sqlalchemy import insert, select
 
 from connector.app import create_app
 from connector.store.tables import Candidate, Mapping
+from tests.support.counting import statements
 from tests.support.signed_in import Visit
 from tests.support.world import Company, company
 
@@ -58,19 +59,8 @@ class Scene:
         with self.acme.runtime.store.read() as session:
             return list(session.scalars(select(Mapping).order_by(Mapping.id)))
 
-    @contextmanager
-    def statements(self) -> Iterator[list[str]]:
-        seen: list[str] = []
-
-        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            if statement.startswith("SELECT"):
-                seen.append(statement)
-
-        event.listen(self.acme.runtime.store.engine, "before_cursor_execute", note)
-        try:
-            yield seen
-        finally:
-            event.remove(self.acme.runtime.store.engine, "before_cursor_execute", note)
+    def statements(self) -> AbstractContextManager[list[str]]:
+        return statements(self.acme.runtime.store, "SELECT")
 
 
 @contextmanager

@@ -135,6 +135,20 @@ def arrange(found: Company, lock: datetime, start: datetime) -> Meeting:
     return acme
 
 
+def fill(acme: Meeting, title: str, ads: dict[str, Any], moment: datetime = LOCK - 2 * DAY) -> None:
+    """Four key results: one asks for money (``ads`` is its update), one on its way, one without an update, one that fewer may see."""
+    acme.key_result("kr-ads", 10, unit="k€", title=title)
+    acme.key_result("kr-good", 60)
+    acme.key_result("kr-silent")
+    acme.objective("secret")
+    acme.key_result("kr-merger", 5, objective="secret", title="The merger is signed")
+    acme.at(moment)
+    acme.check_in("kr-ads", **{"value": 14, "decision": "budget", **ads})
+    acme.check_in("kr-good", 66, 8)
+    acme.check_in("kr-merger", 5, 3, decision="headcount", comment="Two lawyers")
+    acme.restrict("secret")
+
+
 @contextmanager
 def meeting(folder: Path, database_url: str = "", **settings: Any) -> Iterator[Meeting]:
     """The forum on Monday 9 Nov 12:00."""

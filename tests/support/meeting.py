@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +19,7 @@ from connector.services.reviews.reading import Held, load_held
 from connector.services.rhythm import locking
 from connector.services.rollup import want_all
 from connector.store.tables import CheckIn, Decision, Forum, ForumMember, Objective, Person, Reading, Review, ReviewItem, Team
-from tests.support.world import Company
+from tests.support.world import Company, company
 
 ASKS = {"kr-1": "budget", "kr-2": "approval", "kr-3": "scope"}
 STALLED = ("kr-4", "kr-5")
@@ -185,3 +188,12 @@ def play(meeting: Meeting) -> None:
     for name, decision in ASKS.items():
         meeting.check_in(name, 54.0, 6, decision, comment="12 k€ for ads")
     meeting.company.work()
+
+
+@contextmanager
+def met(folder: Path) -> Iterator[Meeting]:
+    """The company with all that ``play`` makes happen."""
+    with company(folder) as acme:
+        found = build_meeting(acme)
+        play(found)
+        yield found

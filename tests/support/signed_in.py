@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from connector.runtime import Runtime
 from connector.services.sign_in import sessions
 from connector.store.tables import Person
 from connector.web.gate import KEY
+from tests.support.world import Company
 
 _TOKEN = re.compile(r"X-CSRFToken&#34;: &#34;([^&]+)&#34;|X-CSRFToken\": \"([^\"]+)\"")
 
@@ -41,6 +43,28 @@ class Visit:
         found = _TOKEN.search(self.client.get("/").text)
         assert found, "the page has no token"
         return found[1] or found[2]
+
+
+@dataclass
+class Pages:
+    """A company with its application: whoever visits it, and rows that are added or changed behind its back."""
+
+    company: Company
+    app: Flask
+
+    def visit(self, who: str = "ada", role: str = "admin") -> Visit:
+        """The browser of ``who@acme.example``."""
+        return Visit(self.app, self.company.runtime, f"{who}@acme.example", role)
+
+    def add(self, *rows: Any) -> None:
+        """Store rows."""
+        with self.company.runtime.store.write() as session:
+            session.add_all(rows)
+
+    def change(self, table: Any, where: Any, **values: Any) -> None:
+        """Change rows of a table."""
+        with self.company.runtime.store.write() as session:
+            session.execute(update(table).where(where).values(**values))
 
 
 def add_person(runtime: Runtime, email: str, role: str) -> int:

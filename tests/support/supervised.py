@@ -1,4 +1,4 @@
-"""A program under a supervisor, for the tests to send signals to: ``python -m tests.support.supervised FOLDER KIND...``.
+"""A program under a supervisor, for the tests to send signals to: ``python -m tests.support.supervised FOLDER GRACE KIND...``.
 
 Each kind becomes a child that writes its process id into FOLDER; the supervisor's own id is in FOLDER/supervisor.
 """
@@ -38,10 +38,10 @@ def main() -> int:
     folder = Path(sys.argv[1])
     programs = [
         Program(kind, [sys.executable, "-m", "tests.support.supervised", "--child", str(folder), kind], {"KIND": kind})
-        for kind in sys.argv[2:]
+        for kind in sys.argv[3:]
     ]
     (folder / "supervisor").write_text(str(os.getpid()))
-    return Supervisor(programs, grace=1.0).run()
+    return Supervisor(programs, grace=float(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

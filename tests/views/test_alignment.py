@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from connector.app import create_app
 from connector.domain.rights import SYSTEM
@@ -18,26 +14,18 @@ from connector.services.insight.alignment import by_goal, by_team, forums_of, no
 from connector.services.insight.scope import find_scope, load_lights
 from connector.services.insight.tree import load_tree
 from connector.store.tables import Cycle, KeyResult, Objective, Team
-from tests.support.board import THIRTY, fill
-from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from tests.support.board import THIRTY
+from tests.support.signed_in import Pages, Visit
+from tests.support.world import company
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
-@dataclass
-class Scene:
-    company: Company
-    app: Flask
-
+class Scene(Pages):
     def page(self, path: str, who: str = "ada", role: str = "admin") -> str:
-        answer = Visit(self.app, self.company.runtime, f"{who}@acme.example", role).get(path)
+        answer = self.visit(who, role).get(path)
         assert answer.status_code == 200, answer.text[:300]
         return " ".join(re.sub(r"<[^>]+>", " ", answer.text.partition('<main id="main">')[2]).split()).replace("\u00a0", " ")
-
-    def change(self, table: Any, where: Any, **values: Any) -> None:
-        with self.company.runtime.store.write() as session:
-            session.execute(update(table).where(where).values(**values))
 
     def orphan(self) -> None:
         now = self.company.runtime.now()
@@ -47,10 +35,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, database_kind: str, database_url: str) -> Iterator[Scene]:
-    with company(tmp_path, database_url) as found:
-        fill(found)
-        yield Scene(found, create_app(found.runtime))
+def scene(board: Pages) -> Scene:
+    return Scene(board.company, board.app)
 
 
 def test_a_goal_is_rolled_up_from_what_serves_it_with_its_weakest_child(scene: Scene) -> None:

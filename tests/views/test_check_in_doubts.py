@@ -5,35 +5,18 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from connector.app import create_app
 from connector.services import tokens
 from connector.services.check_ins import file_check_in
 from connector.store.tables import CheckIn
 from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from tests.support.world import Company
 
 ADDRESS = "/key-results/kr-setup/check-in"
 ALICE = "alice@acme.example"
-
-
-@pytest.fixture
-def acme(tmp_path: Path) -> Iterator[Company]:
-    with company(tmp_path) as found:
-        found.objective("onboarding")
-        found.key_result("kr-setup", start=41.0, target=60.0)
-        yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
 
 
 SECRET = "the vendor will not deliver"

@@ -13,7 +13,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select, update
 
-from connector.app import create_app
 from connector.services.check_ins import file_check_in
 from connector.store.tables import CheckIn, Connection, Cycle, Item, KeyResult, MappingItem, Reading
 from tests.support.signed_in import Visit
@@ -32,16 +31,6 @@ def acme(tmp_path: Path) -> Iterator[Company]:
         found.objective("onboarding")
         found.key_result("kr-setup", start=41.0, target=60.0, title="First invoice sent in 7 days")
         yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
-
-
-@pytest.fixture
-def alice(app: Flask, acme: Company) -> Visit:
-    return Visit(app, acme.runtime, ALICE, "member")
 
 
 def entries(page: str) -> dict[str, str]:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from openpyxl import load_workbook
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
-from connector.app import create_app
 from connector.domain.rights import Viewer
 from connector.services.exchange import uploads, working
 from connector.store.tables import Import, KeyResult, Objective
+from tests.support.counting import statements
 from tests.support.signed_in import Visit
 from tests.support.world import Company, company
 
@@ -35,21 +35,6 @@ def acme(tmp_path: Path) -> Iterator[Company]:
             session.execute(update(Objective).where(Objective.id == "secret").values(restricted=True))
             session.execute(update(KeyResult).where(KeyResult.id == "kr-secret").values(owner_id=None))
         yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
-
-
-@pytest.fixture
-def admin(app: Flask, acme: Company) -> Visit:
-    return Visit(app, acme.runtime, "root@acme.example", "admin")
-
-
-@pytest.fixture
-def lead(app: Flask, acme: Company) -> Visit:
-    return Visit(app, acme.runtime, "lena@acme.example", "lead")
 
 
 def sent(visit: Visit, name: str, data: bytes) -> Any:
@@ -175,13 +160,7 @@ def test_files_of_others_are_not_there(app: Flask, acme: Company, lead: Visit) -
 def test_no_page_takes_more_than_ten_statements(lead: Visit, acme: Company) -> None:
     place = sent(lead, "okr.csv", SETUP.encode()).location
     for path in ("/exchange", place):
-        told: list[str] = []
-
-        def count(connection: Any, cursor: Any, statement: str, *_: Any, told: list[str] = told) -> None:
-            told.append(statement)
-
-        event.listen(acme.runtime.store.engine, "before_cursor_execute", count)
-        page = lead.get(path)
-        event.remove(acme.runtime.store.engine, "before_cursor_execute", count)
+        with statements(acme.runtime.store) as told:
+            page = lead.get(path)
         assert len(page.data) < 150_000
         assert len(told) <= 10, told

@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from connector import schedule
-from connector.app import create_app
 from connector.services.check_ins import file_check_in
 from connector.services.check_ins.form_use import kept_of, read_clicks
 from connector.store.tables import CheckIn, FormOpening
 from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from tests.support.world import Company
 
 ADDRESS = "/key-results/kr-setup/check-in"
 
 
 @pytest.fixture
-def acme(tmp_path: Path) -> Iterator[Company]:
-    with company(tmp_path) as found:
-        found.objective("onboarding")
-        found.key_result("kr-setup", start=41.0, target=60.0)
-        file_check_in(found.runtime, "kr-setup", {"value": 45, "confidence": 6, "decision": "none"}, author="alice@acme.example")
-        yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
-
-
-@pytest.fixture
-def alice(app: Flask, acme: Company) -> Visit:
-    return Visit(app, acme.runtime, "alice@acme.example", "member")
+def acme(acme: Company) -> Company:
+    file_check_in(acme.runtime, "kr-setup", {"value": 45, "confidence": 6, "decision": "none"}, author="alice@acme.example")
+    return acme
 
 
 def openings(acme: Company) -> list[FormOpening]:

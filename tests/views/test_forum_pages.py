@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from connector.app import create_app
 from connector.domain.rights import SYSTEM
 from connector.services.plan import forums, teams
-from connector.store.tables import Forum, Review, Team
+from connector.store.tables import Forum, Person, Review, Team
+from connector.views.plan import choices
 from tests.services.rhythm.helpers import it_is, meets, person, reviews
 from tests.support.signed_in import Visit
 from tests.support.world import Company, company
@@ -28,16 +28,6 @@ def acme(tmp_path: Path) -> Iterator[Company]:
         it_is(found, "2026-11-16 09:00")
         found.objective("onboarding")
         yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
-
-
-@pytest.fixture
-def lead(app: Flask, acme: Company) -> Visit:
-    return Visit(app, acme.runtime, "lea@acme.example", "lead")
 
 
 def fields(**changes: Any) -> dict[str, Any]:
@@ -69,6 +59,27 @@ def test_a_forum_is_made_and_shown_as_it_was_saved(acme: Company, lead: Visit) -
         "lock": {"time": "16:00", "days_before": 1}, "minutes": 30, "pack": True,
     }  # fmt: skip
     assert "Thursday 10:00, weekly (Europe/Berlin)" in lead.get("/plan/teams").text
+
+
+def test_people_are_chosen_by_name_and_who_is_gone_stays_chosen(acme: Company, lead: Visit) -> None:
+    with acme.runtime.store.write() as session:
+        session.add_all([Person(email=f"sam{number}@acme.example", name="Sam", role="member") for number in (1, 2)])
+    lead.post("/plan/forums/new", fields())
+    page = lead.get("/plan/forums/1").text
+    caller = page.partition('<select id="f-caller"')[2].partition("</select>")[0]
+    assert '<option value="bob@acme.example" selected>Bob</option>' in caller
+    assert '<option value="sam1@acme.example">Sam, sam1@acme.example</option>' in caller  # two of one name are told apart
+    leaders = [part.partition("</select>")[0] for part in page.split('<select name="leader"')[1:]]
+    assert ["selected" in each for each in leaders] == [True, False, False]
+    with acme.runtime.store.write() as session:
+        session.scalars(select(Person).where(Person.email == "bob@acme.example")).one().active = False
+    assert '<option value="bob@acme.example" selected>bob@acme.example</option>' in lead.get("/plan/forums/1").text
+    with acme.runtime.store.write() as session:
+        session.add_all([Person(email=f"p{number}@acme.example", name=f"P {number}", role="member") for number in range(choices.MOST)])
+    page = lead.get("/plan/forums/1").text  # too many for a list: typed, with a help
+    assert '<input id="f-caller" name="caller" type="text" value="bob@acme.example" list="people"' in page
+    assert '<input name="leader" value="alice@acme.example" list="people"' in page
+    assert len(page) < 100_000
     ident = reviews(acme)[0].forum_id
     page = lead.get(f"/plan/forums/{ident}").text
     for words in ("Thu 19 Nov, 10:00", "Wed 18 Nov, 16:00", 'value="alice@acme.example"', 'value="DE"'):
@@ -212,3 +223,13 @@ def test_without_any_forum_every_page_of_planning_and_reviews_answers(acme: Comp
         assert lead.get(path, follow_redirects=True).status_code == 200
     with acme.runtime.store.read() as session:
         assert session.scalars(select(Review.id)).all() == []
+
+
+def test_the_page_says_from_when_a_time_counts_that_has_passed_today(acme: Company, lead: Visit) -> None:
+    ident = meets(acme, weekday="tuesday", time="16:00", lock={"time": "15:00", "days_before": 0})
+    it_is(acme, "2026-11-17 12:00")
+    address = f"/plan/forums/{ident}"
+    early = fields(weekday="tuesday", time="11:00", lock_time="10:00", lock_days="0", country="", leader=[""])
+    assert lead.post(address, {**early, "version": version_of(lead.get(address).text)}).status_code == 303
+    said = "stays as it is, because its new time has passed already; what you saved counts from Tue 24 Nov 11:00 on."
+    assert said in lead.get("/plan/teams").text

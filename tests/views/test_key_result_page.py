@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
-from connector.app import create_app
 from connector.store.tables import Celebration, Cycle, Decision, Mapping, MappingDay, Person, Recognition
-from tests.support.board import fill
-from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from tests.support.signed_in import Pages, Visit
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 PATH = "/key-results/kr-7"  # First invoice sent in 7 days, stalled
 
 
-@dataclass
-class Scene:
-    company: Company
-    app: Flask
-
+class Scene(Pages):
     def visit(self, who: str = "bob", role: str = "member") -> Visit:
-        return Visit(self.app, self.company.runtime, f"{who}@acme.example", role)
+        return super().visit(who, role)
 
     def part(self, ident: str, who: str = "bob", role: str = "member") -> str:
         page = self.visit(who, role).get(PATH).text
         found = page.partition(f'<section class="card" id="{ident}"')[2].partition("</section>")[0]
         return " ".join(re.sub(r"<[^>]+>", " ", found.partition(">")[2]).split()).replace("\u00a0", " ")
 
-    def add(self, *rows: Any) -> None:
-        with self.company.runtime.store.write() as session:
-            session.add_all(rows)
-
 
 @pytest.fixture
-def scene(tmp_path: Path, database_kind: str, database_url: str) -> Iterator[Scene]:
-    with company(tmp_path, database_url) as found:
-        fill(found)
-        yield Scene(found, create_app(found.runtime))
+def scene(board: Pages) -> Scene:
+    return Scene(board.company, board.app)
 
 
 def nights(scene: Scene, *counts: tuple[int, int, int], points: bool = False) -> None:

@@ -4,70 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from connector.app import create_app
 from connector.store.tables import CheckIn, Cycle, KeyResult, Objective, ObjectiveReader, Person, Team, TeamMember
-from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from tests.support.counting import statements
+from tests.support.signed_in import Pages
+from tests.support.world import company
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 MOST_STATEMENTS = 12
 MOST_OF_ONE = 26  # a key result's own page says far more of it: decisions, delivery, signals, blockers, thanks
 
 
-@dataclass
-class Scene:
-    company: Company
-    app: Flask
-
-    def visit(self, who: str, role: str = "admin") -> Visit:
-        return Visit(self.app, self.company.runtime, f"{who}@acme.example", role)
-
-    def change(self, table: Any, where: Any, **values: Any) -> None:
-        with self.company.runtime.store.write() as session:
-            session.execute(update(table).where(where).values(**values))
-
-
 @pytest.fixture
-def scene(tmp_path: Path, database_kind: str, database_url: str) -> Iterator[Scene]:
+def scene(tmp_path: Path, database_kind: str, database_url: str) -> Iterator[Pages]:
     with company(tmp_path, database_url) as found:
         for number in range(9):
             name = found.objective(f"objective-{number}")
             for place in range(5):
                 found.key_result(f"kr-{number}-{place}", name, position=place, state=("at_risk", "on_track")[place % 2])
-        yield Scene(found, create_app(found.runtime))
-
-
-@contextmanager
-def statements(scene: Scene) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith("SELECT"):
-            seen.append(statement)
-
-    engine = scene.company.runtime.store.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+        yield Pages(found, create_app(found.runtime))
 
 
 def shown(text: str) -> list[str]:
     return re.findall(r'<tr id="kr-row-([^"]+)"', text)
 
 
-def test_a_page_costs_a_dozen_statements_whatever_it_shows(scene: Scene) -> None:
+def test_a_page_costs_a_dozen_statements_whatever_it_shows(scene: Pages) -> None:
     admin = scene.visit("ada")
     now = scene.company.runtime.now()
     with scene.company.runtime.store.write() as session:
@@ -75,12 +43,12 @@ def test_a_page_costs_a_dozen_statements_whatever_it_shows(scene: Scene) -> None
             session.add(CheckIn(key_result_id=name, decision="budget", as_of=now, created_at=now, source_id=name))
         session.execute(update(KeyResult).values(decision_needed="budget"))
     for path in ("/", "/?state=at_risk", "/?q=key&page=2", "/?cycle=all", "/objectives/objective-1", "/key-results/kr-1-1"):
-        with statements(scene) as seen:
+        with statements(scene.company.runtime.store, "SELECT") as seen:
             assert admin.get(path).status_code == 200
         assert len(seen) <= (MOST_OF_ONE if path.startswith("/key-results/") else MOST_STATEMENTS), (path, len(seen))
 
 
-def test_objectives_are_never_cut_and_every_key_result_is_on_one_page(scene: Scene) -> None:
+def test_objectives_are_never_cut_and_every_key_result_is_on_one_page(scene: Pages) -> None:
     admin = scene.visit("ada")
     first, second, beyond = (admin.get(f"/?page={number}").text for number in (1, 2, 99))
     assert len(shown(first)) == 30
@@ -91,7 +59,7 @@ def test_objectives_are_never_cut_and_every_key_result_is_on_one_page(scene: Sce
     assert "Page 1 of 2" in first
 
 
-def test_filters_choose_key_results_and_the_questions_are_answered_over_all_of_them(scene: Scene) -> None:
+def test_filters_choose_key_results_and_the_questions_are_answered_over_all_of_them(scene: Pages) -> None:
     admin = scene.visit("ada")
     text = admin.get("/?state=at_risk").text
     assert len(shown(text)) == 27
@@ -105,7 +73,7 @@ def test_filters_choose_key_results_and_the_questions_are_answered_over_all_of_t
     assert len(shown(admin.get("/?state=nonsense&page=x&owner=alice@acme.example").text)) == 30
 
 
-def test_an_objective_keeps_its_own_progress_when_some_of_its_key_results_are_filtered_away(scene: Scene) -> None:
+def test_an_objective_keeps_its_own_progress_when_some_of_its_key_results_are_filtered_away(scene: Pages) -> None:
     admin = scene.visit("ada")
     scene.change(KeyResult, KeyResult.id == "kr-0-0", raw_progress=0.2, progress=0.2)
     scene.change(KeyResult, KeyResult.id == "kr-0-1", raw_progress=0.6, progress=0.6)
@@ -114,7 +82,7 @@ def test_an_objective_keeps_its_own_progress_when_some_of_its_key_results_are_fi
         assert "2 of 5 reporting" in admin.get(path).text, path
 
 
-def test_the_running_cycle_is_shown_and_others_are_one_click_away(scene: Scene) -> None:
+def test_the_running_cycle_is_shown_and_others_are_one_click_away(scene: Pages) -> None:
     today = scene.company.runtime.now().date()
     scene.company.objective("old", cycle="before", start=today - timedelta(days=200), end=today - timedelta(days=100))
     scene.company.key_result("kr-old", "old")
@@ -127,7 +95,7 @@ def test_the_running_cycle_is_shown_and_others_are_one_click_away(scene: Scene) 
     assert "46 key results" in admin.get("/?cycle=all").text
 
 
-def test_what_is_restricted_or_a_draft_is_neither_shown_nor_counted_for_those_who_may_not_know(scene: Scene) -> None:
+def test_what_is_restricted_or_a_draft_is_neither_shown_nor_counted_for_those_who_may_not_know(scene: Pages) -> None:
     scene.change(Objective, Objective.id == "objective-0", restricted=True, title="A hidden merger")
     scene.change(Objective, Objective.id == "objective-1", stage="draft", title="An early thought")
     scene.change(Objective, Objective.id == "objective-2", supports_id="objective-0")
@@ -147,7 +115,7 @@ def test_what_is_restricted_or_a_draft_is_neither_shown_nor_counted_for_those_wh
     assert "Draft" in lead
 
 
-def test_who_belongs_to_a_restricted_objective_sees_it(scene: Scene) -> None:
+def test_who_belongs_to_a_restricted_objective_sees_it(scene: Pages) -> None:
     scene.change(Objective, Objective.id == "objective-0", restricted=True, title="A hidden merger")
     visits = {name: scene.visit(name, "viewer") for name in ("alice", "bob", "charlie", "dora")}
     assert "A hidden merger" in visits["alice"].get("/").text  # owns its key results
@@ -167,12 +135,12 @@ def test_who_belongs_to_a_restricted_objective_sees_it(scene: Scene) -> None:
     assert "A hidden merger" not in visits["charlie"].get("/").text
 
 
-def test_a_cycle_that_was_not_started_is_said_to_be_scheduled(scene: Scene) -> None:
+def test_a_cycle_that_was_not_started_is_said_to_be_scheduled(scene: Pages) -> None:
     scene.change(Cycle, Cycle.name == "now", started_at=None)
     assert "Scheduled" in scene.visit("ada").get("/").text
 
 
-def test_html_in_titles_and_filters_is_only_text(scene: Scene) -> None:
+def test_html_in_titles_and_filters_is_only_text(scene: Pages) -> None:
     scene.change(KeyResult, KeyResult.id == "kr-0-0", title="<img src=x onerror=alert(1)>")
     scene.change(Team, Team.name == "Growth", name='"><script>')
     text = scene.visit("ada").get("/?q=%3Cscript%3E&team=%22%3E%3Cscript%3E").text

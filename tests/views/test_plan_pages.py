@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from connector.app import create_app
 from connector.domain.targets import parse_number
 from connector.store.tables import KeyResult, Objective
 from connector.views.plan.key_result_forms import number_text
@@ -27,16 +26,6 @@ def acme(tmp_path: Path) -> Iterator[Company]:
     with company(tmp_path) as found:
         found.objective("onboarding")
         yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
-
-
-@pytest.fixture
-def admin(app: Flask, acme: Company) -> Visit:
-    return Visit(app, acme.runtime, "root@acme.example", "admin")
 
 
 NEW = "/plan/objectives/onboarding/key-results/new"

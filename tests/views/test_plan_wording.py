@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from connector.app import create_app
 from connector.domain.rights import Viewer
 from connector.services.plan import objectives
 from connector.store.tables import KeyResult
@@ -30,11 +29,6 @@ def acme(tmp_path: Path) -> Iterator[Company]:
         with found.runtime.store.write() as session:
             session.get_one(KeyResult, "kr").title = "Improve onboarding"
         yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from connector.app import create_app
-from connector.services import tokens
-from connector.store.tables import Forum
+from connector.services import check_ins, tokens
+from connector.store.tables import Audit, Forum
 from tests.support.frozen import DAY, LOCK, START, Meeting, meeting
 from tests.support.signed_in import Visit
 
@@ -36,11 +35,6 @@ def acme(tmp_path: Path) -> Iterator[Meeting]:
         found.change(update(Forum).values(name=f"Product {HOSTILE}", sponsor_id=found.people["Mia"]))
         found.at(START + DAY)
         yield found
-
-
-@pytest.fixture
-def app(acme: Meeting) -> Flask:
-    return create_app(acme.runtime)
 
 
 def text(answer: str) -> str:
@@ -68,6 +62,41 @@ def test_the_champions_page(app: Flask, acme: Meeting) -> None:
         assert name not in told
     for role, status in (("member", 403), ("viewer", 403), ("lead", 200), ("admin", 200)):
         assert Visit(app, acme.runtime, f"{role}@acme.example", role).get("/champion").status_code == status
+
+
+def test_a_field_that_nobody_uses_is_hidden_with_one_click_and_comes_back_with_one(app: Flask, acme: Meeting) -> None:
+    for _ in range(10):
+        acme.company.clock.ahead += 60
+        for name in ("kr-ads", "kr-launch"):
+            given = {"value": 14, "confidence": 3, "decision": "none", "comment": "No news"}
+            check_ins.file_check_in(acme.runtime, name, given, author="alice@acme.example", source="page")
+    carla = Visit(app, acme.runtime, "carla@acme.example", "champion")
+    alice = Visit(app, acme.runtime, "alice@acme.example", "member")
+    form = "/key-results/kr-ads/check-in"
+    assert "Comment, doubt, date, delayed number" in alice.get(form).text
+    page = carla.get("/champion").text
+    assert "Hide “Doubt”" in page
+    assert "Hide “Comment”" not in page  # that one is used
+    assert alice.post("/champion/form", {"hide": "doubt"}).status_code == 403
+    assert carla.post("/champion/form", {"hide": "confidence"}).status_code == 400
+    for field in ("doubt", "delayed"):
+        assert carla.post("/champion/form", {"hide": field}).status_code == 303
+    shown = alice.get(form).text
+    assert "Comment, date</summary>" in shown
+    assert 'name="doubt"' not in shown
+    assert 'name="delayed"' not in shown
+    for field in ("value", "confidence", "blocker", "decision", "comment", "as_of"):
+        assert f'name="{field}"' in shown
+    page = carla.get("/champion").text
+    assert "Show “Doubt” again" in page
+    assert "Hide “Doubt”" not in page
+    assert carla.post("/champion/form", {"show": "doubt"}).status_code == 303
+    assert 'name="doubt"' in alice.get(form).text
+    with acme.runtime.store.read() as session:
+        told = session.scalars(select(Audit).where(Audit.entity == "form_field").order_by(Audit.id)).all()
+        assert [(each.actor, each.action, each.entity_id) for each in told] == [
+            ("carla@acme.example", "hide", "doubt"), ("carla@acme.example", "hide", "delayed"), ("carla@acme.example", "show", "doubt"),
+        ]  # fmt: skip
 
 
 def test_the_sponsor_sees_the_report_of_the_forum_and_others_do_not(app: Flask, acme: Meeting) -> None:

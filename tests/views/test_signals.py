@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -108,6 +109,23 @@ def test_a_signal_is_dismissed_with_a_reason_by_owner_lead_or_champion(world: Wo
     )
     assert alice.get("/signals/2/dismiss").status_code == 404
     assert alice.post("/signals/2/dismiss", {"reason": "x"}).status_code == 404
+
+
+def test_dismissing_from_the_list_comes_back_to_the_list_as_it_was(world: World) -> None:
+    ada = world.visit("ada@acme.example", "admin")
+    page = ada.get("/signals?kind=busy_not_moving&dismissed=").text
+    way = re.search(r'href="(/signals/1/dismiss[^"]*)"', page)
+    assert way is not None
+    address = way[1].replace("&amp;", "&")
+    form = ada.get(address).text
+    assert '<a class="btn" href="/signals?kind=busy_not_moving">Keep it</a>' in form
+    assert f'action="{way[1]}"' in form
+    refused = ada.post(address, {"reason": " "})
+    assert (refused.status_code, f'action="{way[1]}"' in refused.text) == (422, True)
+    assert ada.post(address, {"reason": "fine"}).location == "/signals?kind=busy_not_moving"
+    beside = ada.post("/signals/3/dismiss?back=2&team=Growth&cursor=abc&next=https://evil.example", {"reason": "fine"})
+    assert beside.location == "/signals?cursor=abc&team=Growth#signal-2"
+    assert ada.post("/signals/2/dismiss?back=//evil.example", {"reason": "fine"}).location == "/key-results/hidden#signals"
 
 
 def test_a_held_value_is_taken_or_refused_on_the_page(world: World) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import event, select, update
+from sqlalchemy import select
 
 from connector.app import create_app
 from connector.domain.model import State
@@ -19,9 +15,10 @@ from connector.services.forge.dashboard import Config
 from connector.services.leads_page.telling import READER, tell
 from connector.store.tables import Celebration, CheckIn, Cycle, Decision, Forum, KeyResult, Objective, Raised, Review, Team
 from connector.views.forge.dashboard_views import show
-from tests.support.board import FORUMS, THIRTY, fill
-from tests.support.signed_in import Visit
-from tests.support.world import Company, company
+from tests.support.board import FORUMS, THIRTY
+from tests.support.counting import READS, statements
+from tests.support.signed_in import Pages, Visit
+from tests.support.world import company
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 BUCKETS = {
@@ -31,37 +28,20 @@ BUCKETS = {
 MOST_STATEMENTS = 20
 
 
-@dataclass
-class Scene:
-    company: Company
-    app: Flask
-
-    def visit(self, who: str = "ada", role: str = "admin") -> Visit:
-        return Visit(self.app, self.company.runtime, f"{who}@acme.example", role)
-
+class Scene(Pages):
     def page(self, query: str = "", who: str = "ada", role: str = "admin") -> str:
         answer = self.visit(who, role).get(f"/triage{query}")
         assert answer.status_code == 200, answer.text[:400]
         return answer.text
 
-    def change(self, table: Any, where: Any, **values: Any) -> None:
-        with self.company.runtime.store.write() as session:
-            session.execute(update(table).where(where).values(**values))
-
     def forum(self, name: str) -> int:
         with self.company.runtime.store.read() as session:
             return session.scalars(select(Forum.id).where(Forum.name == name)).one()
 
-    def add(self, *rows: Any) -> None:
-        with self.company.runtime.store.write() as session:
-            session.add_all(rows)
-
 
 @pytest.fixture
-def scene(tmp_path: Path, database_kind: str, database_url: str) -> Iterator[Scene]:
-    with company(tmp_path, database_url) as found:
-        fill(found)
-        yield Scene(found, create_app(found.runtime))
+def scene(board: Pages) -> Scene:
+    return Scene(board.company, board.app)
 
 
 def text_of(part: str) -> str:
@@ -219,18 +199,10 @@ def test_a_page_without_anything_says_what_is_missing(tmp_path: Path, database_u
 def test_it_costs_a_fixed_number_of_statements(scene: Scene) -> None:
     admin = scene.visit()
     admin.get("/triage")
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith(("SELECT", "WITH")):
-            seen.append(statement)
-
-    engine = scene.company.runtime.store.engine
-    event.listen(engine, "before_cursor_execute", note)
     counts = []
     for _ in range(2):
-        seen.clear()
-        admin.get("/triage")
+        with statements(scene.company.runtime.store, *READS) as seen:
+            admin.get("/triage")
         counts.append(len(seen))
         more = {"objective_id": "o-care", "kind": "metric", "start": 0.0, "target": 9.0, "state": "at_risk", "raw_progress": 0.1}
         now = scene.company.runtime.now()
@@ -240,7 +212,6 @@ def test_it_costs_a_fixed_number_of_statements(scene: Scene) -> None:
                 for number in range(5 if len(counts) == 1 else 0)
             )
         )
-    event.remove(engine, "before_cursor_execute", note)
     assert counts[0] == counts[1] <= MOST_STATEMENTS
 
 

@@ -117,7 +117,7 @@ def get_pre_read(call: Call, id: str) -> Answer:
         if review is None or forum is None:
             raise NotFound(f"there is no review {id[:40]!r}")
         row = locking.pre_read_of(session, review.id)
-        whole = pre_reads.load(row) if row is not None else locking.live(session, review, forum, call.runtime)
+        whole = locking.snapshot_of(call.runtime, session, review, forum, row)
         found = pre_reads.for_viewer(session, call.viewer, whole)
         known = marks.load_marks(session, row.id, forum) if row is not None else marks.Marks()
     return Answer(_told(review, found, known))

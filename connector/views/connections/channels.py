@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from connector.domain.rights import Act
 from connector.errors import InputError, NotFound
 from connector.services.messages import channels
+from connector.services.messages.outgoing import MAIL
 from connector.store.tables import Forum
 from connector.views.connections.blueprint import blueprint
 from connector.web.context import runtime
@@ -31,7 +32,8 @@ def add_channel() -> Answered:
     """Set a channel up, and send a test through it at once."""
     form = submitted()
     try:
-        made = channels.add_channel(runtime(), viewer(), name=form["name"], kind=form["kind"], address=form["address"], forum=form["forum"])
+        forum = form["forum"] if form["kind"] != MAIL else ""  # the page shows the field for rooms alone
+        made = channels.add_channel(runtime(), viewer(), name=form["name"], kind=form["kind"], address=form["address"], forum=forum)
     except InputError as error:
         form.note(error)
         form.values["address"] = ""
@@ -73,7 +75,7 @@ def _page(form: Form) -> str:
         channels=channels.list_channels(runtime()),
         form=form,
         kinds=channels.KINDS,
-        forums=[("", "no forum: a mail server"), *((name, name) for name in forums)],
+        forums=[("", "choose the forum of the room"), *((name, name) for name in forums)],
         quiet=runtime().settings.quiet_hours,
         zone=runtime().settings.zone,
     )

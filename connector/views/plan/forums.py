@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -155,6 +156,12 @@ def _note(form: Form, error: InputError) -> None:
             form.errors.setdefault(field, form.errors.pop(told))
 
 
+def _told_apart(people: choices.Choices) -> choices.Choices:
+    """Of two who have one name, the addresses too."""
+    names = Counter(name for _, name in people)
+    return [(email, f"{name}, {email}" if names[name] > 1 else name) for email, name in people]
+
+
 def _page(form: Form, ident: int | None = None, name: str = "") -> tuple[str, int]:
     now = runtime().now()
     with runtime().store.read() as session:
@@ -166,7 +173,8 @@ def _page(form: Form, ident: int | None = None, name: str = "") -> tuple[str, in
         ident=ident,
         name=name,
         labels=LABELS,
-        people=people,
+        people=_told_apart(people),
+        whole=len(people) < choices.MOST,
         seats={part: [*form.many(field), *[""] * SPARE] for part, field in _SEATS.items()},
         fields=list(LABELS),
         days=DAYS,

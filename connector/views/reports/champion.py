@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from connector.domain.form_diet import minutes_text
 from connector.domain.vitality import WEIGHTS, WORDS
+from connector.services.check_ins.hiding import set_hidden
 from connector.services.reports.champion import load_champion
 from connector.views.reports.blueprint import blueprint
 from connector.web.context import runtime
@@ -34,3 +36,12 @@ def champion() -> str:
     return render_template(
         "reports/champion.html", found=found, advice=ADVICE, most=MOST, parts=WEIGHTS, part_words=WORDS, took=minutes_text
     )
+
+
+@blueprint.post("/champion/form")
+def form_field() -> Response:
+    """Hide an optional field of the check-in form, or show it again: one click, for everybody, on our page and in Jira."""
+    hidden = "hide" in request.form
+    word = set_hidden(runtime(), viewer(), request.form.get("hide" if hidden else "show", ""), hidden=hidden)
+    flash(f"The form leaves out “{word}” from now on; it comes back with one click." if hidden else f"The form asks for “{word}” again.")
+    return redirect(url_for("reports.champion", _anchor="h-diet"), 303)

@@ -22,6 +22,7 @@ from connector.services.rhythm.delivering import pack_path
 from connector.services.rhythm.marks import Marks
 from connector.services.rhythm.planning import next_review, zone_of
 from connector.services.rhythm.seats import is_leader
+from connector.store.batches import batches
 from connector.store.tables import CheckIn, Forum, PreRead, Review
 from connector.views.figures import trail
 from connector.views.reviews.blueprint import blueprint
@@ -97,7 +98,7 @@ def _found(session: Session, ident: int) -> tuple[Review, Forum]:
 
 
 def _values(session: Session, review: Review, forum: Forum, row: PreRead | None) -> dict[str, Any]:
-    whole = pre_reads.load(row) if row is not None else locking.live(session, review, forum, runtime())
+    whole = locking.snapshot_of(runtime(), session, review, forum, row)
     found = pre_reads.for_viewer(session, viewer(), whole)
     known = marks.load_marks(session, row.id, forum) if row is not None else Marks()
     marking = row is not None and review.state == LOCKED and is_leader(session, viewer(), forum.id)
@@ -140,9 +141,9 @@ def _late(session: Session, review: Review, found: Snapshot) -> list[Entry]:
     """Those whose update came after the freeze and before the review was closed."""
     ids = [each.id for each in found.entries]
     known: set[str] = set()
-    for start in range(0, len(ids), pre_reads.BATCH):
+    for part in batches(ids):
         query = select(CheckIn.key_result_id).where(
-            CheckIn.key_result_id.in_(ids[start : start + pre_reads.BATCH]), CheckIn.late.is_(True), CheckIn.created_at >= found.frozen_at
+            CheckIn.key_result_id.in_(part), CheckIn.late.is_(True), CheckIn.created_at >= found.frozen_at
         )
         known.update(session.scalars(query.where(CheckIn.created_at <= review.closed_at) if review.closed_at else query))
     return [each for each in found.entries if each.id in known]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,17 +19,20 @@ from connector.services.changes import Stale, version_of
 from connector.services.insight.scope import row_id
 from connector.services.locks import CLOSED, LOCKED, OPEN, PLANNED, SKIPPED
 from connector.services.reviews import closing, deciding, holding
+from connector.services.reviews.closing import Missing
 from connector.services.reviews.ledger import load_ledger, since_last
 from connector.services.reviews.reading import Held, load_held, load_item_view, load_list, load_minutes
 from connector.services.reviews.rights import find_review
 from connector.store.tables import ReviewItem
 from connector.views.plan import choices
+from connector.views.reviews.ahead import load_ahead
 from connector.views.reviews.blueprint import blueprint
 from connector.views.reviews.trends import load_trends
 from connector.web.context import runtime
 from connector.web.forms import Form, submitted
 from connector.web.gate import viewer
 
+SHORT = 60  # signs of a title that fit into the closing bar
 NAMED = 40  # titles of folded items, and items not reached, that the page lists
 _CANNOT_TELL = "cannot be told: ask for the number"
 LABELS = {"verdict": "Verdict", "action": "Kind of decision", "text": "Decision", "owner": "Owner", "due": "Due", "plan": "Until then"}
@@ -157,10 +161,11 @@ def _page(ident: int, *, form: Form | None = None, item_id: int = 0, handing: Fo
             shown = _form(load_item_view(session, held, current))
         elif current is not None and shown is not None and shown.stale is None and not shown.version:
             shown.version = version_of(load_item_view(session, held, current))
-        reached = held.reached
+        ahead = load_ahead(session, viewer(), held, now)
+        reached = ahead.reached if ahead else held.reached
         trends = load_trends(session, [each.key_result_id for each in reached], held.review.locked_at or now)
         people = choices.people(session) if held.may_hold and held.review.state == OPEN else []
-        since = since_last(session, viewer(), held.review, today)
+        since = since_last(session, viewer(), held.review, today, held.zone)
         fresh = find_review(session, ident)
         too_early = holding.too_early(session, fresh, now, zone)
     if fresh.state == CLOSED and not trouble and request.method == "GET" and not request.args.get("agenda"):
@@ -174,6 +179,7 @@ def _page(ident: int, *, form: Form | None = None, item_id: int = 0, handing: Fo
         handing=handing or Form(),
         trouble=trouble[:1].upper() + trouble[1:],
         too_early=too_early[:1].upper() + too_early[1:],
+        ahead=ahead,
         trends=trends,
         people=people,
         since=since,
@@ -185,12 +191,13 @@ def _page(ident: int, *, form: Form | None = None, item_id: int = 0, handing: Fo
         actions=[("", "choose one"), *((key.value, word) for key, word in ACTION_WORDS.items())],
         action_words={key.value: word for key, word in ACTION_WORDS.items()},
         offers=[("", "no issue or row"), *((each.value, each.label) for each in _offers(held, current))],
+        lacking=_lacking(held.missing),
         left=_left(held, now),
         spent=lambda item: _spent(item, now),
         when=_when,
         moment=_moment,
         day=wording.day_text,
-        folded_words=_folded_words(held),
+        folded_words=_folded_words(ahead.folded if ahead else held.folded),
         named=NAMED,
         swapped=bool(request.headers.get("HX-Request")),
     )
@@ -229,16 +236,27 @@ def _left(held: Held, now: datetime) -> str:
     return f"{left} min left" if left >= 0 else f"{-left} min over"
 
 
+def _lacking(missing: Missing) -> tuple[str, str]:
+    """What is missing, for one line: ("Missing: 7 verdicts", ", first Payout time"); a title is named whole or not at all."""
+    counts = [
+        f"{len(missing.verdicts)} {'verdict' if len(missing.verdicts) == 1 else 'verdicts'}" if missing.verdicts else "",
+        f"{len(missing.unreached)} that nobody has taken" if missing.unreached else "",
+    ]
+    told = " and ".join(each for each in counts if each)
+    first = (missing.verdicts or missing.unreached or ("",))[0]
+    return f"Missing: {told}", f", first {first}" if first and len(first) <= SHORT else ""
+
+
 def _spent(item: ReviewItem, now: datetime) -> int:
     """Minutes spent on an item by now."""
     running = (now - item.opened_at).total_seconds() if item.opened_at else 0.0
     return round((item.spent_seconds + max(0.0, running)) / 60)
 
 
-def _folded_words(held: Held) -> str:
+def _folded_words(folded: Sequence[ReviewItem]) -> str:
     """ "5 on track, 1 cannot be told: ask for the number"."""
     counts: dict[str, int] = {}
-    for each in held.folded:
+    for each in folded:
         state = State(each.snapshot["state"])
         word = _CANNOT_TELL if bucket_of(state) is Bucket.CANNOT_TELL else wording.STATE_WORDS[state].lower()
         counts[word] = counts.get(word, 0) + 1

@@ -359,9 +359,9 @@ def test_a_cell_far_to_the_right_costs_nothing(run: Run, tmp_path: Path) -> None
     for row in range(2, 3000):
         sheet.cell(row, 16_384, "x")
     book.save(tmp_path / "wide.xlsx")
-    begun = time.monotonic()
+    begun = time.process_time()
     result = run("import", str(tmp_path / "wide.xlsx"), "--dry-run")
-    assert time.monotonic() - begun < 8
+    assert time.process_time() - begun < 8
     assert result.code == 0
 
 

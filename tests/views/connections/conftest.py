@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from connector.app import create_app
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.hosts.notion.sandbox import NotionSandbox
 from tests.support.signed_in import Visit
@@ -22,11 +21,6 @@ def acme(tmp_path: Path, database_url: str) -> Iterator[Company]:
         found.objective()
         found.key_result("kr-setup")
         yield found
-
-
-@pytest.fixture
-def app(acme: Company) -> Flask:
-    return create_app(acme.runtime)
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from connector.hosts.jira.sandbox import JiraSandbox
 from connector.store.tables import Connection, Objective, Panel, Run
 from tests.support.connecting import JIRA_TOKEN, address, connect, row_of
+from tests.support.counting import statements
 from tests.support.signed_in import Visit
 from tests.support.world import Company
 
@@ -61,20 +61,10 @@ def test_pages_cost_at_most_ten_statements(acme: Company, admin: Visit, jira: Ji
     for number in range(4):
         row = acme.connection(f"more-{number}", "jira", address(jira), {"email": "bot@acme.example", "api_token": JIRA_TOKEN})
         acme.mapping("kr-setup", row, select={"epics": ["ACME-1"]}, measure="done_share", mode="value")
-    seen: list[str] = []
-
-    def count(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA")):
-            seen.append(statement)
-
-    event.listen(acme.runtime.store.engine, "before_cursor_execute", count)
-    try:
-        for path in ("/connections", "/connections/acme-jira", "/connections/acme-jira/webhook", "/connect", "/connect/jira-token"):
-            seen.clear()
+    for path in ("/connections", "/connections/acme-jira", "/connections/acme-jira/webhook", "/connect", "/connect/jira-token"):
+        with statements(acme.runtime.store) as seen:
             assert admin.get(path).status_code == 200
-            assert len(seen) <= 10, seen
-    finally:
-        event.remove(acme.runtime.store.engine, "before_cursor_execute", count)
+        assert len([each for each in seen if not each.startswith(("BEGIN", "PRAGMA"))]) <= 10, seen
 
 
 def test_new_credentials_unpark(acme: Company, admin: Visit, jira: JiraSandbox) -> None:

@@ -60,7 +60,7 @@ def leave(admin: Visit, url: str, path: str = "/connect/jira-oauth", **data: str
 
 def agree(address: str) -> str:
     """What the browser does at Atlassian: the person agrees and is sent back; gives the way back without our address."""
-    answer = requests.get(address, allow_redirects=False, timeout=5)
+    answer = requests.get(address, allow_redirects=False, timeout=30)
     assert answer.status_code == 302, answer.text
     back = answer.headers["Location"]
     assert back.startswith(f"{CALLBACK}?")

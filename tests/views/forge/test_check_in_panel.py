@@ -180,10 +180,11 @@ def test_what_is_typed_is_looked_at_while_typing(scene: IssueScene) -> None:
 
 
 def test_an_update_takes_well_under_a_minute_and_is_measured(scene: IssueScene) -> None:
-    begun = time.monotonic()
+    begun, company, stands = time.monotonic(), scene.company, time.time()
+    company.runtime.clock = lambda: stands + company.clock.ahead
     for number in range(5):
         form = entries(call(scene))
-        scene.company.clock.ahead += 20  # somebody reads and chooses
+        company.clock.ahead += 20  # somebody reads and chooses
         assert call(scene, "POST", {**form, "value": str(43 + number), "decision": "none"}).status_code == 200
     assert time.monotonic() - begun < 20
     assert all(20 <= (row.seconds or 0) <= 24 for row in filed(scene))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from connector.services.forge.dashboard import VIEWS
 from connector.store.tables import Cycle, Forum, KeyResult, Objective, Team
 from tests.support.board import FORUMS, THIRTY, fill
+from tests.support.counting import statements
 from tests.support.forge import ALICE, CHARLIE, STRANGER, Forge, forge_site
 from tests.support.fragments import words
 
@@ -327,21 +327,6 @@ def test_many_key_results_are_bounded_and_counted_with_a_fixed_number_of_stateme
     assert "40 objectives" in tree
     assert "Key results are counted" in tree
     for view in VIEWS:
-        with statements(own) as seen:
+        with statements(own.company.runtime.store) as seen:
             shown(own, view=view)
         assert len(seen) <= MOST_STATEMENTS, (view, len(seen))
-
-
-@contextmanager
-def statements(forge: Forge) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    engine = forge.company.runtime.store.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

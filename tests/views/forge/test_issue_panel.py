@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from connector.domain.rights import Viewer
 from connector.services.forge import issue_reading
 from connector.store.tables import Connection, Cycle, Item, KeyResult, Mapping, MappingDay, Objective, Team, TeamMember
+from tests.support.counting import statements
 from tests.support.forge import ALICE, BOB, CHARLIE, STRANGER
 from tests.support.issue_scene import EPIC, OTHER, STORY, IssueScene, issue_scene, several
 
@@ -335,18 +336,10 @@ def test_a_panel_asks_jira_once_and_then_not_at_all(scene: IssueScene) -> None:
 @pytest.mark.databases("sqlite", "postgres")
 def test_a_panel_takes_the_same_few_statements_for_one_key_result_and_for_many(scene: IssueScene) -> None:
     def reads() -> int:
-        told: list[str] = []
-        engine = scene.company.runtime.store.engine
-
-        def note(*given: object) -> None:
-            told.append(str(given[2]))
-
-        event.listen(engine, "before_cursor_execute", note)
-        with scene.company.runtime.store.read() as session:
+        with statements(scene.company.runtime.store) as told, scene.company.runtime.store.read() as session:
             viewer = Viewer("bob", "member", scene.person("Bob"))
             told.clear()
             issue_reading.read_issue(session, viewer, scene.forge.connection, scene.ref(STORY))
-        event.remove(engine, "before_cursor_execute", note)
         return sum(each.lstrip().upper().startswith(("SELECT", "WITH")) for each in told)
 
     few = reads()

@@ -100,6 +100,12 @@ def test_while_keys_cannot_be_read_the_answer_is_503(tmp_path: Path) -> None:
 # --- replay --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that answers late on a loaded machine is not away."""
+    monkeypatch.setattr("connector.services.forge.replay.TIMEOUT", 20.0)
+
+
 @pytest.fixture(params=["memory", "redis"])
 def replaying(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Forge]:
     url = request.getfixturevalue("redis_url") if request.param == "redis" else ""

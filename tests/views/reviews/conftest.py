@@ -9,15 +9,12 @@ import pytest
 from flask import Flask
 
 from connector.app import create_app
-from tests.support.meeting import Meeting, build_meeting, play
-from tests.support.world import company
+from tests.support.meeting import Meeting, met
 
 
 @pytest.fixture
 def meeting(tmp_path: Path) -> Iterator[Meeting]:
-    with company(tmp_path) as acme:
-        found = build_meeting(acme)
-        play(found)
+    with met(tmp_path) as found:
         yield found
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from connector.app import create_app
 from connector.services.rhythm import marks
 from connector.store.tables import CallNeeded, Connection, Forum, PreReadReading, Review
-from tests.support.frozen import DAY, LOCK, START, Meeting, meeting
+from tests.support.frozen import DAY, LOCK, START, Meeting, fill, meeting
 from tests.support.signed_in import Visit
 
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }}"
@@ -49,16 +49,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     with meeting(tmp_path) as acme:
-        acme.key_result("kr-ads", 10, unit="k€", title=HOSTILE)
-        acme.key_result("kr-good", 60)
-        acme.key_result("kr-silent")
-        acme.objective("secret")
-        acme.key_result("kr-merger", 5, objective="secret", title="The merger is signed")
-        acme.at(LOCK - DAY)
-        acme.check_in("kr-ads", 14, 4, decision="budget", comment=HOSTILE, blocker="No <b>contract</b>")
-        acme.check_in("kr-good", 66, 8)
-        acme.check_in("kr-merger", 5, 3, decision="headcount", comment="Two lawyers")
-        acme.restrict("secret")
+        fill(acme, HOSTILE, {"confidence": 4, "comment": HOSTILE, "blocker": "No <b>contract</b>"}, LOCK - DAY)
         yield Scene(acme, create_app(acme.runtime))
 
 

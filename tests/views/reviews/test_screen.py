@@ -82,6 +82,64 @@ def test_a_frozen_pre_read_is_a_link_before_the_review_is_opened(nadia: Visit, m
     assert f'<a href="/reviews/{review}/pre-read">{key}</a>' in nadia.get(f"/reviews/{review}").text
 
 
+def test_before_it_is_opened_the_agenda_is_shown_as_it_would_be_and_then_is(nadia: Visit, meeting: Meeting) -> None:
+    planned = meeting.review(lock=False)
+    page = nadia.get(f"/reviews/{planned}").text
+    assert "as things stand; updates still change it" in page
+    assert "what it would say now" in page
+    assert meeting.items(planned) == []  # looking writes nothing
+    review = meeting.review()
+    page = nadia.get(f"/reviews/{review}").text
+    assert "5 items, 6 min each · from the frozen pre-read" in page
+    assert "7 would be folded:</b> 7 on track" in page
+    assert "On the agenda: asks for budget" in page
+    previewed = re.findall(r'<li id="ahead-([^"]+)"', page)
+    assert meeting.items(review) == []
+    holding.open_review(meeting.runtime, meeting.viewer("Nadia"), review)
+    assert previewed == [each.key_result_id for each in meeting.talked(review)]
+    assert "as it would be" not in nadia.get(f"/reviews/{review}").text
+
+
+def test_before_it_is_opened_the_missing_updates_are_named(nadia: Visit, meeting: Meeting) -> None:
+    review = meeting.review()
+    with meeting.runtime.store.write() as session:
+        row = session.scalars(select(PreRead).where(PreRead.review_id == review)).one()
+        gone = {"update": {"standing": "missing", "text": "last check-in 2 Nov"}}
+        row.content = {**row.content, "entries": [each | (gone if each["id"] == "kr-9" else {}) for each in row.content["entries"]]}
+    page = nadia.get(f"/reviews/{review}").text.partition("Updates missing at the lock")[2].partition("</section>")[0]
+    assert "Key result kr-9" in page
+    assert "last check-in 2 Nov" in page
+    assert "Key result kr-8" not in page
+
+
+def test_what_is_restricted_is_not_on_the_agenda_that_others_see_before_it_is_opened(app: Flask, meeting: Meeting) -> None:
+    with meeting.runtime.store.write() as session:
+        session.get_one(Objective, "o-1").restricted = True
+    lea = Visit(app, meeting.runtime, "lea@acme.example", "lead")
+    for review in (meeting.review(lock=False), meeting.review()):
+        page = lea.get(f"/reviews/{review}").text
+        assert "The agenda as it would be" in page
+        assert "Key result kr-2" in page
+        assert "Key result kr-5" not in page
+        assert 'key-results/kr-1"' not in page
+
+
+def test_the_closing_bar_says_what_is_missing_in_one_line(nadia: Visit, meeting: Meeting) -> None:
+    with meeting.runtime.store.write() as session:
+        session.get_one(KeyResult, "kr-1").title = "A very long title " * 12
+    review = meeting.opened()
+    shown = re.search(r'<form class="closing".*?</form>', nadia.get(f"/reviews/{review}").text, re.DOTALL)
+    assert shown is not None
+    assert re.search(r'aria-hidden="true">Missing: 5 verdicts<span class="names"></span>', shown[0])  # whole or not at all
+    assert "A very long title" in shown[0].partition('id="missing"')[2]  # for readers, everything
+    first = meeting.talked(review)[0]
+    meeting.hold(review, first.id)
+    page = nadia.get(f"/reviews/{review}").text
+    assert 'Missing: 4 verdicts<span class="names">, first Key result kr-' in page
+    meeting.hold_all(review)
+    assert "The 7 folded hold course." in nadia.get(f"/reviews/{review}").text
+
+
 def test_a_skipped_review_that_is_ahead_is_listed_among_all_with_its_reason(nadia: Visit, meeting: Meeting) -> None:
     first, second = meeting.review(lock=False), meeting.review(hours=60, lock=False)
     skipping.skip(meeting.runtime, meeting.viewer("Nadia"), first, "company offsite")
@@ -165,6 +223,10 @@ def test_two_hundred_items_make_a_page_of_bounded_size(app: Flask, meeting: Meet
     nadia = Visit(app, meeting.runtime, "nadia@acme.example", "member")
     statements: list[str] = []
     event.listen(meeting.runtime.store.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    before = nadia.get(f"/reviews/{review}")
+    assert (before.status_code, len(before.data) < 150_000, "and 1" in before.text) == (200, True, True)
+    assert len(statements) < 40
+    statements.clear()
     holding.open_review(meeting.runtime, meeting.viewer("Nadia"), review)
     opened, statements[:] = len(statements), []
     page = nadia.get(f"/reviews/{review}")
