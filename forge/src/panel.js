@@ -26,6 +26,7 @@ export function panel({ home, place = "", waiting = "Reading", onAnswer = () => 
 
   async function load(request, { focus = false, quiet = false } = {}) {
     const mine = ++turn;
+    if (!quiet) clearTimeout(again); // else the clock would begin a later load, and what somebody asked for would never be shown
     const wanted = request ?? home();
     const done = wait(main, quiet ? "" : waiting);
     const outcome = await call(wanted.path, quiet && digest && wanted.body ? { ...wanted, body: { ...wanted.body, digest } } : wanted);
